@@ -1,0 +1,1 @@
+"""Nouns: frozen structs and closed lists. No I/O, no clock."""

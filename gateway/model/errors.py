@@ -1,0 +1,125 @@
+"""What a caller is told when something is refused.
+
+A refusal is raised as a `GatewayError` with a code of the closed list below and a sentence that says what to do. The API
+renders it in one JSON shape; the command line prints the sentence. Answers of push services are not errors but outcomes
+(`model.delivery`), and faults of our own are assertions.
+"""
+
+from typing import Final, Literal
+
+ErrorType = Literal[
+    "invalid_request", "authentication", "permission", "not_found", "conflict", "rate_limit", "unavailable"
+]
+
+STATUS_OF_TYPE: Final[dict[ErrorType, int]] = {
+    "invalid_request": 422,
+    "authentication": 401,
+    "permission": 403,
+    "not_found": 404,
+    "conflict": 409,
+    "rate_limit": 429,
+    "unavailable": 503,
+}
+"""The usual HTTP status of each type; a code may name another (400, 405, 413, 415)."""
+
+ERROR_CODES: Final[dict[str, str]] = {
+    "json_unreadable": "The body is not JSON, or not UTF-8.",
+    "body_too_large": "The body is larger than this route takes.",
+    "encoding_unsupported": "The body was sent compressed; send it plain.",
+    "media_type_unsupported": "The body has a content type that this route does not read.",
+    "method_not_allowed": "The path exists, the method does not.",
+    "header_invalid": "A request header has a value that cannot be read.",
+    "field_unknown": "The body names a field that does not exist here.",
+    "field_invalid": "A field has a wrong type or a value out of its range.",
+    "field_missing": "A field that is needed is absent.",
+    "audience_missing": "The message names no audience.",
+    "audience_invalid": "The audience cannot be read, such as a topic expression with a fault.",
+    "topic_unknown": "A topic of that name does not exist in the app.",
+    "topics_too_many": "The device or the app has as many topics as it may have.",
+    "link_refused": "A link leads to a host that is not on the app's list.",
+    "content_missing": "The message has neither a title nor a body.",
+    "content_too_large": "The payload would not fit into a push message.",
+    "template_unsupported": "The text holds template markers, which this version does not fill in.",
+    "schedule_invalid": "The time to send at is in the past or too far ahead.",
+    "subject_invalid": "The VAPID subject is not an address that push services accept.",
+    "key_material_invalid": "A key is not what its field demands.",
+    "endpoint_refused": "The push endpoint is not on the list of push services.",
+    "endpoint_taken": "The endpoint belongs to another device.",
+    "origin_invalid": "An origin is not of the form https://host[:port].",
+    "origin_refused": "The page's origin is not among the app's origins.",
+    "channel_unknown": "No provider of that name is installed.",
+    "credential_unknown": "The app has no credential of that id.",
+    "credential_in_use": "Subscriptions still depend on that credential.",
+    "key_missing": "The call needs an API key.",
+    "key_invalid": "The API key does not exist, was revoked, or has a typing error.",
+    "secret_invalid": "The device secret does not fit this subscription.",
+    "signature_invalid": "The signature of the login is wrong or has expired.",
+    "scope_missing": "The API key does not have the scope that this call needs.",
+    "not_found": "There is no such thing in this app.",
+    "route_not_found": "There is no such path.",
+    "state_conflict": "The message is in a state that does not allow this.",
+    "name_taken": "The name is already used in this app.",
+    "idempotency_mismatch": "The Idempotency-Key was used before with another body.",
+    "idempotency_in_flight": "A request with this Idempotency-Key is still being worked on.",
+    "rate_limited": "Too many requests; wait as long as Retry-After says.",
+    "store_unavailable": "The database cannot be reached; nothing was changed.",
+    "overloaded": "The gateway has as much work as it can hold; nothing was accepted.",
+    "draining": "This process is stopping; ask again.",
+    "setting_invalid": "A setting has a value that cannot be used.",
+    "master_key_missing": "The database holds sealed secrets and the key that opens them is not here.",
+}
+"""Every code the gateway answers with, and what it means. The reference page is generated from this table."""
+
+
+class GatewayError(Exception):
+    """A refusal: `code` from `ERROR_CODES`, a sentence for the caller, and the field at fault if there is one.
+
+    `status` is an HTTP status; `retry_after_s` goes out as the Retry-After header.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        kind: ErrorType = "invalid_request",
+        status: int | None = None,
+        param: str | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        assert code in ERROR_CODES, f"{code} is not in ERROR_CODES"
+        self.code = code
+        self.message = message
+        self.kind: ErrorType = kind
+        self.status = status if status is not None else STATUS_OF_TYPE[kind]
+        self.param = param
+        self.retry_after_s = retry_after_s
+
+
+class Invalid(GatewayError):
+    """Readable, but wrong: 422, with the path of the field."""
+
+    def __init__(self, code: str, message: str, *, param: str | None = None) -> None:
+        super().__init__(code, message, kind="invalid_request", param=param)
+
+
+class NotFound(GatewayError):
+    """No such thing, or not in this app: 404 either way, so that nobody learns what other apps hold."""
+
+    def __init__(self, what: str, *, param: str | None = None) -> None:
+        super().__init__("not_found", f"There is no such {what} in this app.", kind="not_found", param=param)
+
+
+class Conflict(GatewayError):
+    """The state of the thing does not allow the call: 409."""
+
+    def __init__(self, code: str, message: str, *, param: str | None = None, retry_after_s: int | None = None) -> None:
+        super().__init__(code, message, kind="conflict", param=param, retry_after_s=retry_after_s)
+
+
+class StoreUnavailable(GatewayError):
+    """The database cannot be reached or has no free connection: 503, nothing was changed."""
+
+    def __init__(self, message: str = "The database cannot be reached at the moment; nothing was changed.") -> None:
+        super().__init__("store_unavailable", message, kind="unavailable", retry_after_s=2)

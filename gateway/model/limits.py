@@ -1,0 +1,120 @@
+"""Every bound of the gateway, with its unit and the reason for its size.
+
+One file, so that an operator can read what the gateway takes, and a reviewer can see that nothing is unbounded.
+"""
+
+from typing import Final
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+PUBLIC_BODY_BYTES_MAX: Final = 64 * 1024
+"""Body of a call that anybody may make. A subscription is under 2 KiB."""
+SEND_BODY_BYTES_MAX: Final = 1024 * 1024
+"""Body of a call with an API key: 10,000 ids of 25 bytes and a payload fit."""
+BULK_BODY_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Body of a batch of 1,000 messages."""
+IMPORT_LINE_BYTES_MAX: Final = 16 * 1024
+"""One line of a streamed import; the stream itself has no bound."""
+IMPORT_ERRORS_MAX: Final = 100
+"""Faulty lines that an import names; the rest is counted."""
+IDEMPOTENCY_KEY_BYTES_MAX: Final = 255
+"""As Stripe's."""
+IDEMPOTENCY_KEPT_DAYS: Final = 7
+"""How long a repeated call gets the stored answer."""
+PAGE_ROWS_MAX: Final = 100
+"""Rows of one page of a list."""
+PAGE_ROWS_DEFAULT: Final = 20
+URL_BYTES_MAX: Final = 2048
+"""Endpoints and links; longer ones break proxies, and no push service hands them out."""
+
+# --- apps -------------------------------------------------------------------------------------------------------------
+APP_NAME_CHARS_MAX: Final = 100
+ORIGINS_PER_APP_MAX: Final = 100
+CREDENTIALS_PER_APP_MAX: Final = 100
+"""Live and retired; a subscription names one by a smallint."""
+API_KEYS_PER_APP_MAX: Final = 100
+TOPICS_PER_APP_MAX: Final = 500
+SLUG_CHARS_MAX: Final = 64
+BUCKETS: Final = 1024
+"""Slices of the key space. Fixed for ever: stored in every hot key."""
+
+# --- devices ----------------------------------------------------------------------------------------------------------
+TOPICS_PER_DEVICE_MAX: Final = 50
+TAGS_PER_DEVICE_MAX: Final = 100
+TAG_BYTES_MAX: Final = 1024
+"""One tag's value; its name takes at most 64 characters."""
+CONSENT_BYTES_MAX: Final = 2048
+EXTERNAL_ID_BYTES_MAX: Final = 256
+"""A shop's own name for a person."""
+SUBSCRIPTIONS_PER_PERSON_MAX: Final = 100
+LANGUAGE_CHARS_MAX: Final = 35
+"""RFC 5646 section 4.4.1: the length that fits every reasonable tag."""
+TIMEZONE_CHARS_MAX: Final = 64
+
+# --- messages ---------------------------------------------------------------------------------------------------------
+NAMED_RECIPIENTS_MAX: Final = 10_000
+"""Users or subscriptions that one message may name."""
+SHORT_WAY_RECIPIENTS_MAX: Final = 100
+"""Up to so many named recipients are planned within the request and sent by the process that took it."""
+TITLE_CHARS_MAX: Final = 1000
+BODY_CHARS_MAX: Final = 3000
+"""A push message holds under 4 kB; the exact check is on the encoded payload."""
+ACTIONS_MAX: Final = 4
+"""Browsers show two; more are passed on in case one shows more."""
+DATA_BYTES_MAX: Final = 2048
+TTL_S_MAX: Final = 28 * 86_400
+"""Google's services refuse more (2,419,200 s); Mozilla clamps at 30 days."""
+TTL_S_DEFAULT: Final = 3 * 86_400
+SCHEDULE_DAYS_MAX: Final = 366
+TOPIC_TERMS_MAX: Final = 50
+"""Names in one topic expression."""
+TOPIC_DEPTH_MAX: Final = 8
+"""Brackets inside brackets in one topic expression."""
+PAYLOAD_BYTES_MAX: Final = 3993
+"""Plaintext that fits RFC 8291: 4,096 bytes less 86 of header, 1 of padding and 16 of tag."""
+
+# --- delivery ---------------------------------------------------------------------------------------------------------
+GROUP_RECIPIENTS_MAX: Final = 500
+"""Recipients read, sent and settled together: what a crash may repeat, per group in flight."""
+GROUPS_IN_FLIGHT_MAX: Final = 4
+"""Groups a worker process holds at once."""
+CHUNK_RECIPIENTS_AIM: Final = 8_000
+"""Recipients behind one range chunk: few rows per send, and still work for every core."""
+LIST_CHUNK_RECIPIENTS_MAX: Final = 500
+"""Ids in a chunk that names its recipients (retries, few people)."""
+LEASE_S: Final = 60
+"""A claimed chunk belongs to its worker for so long, on database time; renewed by each settled group."""
+BORN_CLAIMED_LEASE_S: Final = 30
+"""The same for a message that the accepting process sends itself."""
+SEND_DEADLINE_S: Final = 10.0
+"""One request to a push service, from connect to the last byte of the answer."""
+ANSWER_BYTES_MAX: Final = 4096
+"""What is read of a push service's answer."""
+RETRY_BASE_S: Final = 1.0
+RETRY_BASE_THROTTLED_S: Final = 60.0
+"""First wait after a 429 that names no time (Firebase's advice, and harmless elsewhere)."""
+RETRY_CAP_S: Final = 900.0
+RETRY_AFTER_S_MAX: Final = 3600
+"""A push service that asks for more is asked again after an hour."""
+ATTEMPTS_MAX: Final = 8
+"""Counted attempts before a recipient is given up as failed."""
+LANE_IN_FLIGHT_MAX: Final = 256
+"""Requests under way at once per lane and process."""
+AMBIGUOUS_WINDOW: Final = 200
+"""Answers of a credential that are looked back on when some blame either the device or our key."""
+AMBIGUOUS_ANSWERS_MIN: Final = 20
+AMBIGUOUS_SHARE_MAX: Final = 0.2
+"""Above this share the credential is at fault: the lane stops and no device is dropped."""
+SUSPECT_GAP_S: Final = 3600
+"""A device is dropped on a second ambiguous answer at least so long after the first."""
+
+# --- receipts ---------------------------------------------------------------------------------------------------------
+RECEIPTS_PER_REQUEST_MAX: Final = 20
+RECEIPT_TOKEN_DAYS: Final = 30
+
+# --- processes --------------------------------------------------------------------------------------------------------
+DRAIN_S: Final = 20
+"""Sends under way may finish for so long after SIGTERM."""
+ACCEPT_QUEUE_MAX: Final = 2_000
+"""Requests waiting for the next group commit; beyond it a caller gets a 503 at once."""
+ACCEPT_BATCH_MAX: Final = 64
+"""Requests in one group commit."""
