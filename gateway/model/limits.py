@@ -118,3 +118,85 @@ ACCEPT_QUEUE_MAX: Final = 2_000
 """Requests waiting for the next group commit; beyond it a caller gets a 503 at once."""
 ACCEPT_BATCH_MAX: Final = 64
 """Requests in one group commit."""
+
+# --- sandbox ----------------------------------------------------------------------------------------------------------
+PUSH_BODY_BYTES_MAX: Final = 4096
+"""Body that a push service must take at least, RFC 8030 section 7.2; the sandbox takes no more."""
+SANDBOX_TTL_S_MAX: Final = 30 * 86_400
+"""Longer lives are shortened, as Mozilla's autopush does."""
+SANDBOX_AGENTS_MAX: Final = 10_000
+"""User agents that the sandbox remembers; the oldest is forgotten first."""
+SANDBOX_CHANNELS_PER_AGENT_MAX: Final = 1_000
+SANDBOX_STORED_PER_CHANNEL_MAX: Final = 500
+"""Messages kept for one channel until its user agent comes; the oldest is dropped first."""
+SANDBOX_GONE_TOKENS_MAX: Final = 1_000_000
+"""Tokens whose 410 is remembered; older ones answer 404."""
+SANDBOX_MINT_MAX: Final = 10_000_000
+"""Virtual devices of one order. They cost no memory: a token proves itself."""
+SANDBOX_RECEIVER_KEYS_MAX: Final = 4_096
+"""Real key pairs that the virtual devices of one order share."""
+SANDBOX_BATCHES_MAX: Final = 1_000
+"""Orders of virtual devices in one sandbox."""
+SANDBOX_RULES_MAX: Final = 100
+"""Fault rules in force at once."""
+SANDBOX_HANG_S_MAX: Final = 300
+"""A hanging answer is given up after so long, so that no connection stays for ever."""
+SANDBOX_HUGE_BODY_BYTES_MAX: Final = 64 * 1024 * 1024
+SANDBOX_VERIFIED_HEADERS_MAX: Final = 10_000
+"""Authorization headers whose verdict is remembered."""
+SANDBOX_ACKS_MAX: Final = 10_000
+"""What user agents said about messages; the oldest is forgotten first."""
+MCS_FRAME_BYTES_MAX: Final = 64 * 1024
+"""One frame from Chromium; real ones are under 4 KiB."""
+
+# --- store ------------------------------------------------------------------------------------------------------------
+STATEMENT_TIMEOUT_S: Final = 30.0
+"""One statement of the pool: above the slowest report, below the patience of a load balancer (60 s)."""
+LOCK_TIMEOUT_S: Final = 5.0
+"""How long a statement queues behind a lock before it gives up: a pile-up behind one lock would take every connection."""
+IDLE_IN_TRANSACTION_S: Final = 30.0
+"""A transaction whose owner fell silent is ended by the server, so that it stops holding locks and dead rows."""
+CONNECTION_WAIT_S: Final = 1.0
+"""How long a caller waits for a connection, before it hears 503: shorter than a shop's own request deadline."""
+PING_S: Final = 0.5
+"""How long readiness waits for the database."""
+POOL_CONNECTIONS_MAX: Final = 8
+"""Connections of one process by default: 12 processes stay under Postgres' own default of 100."""
+MIGRATION_LOCK_TIMEOUT_S: Final = 4.0
+"""How long a migration queues for a table lock: everybody else queues behind it meanwhile."""
+MIGRATION_STATEMENT_TIMEOUT_S: Final = 5.0
+"""One statement of a migration, unless its file sets another: a longer one belongs into batches."""
+MIGRATION_LOCK_ATTEMPTS_MAX: Final = 20
+"""How often a migration asks again for a lock that it did not get."""
+MIGRATION_LOCK_PAUSE_S: Final = 1.0
+"""Pause between two such attempts, in which the queue behind us drains."""
+MIGRATION_TURN_S: Final = 600.0
+"""How long one migrating process waits for another one to finish."""
+MIGRATION_FILE_BYTES_MAX: Final = 1024 * 1024
+"""One migration file; a larger one is data, not schema."""
+
+# --- wire -------------------------------------------------------------------------------------------------------------
+EGRESS_RULES_MAX: Final = 1_000
+"""Hosts that an operator may allow; each new origin is compared with every one."""
+EGRESS_ORIGINS_KEPT_MAX: Final = 4_096
+"""Origins whose permission is remembered. Wildcard hosts let strangers invent names."""
+EGRESS_ADDRESSES_MAX: Final = 32
+"""Addresses of one name that are looked at."""
+CONNECT_DEADLINE_S: Final = 5.0
+"""TCP and TLS together; nothing was sent yet when it passes."""
+CONNECTION_IDLE_S: Final = 90.0
+"""An unused HTTP/1.1 connection is closed after so long; push services keep theirs for minutes."""
+DNS_KEPT_S: Final = 30
+"""How long a checked answer of a name server is used for new connections."""
+RESPONSE_HEADERS_MAX: Final = 64
+"""Header lines of an answer; more is an attack or a mistake."""
+VAPID_TOKEN_LIFE_S: Final = 12 * 3600
+"""RFC 8292 section 2 allows 24 h at most."""
+VAPID_TOKEN_LIFE_S_MAX: Final = 24 * 3600
+VAPID_ORIGINS_KEPT_MAX: Final = 256
+"""Push-service origins whose signed header one signer keeps; beyond it the least used is signed anew."""
+VAPID_SUBJECT_CHARS_MAX: Final = 255
+VAPID_HEADER_CHARS_MAX: Final = 4_096
+MASTER_KEYS_MAX: Final = 16
+"""The current master key and older ones that still open rows."""
+MASTER_KEY_FILE_BYTES_MAX: Final = 1_024
