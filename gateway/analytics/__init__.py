@@ -1,0 +1,1 @@
+"""What devices and shops report back, and the sums of it."""

@@ -1,0 +1,145 @@
+"""Whom a message is for.
+
+Selectors are joined by AND; the values inside one list by OR. A topic expression is read here once and kept as a tree,
+so that the store can turn it into SQL and a test can evaluate it in Python.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from gateway.model.errors import Invalid
+from gateway.model.limits import SLUG_CHARS_MAX, TOPIC_DEPTH_MAX, TOPIC_TERMS_MAX
+
+SLUG: Final = re.compile(rf"[a-z0-9](?:[a-z0-9._-]{{0,{SLUG_CHARS_MAX - 1}}})")
+"""Names of topics and segments: lower-case letters, digits, dot, dash, underscore."""
+
+
+class Topic(msgspec.Struct, frozen=True, tag="topic"):
+    """Devices that follow this topic."""
+
+    slug: str
+
+
+class Not(msgspec.Struct, frozen=True, tag="not"):
+    """The rest."""
+
+    term: Expression
+
+
+class Both(msgspec.Struct, frozen=True, tag="both"):
+    """AND."""
+
+    terms: tuple[Expression, ...]
+
+
+class Either(msgspec.Struct, frozen=True, tag="either"):
+    """OR."""
+
+    terms: tuple[Expression, ...]
+
+
+Expression = Topic | Not | Both | Either
+
+
+class Audience(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The selectors of a message, checked. At least one is set."""
+
+    everybody: bool = False
+    users: tuple[str, ...] = ()
+    subscriptions: tuple[int, ...] = ()
+    topics: Expression | None = None
+    languages: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+
+    @property
+    def is_named(self) -> bool:
+        """True when recipients are listed one by one."""
+        return bool(self.users or self.subscriptions)
+
+
+_TOKEN: Final = re.compile(r"\s*(&&|\|\||!|\(|\)|[^\s&|!()]+)")
+
+
+class _Reader:
+    """Recursive descent over the tokens; `||` binds weaker than `&&`, `!` strongest."""
+
+    def __init__(self, tokens: list[str]) -> None:
+        self.tokens = tokens
+        self.position = 0
+
+    def peek(self) -> str | None:
+        return self.tokens[self.position] if self.position < len(self.tokens) else None
+
+    def take(self) -> str | None:
+        token = self.peek()
+        self.position += 1
+        return token
+
+    def either(self, depth: int) -> Expression:
+        terms = [self.both(depth)]
+        while self.peek() == "||":
+            self.take()
+            terms.append(self.both(depth))
+        return terms[0] if len(terms) == 1 else Either(tuple(terms))
+
+    def both(self, depth: int) -> Expression:
+        terms = [self.single(depth)]
+        while self.peek() == "&&":
+            self.take()
+            terms.append(self.single(depth))
+        return terms[0] if len(terms) == 1 else Both(tuple(terms))
+
+    def single(self, depth: int) -> Expression:
+        if depth > TOPIC_DEPTH_MAX:
+            raise _fault(f"it is nested deeper than {TOPIC_DEPTH_MAX}")
+        match self.take():
+            case "!":
+                return Not(self.single(depth + 1))
+            case "(":
+                inner = self.either(depth + 1)
+                if self.take() != ")":
+                    raise _fault("a closing bracket is missing")
+                return inner
+            case None:
+                raise _fault("it ends where a topic is expected")
+            case ")" | "&&" | "||" as token:
+                raise _fault(f"`{token}` stands where a topic is expected")
+            case slug:
+                if SLUG.fullmatch(slug) is None:
+                    raise _fault(f"`{slug[:40]}` is not a topic name (lower-case letters, digits, `.`, `-`, `_`)")
+                return Topic(slug)
+
+
+def _fault(why: str) -> Invalid:
+    return Invalid("audience_invalid", f"The topic expression cannot be read: {why}.", param="audience.topics")
+
+
+def parse_topics(text: str) -> Expression:
+    """The tree of `sale && !(wholesale || staff)`. Raises `Invalid` with what is wrong."""
+    tokens = _TOKEN.findall(text)
+    if "".join(tokens) != re.sub(r"\s+", "", text):
+        raise _fault("use `&&`, `||`, `!` and brackets between topic names")
+    if sum(token not in {"&&", "||", "!", "(", ")"} for token in tokens) > TOPIC_TERMS_MAX:
+        raise _fault(f"it names more than {TOPIC_TERMS_MAX} topics")
+    reader = _Reader(tokens)
+    tree = reader.either(0)
+    if reader.peek() is not None:
+        raise _fault(f"`{reader.peek()}` is one too many")
+    return tree
+
+
+def slugs_of(tree: Expression | None) -> set[str]:
+    """Every topic that an expression names."""
+    match tree:
+        case None:
+            return set()
+        case Topic(slug):
+            return {slug}
+        case Not(term):
+            return slugs_of(term)
+        case Both(terms) | Either(terms):
+            return set().union(*(slugs_of(term) for term in terms))

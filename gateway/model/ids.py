@@ -1,0 +1,77 @@
+"""Ids that say what they name: `app_`, `msg_`, `sub_`, `key_` and 13 Crockford base32 digits of a 62-bit number.
+
+Inside, an id is a plain `int` (a bigint in the store); outside it is text, since 62 bits do not fit a JSON number. The
+alphabet is Douglas Crockford's (no i, l, o, u), lower-case.
+
+Buckets. Every hot row lies in one of 1,024 buckets of its app, computed here and never stored elsewhere: an app starts
+at a `home` and spreads over `spread` buckets (a power of two) as it grows. A subscription's bucket follows from its
+id's top ten bits; a message carries its bucket in its id's low ten bits, so that it is found by its id alone.
+"""
+
+import hashlib
+import secrets
+from typing import Final, Literal
+
+from gateway.model.limits import BUCKETS
+
+Prefix = Literal["app", "msg", "sub", "seg", "tpl", "key", "req"]
+
+_DIGITS: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUE_OF: Final = {digit: value for value, digit in enumerate(_DIGITS)}
+_LENGTH: Final = 13
+ID_BITS: Final = 62
+_ID_MAX: Final = (1 << ID_BITS) - 1
+_BUCKET_BITS: Final = 10
+
+
+def new_id() -> int:
+    """A random 62-bit id."""
+    return secrets.randbits(ID_BITS)
+
+
+def new_message_id(bucket: int) -> int:
+    """A random message id whose low ten bits are its bucket."""
+    return (secrets.randbits(ID_BITS - _BUCKET_BITS) << _BUCKET_BITS) | bucket
+
+
+def bucket_of_message(message_id: int) -> int:
+    """The bucket of a message's row, 0..1023."""
+    return message_id & (BUCKETS - 1)
+
+
+def bucket_of_id(subscription_id: int, *, home: int, spread: int) -> int:
+    """The bucket of a subscription (and of its chunks, outcomes, receipts) in an app, 0..1023."""
+    step = BUCKETS // spread
+    return (home + ((subscription_id >> (ID_BITS - _BUCKET_BITS)) % spread) * step) & (BUCKETS - 1)
+
+
+def bucket_of_text(key: bytes, *, home: int, spread: int) -> int:
+    """The bucket of a row found by a text of its own (a person, an idempotency key, an endpoint's hash)."""
+    number = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") >> 2
+    return bucket_of_id(number, home=home, spread=spread)
+
+
+def buckets_of_app(*, home: int, spread: int) -> list[int]:
+    """All buckets an app's rows lie in, as many as its spread."""
+    step = BUCKETS // spread
+    return [(home + part * step) & (BUCKETS - 1) for part in range(spread)]
+
+
+def to_text(prefix: Prefix, number: int) -> str:
+    """`msg_` and 13 digits."""
+    digits = [_DIGITS[(number >> shift) & 31] for shift in range(5 * (_LENGTH - 1), -1, -5)]
+    return f"{prefix}_{''.join(digits)}"
+
+
+def from_text(prefix: Prefix, text: str) -> int | None:
+    """The number of an id of this kind, or None where the text is not one."""
+    head, _, digits = text.partition("_")
+    if head != prefix or len(digits) != _LENGTH:
+        return None
+    number = 0
+    for digit in digits:
+        value = _VALUE_OF.get(digit)
+        if value is None:
+            return None
+        number = (number << 5) | value
+    return number if number <= _ID_MAX else None

@@ -1,0 +1,72 @@
+"""A message as the shop ordered it, checked."""
+
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, Final
+
+import msgspec
+
+from gateway.model.delivery import Urgency
+from gateway.model.limits import TTL_S_DEFAULT
+
+
+class MessageState(IntEnum):
+    """Numbers are for ever; `STATE_NAMES` has the words."""
+
+    SCHEDULED = 0
+    """Waits for its time."""
+    PLANNING = 1
+    SENDING = 2
+    PAUSED = 3
+    DONE = 4
+    CANCELLED = 5
+    FAILED = 6
+
+
+STATE_NAMES: Final[dict[int, str]] = {state.value: state.name.lower() for state in MessageState}
+FINAL_STATES: Final = (MessageState.DONE, MessageState.CANCELLED, MessageState.FAILED)
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A button. `id` comes back with the click."""
+
+    id: str
+    title: str
+    icon: str = ""
+    url: str = ""
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is shown, and how it travels. Texts are one text, or one per language (`{"en": ..., "nl": ...}`)."""
+
+    title: str | dict[str, str] = ""
+    body: str | dict[str, str] = ""
+    url: str = ""
+    icon: str = ""
+    image: str = ""
+    badge: str = ""
+    actions: tuple[Action, ...] = ()
+    data: dict[str, Any] = {}
+    tag: str = ""
+    collapse_key: str = ""
+    ttl_s: int = TTL_S_DEFAULT
+    urgency: Urgency = "normal"
+    silent: bool = False
+    require_interaction: bool = False
+    badge_count: int | None = None
+    extra: dict[str, dict[str, Any]] = {}
+    """Provider-only fields by provider name, passed through unread and checked in the provider's own file."""
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """A message on its way: what planning, feed and lane need of it."""
+
+    app_id: int
+    bucket: int
+    id: int
+    content: Content
+    content_version: int
+    state: int
+    due_at: datetime
+    planned_at: datetime | None
+    expires_at: datetime

@@ -1,0 +1,172 @@
+"""Virtual devices: subscriptions without a browser, by the million, for tests, rehearsals and benchmarks.
+
+They cost no memory. A token names its order and its number and carries a keyed hash of both, so the sandbox knows its
+own without a table; the auth secret comes from the same hash. The devices of an order share a pool of real P-256
+receiver keys (17 us each to make), so a million endpoints are minted in seconds, each body still decrypts with exactly
+one private key, and no two devices share endpoint or auth secret.
+"""
+
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from gateway.model.limits import SANDBOX_BATCHES_MAX, SANDBOX_MINT_MAX, SANDBOX_RECEIVER_KEYS_MAX
+from gateway.wire.vapid import decode_base64url
+
+RECEIVER_KEYS_DEFAULT: Final = 256
+_PREFIX: Final = re.compile(r"[A-Za-z0-9_-]{0,64}")
+_SECRET_BYTES: Final = 32
+_AUTH_BYTES: Final = 16
+_POINT_BYTES: Final = 65
+_TOKEN_PARTS: Final = 3
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """The two keys of a subscription, base64url without padding as browsers give them."""
+
+    p256dh: str
+    auth: str
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """One virtual device as the push service sees it when a message comes in."""
+
+    vapid_key: bytes | None
+    private_key: ec.EllipticCurvePrivateKey
+    auth: bytes
+
+
+class MintedLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A minted subscription, in the form that a gateway imports, one a line."""
+
+    channel: str = "webpush"
+    endpoint: str
+    keys: Keys
+    vapid_key_id: str | None = None
+    user: str | None = None
+
+
+class _Batch:
+    """One order: its secret, its receiver keys, whose VAPID key may send to it."""
+
+    def __init__(self, *, head: str, count: int, vapid_key: bytes | None, receiver_keys: int) -> None:
+        self.head = head
+        self.count = count
+        self.vapid_key = vapid_key
+        self.private_keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(receiver_keys)]
+        self.public_keys = [_base64url(_point(key)) for key in self.private_keys]
+        # Seeded by a key of this order: nobody else can make up a token that we would take.
+        self._secret = self.private_keys[0].private_numbers().private_value.to_bytes(_SECRET_BYTES, "big")
+
+    def token_and_auth(self, index: int) -> tuple[str, bytes]:
+        digest = blake2b(index.to_bytes(8, "big"), digest_size=_SECRET_BYTES, key=self._secret).digest()
+        return f"{self.head}.{index:x}.{_base64url(digest[_AUTH_BYTES:])}", digest[:_AUTH_BYTES]
+
+    def find(self, token: str, index: int) -> Device | None:
+        own_token, auth = self.token_and_auth(index)
+        if own_token != token or index >= self.count:
+            return None
+        private_key = self.private_keys[index % len(self.private_keys)]
+        return Device(vapid_key=self.vapid_key, private_key=private_key, auth=auth)
+
+
+class Devices:
+    """All orders of virtual devices of one sandbox."""
+
+    def __init__(self) -> None:
+        self._batches: dict[str, _Batch] = {}
+
+    def mint(
+        self,
+        n: int,
+        vapid_public_key: str | bytes | None,
+        *,
+        base_url: str,
+        prefix: str = "",
+        receiver_keys: int = RECEIVER_KEYS_DEFAULT,
+        vapid_key_id: str | None = None,
+        user_prefix: str | None = None,
+    ) -> Iterator[MintedLine]:
+        """`n` subscriptions at `base_url`, made as they are read; the order counts from this call on.
+
+        `prefix` begins each token, so that fault rules (or the token itself, `fault-410-`) can mean this order alone.
+        `vapid_public_key` is the point (65 bytes, or base64url) that alone may send to them; None lets everybody.
+        `user_prefix` makes device i belong to user prefix + i.
+
+        Raises:
+            ValueError: a bound is broken, or a key is no P-256 point.
+        """
+        if not 1 <= n <= SANDBOX_MINT_MAX:
+            raise ValueError(f"n must be 1 to {SANDBOX_MINT_MAX}.")
+        if not 1 <= receiver_keys <= SANDBOX_RECEIVER_KEYS_MAX:
+            raise ValueError(f"receiver_keys must be 1 to {SANDBOX_RECEIVER_KEYS_MAX}.")
+        if not _PREFIX.fullmatch(prefix):
+            raise ValueError("prefix takes up to 64 characters of A-Z a-z 0-9 _ and -.")
+        if len(self._batches) >= SANDBOX_BATCHES_MAX:
+            raise ValueError(f"This sandbox has minted {SANDBOX_BATCHES_MAX} orders; restart it to mint more.")
+        head = f"{prefix}d{len(self._batches):x}"
+        batch = _Batch(
+            head=head, count=n, vapid_key=vapid_point(vapid_public_key), receiver_keys=min(n, receiver_keys)
+        )
+        self._batches[head] = batch
+        return _lines(batch, base_url=base_url, vapid_key_id=vapid_key_id, user_prefix=user_prefix)
+
+    def find(self, token: str) -> Device | None:
+        """The device of that token, if this sandbox minted it."""
+        parts = token.split(".")
+        if len(parts) != _TOKEN_PARTS or (batch := self._batches.get(parts[0])) is None:
+            return None
+        try:
+            index = int(parts[1], 16)
+        except ValueError:
+            return None
+        return batch.find(token, index) if 0 <= index < batch.count else None
+
+    def count(self) -> int:
+        """Devices minted so far."""
+        return sum(batch.count for batch in self._batches.values())
+
+
+def vapid_point(key: str | bytes | None) -> bytes | None:
+    """The 65-byte point of a VAPID public key given as such or as base64url.
+
+    Raises:
+        ValueError: it is no P-256 point.
+    """
+    if key is None:
+        return None
+    try:
+        point = key if isinstance(key, bytes) else decode_base64url(key)
+        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+    except ValueError as error:
+        raise ValueError("The VAPID public key is not a P-256 point in base64url.") from error
+    if len(point) != _POINT_BYTES:
+        raise ValueError("The VAPID public key must be an uncompressed point of 65 bytes.")
+    return point
+
+
+def _lines(
+    batch: _Batch, *, base_url: str, vapid_key_id: str | None, user_prefix: str | None
+) -> Iterator[MintedLine]:
+    for index in range(batch.count):
+        token, auth = batch.token_and_auth(index)
+        yield MintedLine(
+            endpoint=base_url + token,
+            keys=Keys(batch.public_keys[index % len(batch.public_keys)], _base64url(auth)),
+            vapid_key_id=vapid_key_id,
+            user=None if user_prefix is None else f"{user_prefix}{index}",
+        )
+
+
+def _point(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+
+def _base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

@@ -1,0 +1,185 @@
+"""Faults and delays on order: which requests get a wrong, late, broken or endless answer.
+
+Three ways to order one: rules (in Python or by `PUT /sandbox/faults`), or the address itself: a token that begins
+with `fault-410-` answers 410, `fault-503-120s-` 503 with `Retry-After: 120`, `fault-delay-250ms-` waits and then goes
+on, `fault-hang-`, `fault-reset-`, `fault-dribble-` and `fault-huge-` do as they say. All chance is seeded.
+This file only decides; `answers.py` does.
+"""
+
+import random
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from gateway.model.limits import SANDBOX_HANG_S_MAX, SANDBOX_HUGE_BODY_BYTES_MAX, SANDBOX_RULES_MAX
+
+Kind = Literal["delay", "status", "hang", "reset", "dribble", "huge"]
+RetryAfterForm = Literal["seconds", "date", "garbage"]
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What happens to a request. `delay`: only `latency_ms`. Everything else replaces the answer, after the latency."""
+
+    kind: Kind = "status"
+    status: Annotated[int, msgspec.Meta(ge=200, le=599)] = 500
+    headers: dict[str, str] = {}
+    body: str = ""
+    retry_after_s: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    retry_after_form: RetryAfterForm = "seconds"
+    latency_ms: Annotated[float, msgspec.Meta(ge=0, le=SANDBOX_HANG_S_MAX * 1000)] = 0
+    jitter_ms: Annotated[float, msgspec.Meta(ge=0, le=SANDBOX_HANG_S_MAX * 1000)] = 0
+    """Up to so much is added to the latency, evenly spread."""
+    hang_s: Annotated[float, msgspec.Meta(ge=0, le=SANDBOX_HANG_S_MAX)] = SANDBOX_HANG_S_MAX
+    body_bytes: Annotated[int, msgspec.Meta(ge=1, le=SANDBOX_HUGE_BODY_BYTES_MAX)] = 8 * 1024 * 1024
+    """How much `huge` answers."""
+    dribble_ms: Annotated[float, msgspec.Meta(ge=0, le=60_000)] = 500
+    """Pause between two bytes of a `dribble`."""
+    after_accept: bool = False
+    """Take the message first (delivered, in the ledger), and only then spoil the answer: the accepted-but-unknown case."""
+
+
+class Rule(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A fault and which requests it strikes: those that pass all the given conditions."""
+
+    name: str = ""
+    host: str = ""
+    """Only requests to this Host (without port)."""
+    token_prefix: str = ""
+    probability: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1
+    every: Annotated[int, msgspec.Meta(ge=1)] = 1
+    """Every n-th request that matches host and token."""
+    first: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """So many matching requests pass before the rule begins to strike."""
+    times: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """The rule is used up after so many strikes."""
+
+
+class RuleSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `PUT /sandbox/faults`: it replaces all rules and counts."""
+
+    rules: Annotated[list[Rule], msgspec.Meta(max_length=SANDBOX_RULES_MAX)] = []
+    seed: int = 0
+
+
+class Strike(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rules decided about one request: how long it waits, and the fault that then answers, if any."""
+
+    wait_s: float
+    fault: Fault | None
+
+
+PASS: Final = Strike(wait_s=0.0, fault=None)
+_SPOKEN: Final = re.compile(
+    r"fault-(?P<what>[0-9]{3}|[a-z]+)-(?:(?P<amount>[0-9]{1,6})(?P<unit>ms|s)-)?(?P<rest>.*)", re.DOTALL
+)
+_NEEDS_RETRY_AFTER: Final = frozenset({429, 503})
+
+
+class Faults:
+    """The rules in force, their counts, and the seeded chance behind them."""
+
+    def __init__(self, rules: RuleSet | None = None) -> None:
+        self._set = RuleSet()
+        self._seen: list[int] = []
+        self._struck: list[int] = []
+        self._random = random.Random()
+        self.put(rules or RuleSet())
+
+    def put(self, rules: RuleSet) -> None:
+        """Replace all rules; counts and chance begin anew."""
+        self._set = rules
+        self._seen = [0] * len(rules.rules)
+        self._struck = [0] * len(rules.rules)
+        self._random = random.Random(rules.seed)
+
+    def report(self) -> dict[str, object]:
+        """The rules with how many requests each saw and struck."""
+        rows = zip(self._set.rules, self._seen, self._struck, strict=True)
+        return {
+            "seed": self._set.seed,
+            "rules": [{**msgspec.to_builtins(rule), "seen": seen, "struck": struck} for rule, seen, struck in rows],
+        }
+
+    def strike(self, *, host: str, token: str) -> Strike:
+        """What happens to this request: the waits of every `delay` rule that strikes, and the first other fault."""
+        if not self._set.rules:
+            return PASS
+        wait_s = 0.0
+        for index, rule in enumerate(self._set.rules):
+            if not self._strikes(index, rule, host=host, token=token):
+                continue
+            wait_s += self._wait_s(rule)
+            if rule.kind != "delay":
+                return Strike(wait_s=wait_s, fault=rule)
+        return Strike(wait_s=wait_s, fault=None)
+
+    def _strikes(self, index: int, rule: Rule, *, host: str, token: str) -> bool:
+        if (rule.host and rule.host != host) or not token.startswith(rule.token_prefix):
+            return False
+        self._seen[index] += 1
+        nth = self._seen[index] - rule.first
+        used_up = rule.times is not None and self._struck[index] >= rule.times
+        if nth < 1 or nth % rule.every or used_up or self._random.random() >= rule.probability:
+            return False
+        self._struck[index] += 1
+        return True
+
+    def _wait_s(self, fault: Fault) -> float:
+        return (fault.latency_ms + self._random.random() * fault.jitter_ms) / 1000
+
+
+def spoken(token: str) -> tuple[Fault | None, str]:
+    """The fault that a token asks for by its own name, and the token behind it (the whole token when it asks none)."""
+    match = _SPOKEN.fullmatch(token)
+    if match is None:
+        return None, token
+    amount_s = _amount_s(match["amount"], match["unit"])
+    return _spoken_fault(match["what"], amount_s), match["rest"]
+
+
+def _spoken_fault(what: str, amount_s: float | None) -> Fault | None:
+    if what.isdigit():
+        return _spoken_status(int(what), amount_s)
+    match what:
+        case "delay":
+            return Fault(kind="delay", latency_ms=(1.0 if amount_s is None else amount_s) * 1000)
+        case "hang":
+            return Fault(kind="hang") if amount_s is None else Fault(kind="hang", hang_s=amount_s)
+        case "dribble":
+            return Fault(kind="dribble") if amount_s is None else Fault(kind="dribble", dribble_ms=amount_s * 1000)
+        case "reset":
+            return Fault(kind="reset")
+        case "huge":
+            return Fault(kind="huge")
+        case _:
+            return None
+
+
+def _spoken_status(status: int, amount_s: float | None) -> Fault | None:
+    if not 200 <= status <= 599:  # noqa: PLR2004 - what HTTP calls a final answer
+        return None
+    if amount_s is not None:
+        return Fault(status=status, retry_after_s=int(amount_s))
+    return Fault(status=status, retry_after_s=1 if status in _NEEDS_RETRY_AFTER else None)
+
+
+def _amount_s(amount: str | None, unit: str | None) -> float | None:
+    if amount is None:
+        return None
+    return min(int(amount) / (1000 if unit == "ms" else 1), SANDBOX_HANG_S_MAX)
+
+
+def retry_after(fault: Fault, *, now: datetime) -> str | None:
+    """The Retry-After header of a fault: seconds, an HTTP date (RFC 9110 section 10.2.3), or what a broken proxy sends."""
+    if fault.retry_after_s is None:
+        return None
+    match fault.retry_after_form:
+        case "seconds":
+            return str(fault.retry_after_s)
+        case "date":
+            return format_datetime(now.astimezone(UTC) + timedelta(seconds=fault.retry_after_s), usegmt=True)
+        case "garbage":
+            return "soon, -1; maybe"

@@ -1,0 +1,117 @@
+"""What the sandbox accepted, one JSON line each, on disk before the application server gets its answer.
+
+A line is handed to the kernel by one unbuffered append: it survives the end of the gateway and of the sandbox itself,
+not a power cut (no fsync: the ledger is the judge of rehearsals, and its disk must not set their pace).
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+_SHA_CHARS: Final = 16
+
+Fate = Literal["delivered", "stored", "dropped", "taken"]
+"""Handed to a connected user agent; kept for it; TTL 0 and nobody there; taken for a virtual device."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One accepted message. `message` and `subscription` are the ids in its payload, where it could be decrypted."""
+
+    at: float
+    """Seconds since the epoch."""
+    monotonic_s: float
+    service: str
+    """`webpush` (the Firefox side and virtual devices) or `gcm` (the Chromium side)."""
+    token: str
+    channel: str = ""
+    version: str
+    """The push service's own id of the message, the end of its Location."""
+    status: int = 201
+    fate: Fate
+    topic: str | None = None
+    ttl_s: int
+    urgency: str
+    body_bytes: int
+    body_sha256: str
+    """The first 16 hex digits."""
+    decrypted: bool | None = None
+    """None: not tried, its key is not ours to know."""
+    message: str | None = None
+    subscription: str | None = None
+    answer_lost: bool = False
+    """A fault kept the answer from the application server although the message was accepted."""
+
+
+_encode = msgspec.json.Encoder().encode
+_decoder = msgspec.json.Decoder(Entry)
+
+
+def digest(body: bytes) -> str:
+    """The prefix of the body's SHA-256 that the ledger keeps."""
+    return sha256(body).hexdigest()[:_SHA_CHARS]
+
+
+class Ledger:
+    """Appends entries to a file (or, without a path, only counts them)."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self.counters: Counter[str] = Counter()
+        self._first_at: float | None = None
+        self._last_at: float | None = None
+        self._fd = -1 if path is None else os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def append(self, entry: Entry) -> None:
+        """Write one accepted message; when this returns, the kernel has it."""
+        if self._fd >= 0:
+            _write_all(self._fd, _encode(entry) + b"\n")
+        count = self.counters
+        count["accepted"] += 1
+        count[f"service_{entry.service}"] += 1
+        count[f"fate_{entry.fate}"] += 1
+        count["body_bytes"] += entry.body_bytes
+        if entry.decrypted is not None:
+            count["decrypted" if entry.decrypted else "undecryptable"] += 1
+        if entry.answer_lost:
+            count["answer_lost"] += 1
+        self._first_at = entry.at if self._first_at is None else self._first_at
+        self._last_at = entry.at
+
+    def refuse(self, status: int) -> None:
+        """Count an answer that was not a 201."""
+        self.counters[f"refused_{status}"] += 1
+
+    def summary(self) -> dict[str, object]:
+        """The counters, with the times (seconds since the epoch) of the first and the last accepted message."""
+        return {
+            "accepted": self.counters["accepted"],
+            "counters": dict(sorted(self.counters.items())),
+            "first_at": self._first_at,
+            "last_at": self._last_at,
+            "path": None if self.path is None else str(self.path),
+        }
+
+    def close(self) -> None:
+        """Close the file; appending afterwards only counts."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    @staticmethod
+    def read(path: Path) -> Iterator[Entry]:
+        """Every whole line of a ledger, also of one that is being written; a last line cut short is left out."""
+        with path.open("rb") as lines:
+            for line in lines:
+                if line.endswith(b"\n"):
+                    yield _decoder.decode(line)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    # One call in practice: a short write to a regular file happens only when the disk is full, which raises next time.
+    while data:
+        data = data[os.write(fd, data) :]

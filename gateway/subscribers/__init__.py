@@ -1,0 +1,1 @@
+"""Devices come, change, prefer and leave."""

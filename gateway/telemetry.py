@@ -1,0 +1,110 @@
+"""Logs and metrics: how they are set up, and every metric's name in one place.
+
+Logs are one event per line, past tense, ids rather than prose, and never a token, endpoint, key or payload: a processor
+masks the fields that could hold one. Metrics follow the naming rules of prometheus.io; a provider is a label, an app is
+not (apps are unbounded). One process serves one registry; the supervisor merges them.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Final, Literal
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY: Final = CollectorRegistry(auto_describe=True)
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+def _counter(name: str, text: str, *labels: str) -> Counter:
+    return Counter(f"steeple_{name}", text, labels, registry=REGISTRY)
+
+
+def _gauge(name: str, text: str, *labels: str) -> Gauge:
+    return Gauge(f"steeple_{name}", text, labels, registry=REGISTRY)
+
+
+def _histogram(name: str, text: str, *labels: str) -> Histogram:
+    return Histogram(f"steeple_{name}", text, labels, registry=REGISTRY, buckets=_SECONDS)
+
+
+HTTP_REQUESTS: Final = _counter("http_requests_total", "Requests answered.", "route", "method", "code")
+HTTP_SECONDS: Final = _histogram("http_request_duration_seconds", "Time from request to answer.", "route")
+MESSAGES_ACCEPTED: Final = _counter("messages_accepted_total", "Messages answered with 202.")
+RECIPIENTS: Final = _counter("recipients_total", "Recipients that reached an end, by what became of them.", "state")
+PROVIDER_REQUESTS: Final = _counter(
+    "provider_requests_total", "Requests to push services, by outcome.", "provider", "outcome"
+)
+PROVIDER_SECONDS: Final = _histogram("provider_request_duration_seconds", "Time of a group at a provider.", "provider")
+PROVIDER_IN_FLIGHT: Final = _gauge("provider_inflight", "Requests to push services under way.", "provider")
+LANE_PAUSED: Final = _gauge("lane_paused", "1 while a lane of this provider is stopped.", "provider", "reason")
+RETRIES: Final = _counter("retries_total", "Recipients put off for another try.", "provider", "reason")
+GROUPS_SETTLED: Final = _counter("groups_settled_total", "Groups whose outcomes were recorded.")
+LEASES_LOST: Final = _counter(
+    "leases_lost_total", "Groups whose results were dropped, as another process held the chunk."
+)
+SEND_LAG_SECONDS: Final = _histogram("send_lag_seconds", "From due to the first answer of a group.")
+SUBSCRIPTION_DROPS: Final = _counter(
+    "subscription_drops_total", "Subscriptions closed, by reason.", "provider", "reason"
+)
+ENROLMENTS: Final = _counter("enrolments_total", "Opt-ins by what they were.", "kind")
+RECEIPTS: Final = _counter("receipts_total", "Receipts by kind and whether they counted.", "kind", "result")
+SSRF_BLOCKED: Final = _counter("ssrf_blocked_total", "Connections refused by the egress guard.", "rule")
+CREDENTIAL_OK: Final = _gauge("credential_ok", "0 while a credential of this provider is refused.", "provider")
+LOOP_LAG_SECONDS: Final = _gauge("event_loop_lag_seconds", "How late a timer of the event loop came.")
+LOOP_RUNS: Final = _counter("loop_runs_total", "Runs of background loops, by result.", "loop", "result")
+DB_POOL: Final = _gauge("db_pool_connections", "Database connections of this process.", "state")
+BUILD_INFO: Final = _gauge("build_info", "1, labelled with the version.", "version", "role")
+
+_SECRET_FIELDS: Final = re.compile(
+    r"authorization|endpoint|token|secret|password|p256dh|auth|payload|api_key|dsn|private", re.IGNORECASE
+)
+_SECRET_TEXT: Final = re.compile(
+    r"stpl_(?:sk|pk|ds)_\w+|vapid t=\S+|postgres(?:ql)?://\S+|https?://\S*/(?:wpush|fcm/send)/\S+"
+)
+
+
+def _redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Masks what must not reach a log, by field name and by shape."""
+    for field, value in event.items():
+        if field != "event" and _SECRET_FIELDS.search(field):
+            event[field] = "[hidden]"
+        elif isinstance(value, str) and _SECRET_TEXT.search(value):
+            event[field] = _SECRET_TEXT.sub("[hidden]", value)
+    return event
+
+
+def set_up_logs(style: Literal["json", "pretty"], *, role: str) -> None:
+    """Structured logs on standard error for this process; the standard library's loggers go the same way."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+        structlog.processors.format_exc_info,
+        _redact,
+    ]
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(role=role)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+
+
+def log(name: str) -> Any:
+    """A logger; `name` is the room that speaks."""
+    return structlog.get_logger(room=name)

@@ -1,0 +1,105 @@
+"""What a provider is: the one interface between delivery and a push service.
+
+A provider file reads top to bottom: links to its specification, its limits, `Provider`, the table from answer to
+outcome, the payload builder. What a push service answers is an `Outcome`, never an exception; `send` raises only for
+faults of our own.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, Protocol
+
+import msgspec
+
+from gateway.model.delivery import (
+    Accepted,
+    Device,
+    Gone,
+    Misconfigured,
+    Outcome,
+    Push,
+    Rejected,
+    Retry,
+    Suspect,
+)
+from gateway.model.message import Content
+
+__all__ = [
+    "Accepted",
+    "Address",
+    "Credential",
+    "Gone",
+    "Medium",
+    "Misconfigured",
+    "Outcome",
+    "Push",
+    "Rejected",
+    "Renderer",
+    "Retry",
+    "Suspect",
+    "Transport",
+    "Wire",
+]
+
+Medium = Literal["push", "email", "sms"]
+"""What caps and preferences count by."""
+
+
+class Address(msgspec.Struct, frozen=True):
+    """A device that a provider can reach: `wire` is packed for sending, `unique` is what makes it one device.
+
+    `wire` starts with one byte of format version; `unique` (an endpoint, a token) is hashed before it is stored.
+    """
+
+    wire: bytes
+    unique: bytes
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """A key of an app at a provider, opened. `secret` is in the provider's own form; never log it."""
+
+    app_id: int
+    id: int
+    public: dict[str, Any]
+    secret: bytes
+
+
+class Wire(Protocol):
+    """The bytes below a provider: one request, one answer. `gateway.wire` has the real ones."""
+
+
+Renderer = Callable[[Device, str], bytes]
+"""(device, receipt token) -> payload bytes. Made once per message by `Transport.renderer`, called once per device."""
+
+
+class Transport(Protocol):
+    """One provider, shared by everything a process sends through it.
+
+    name: the file's name, the config section, the value in the store, the metric label.
+    """
+
+    name: ClassVar[str]
+    medium: ClassVar[Medium]
+
+    def address(self, raw: Mapping[str, Any]) -> Address:
+        """Is this a device we can reach? Checks the fields of an opt-in; raises `GatewayError` naming the field."""
+        ...
+
+    def describe(self, wire: bytes) -> dict[str, Any]:
+        """The public form of an address, as an import would take it."""
+        ...
+
+    def lane_of(self, wire: bytes) -> str:
+        """The service behind an address (its origin): what has a rate and a health of its own."""
+        ...
+
+    def renderer(self, content: Content, *, message_id: int) -> Renderer:
+        """Compiles a message's content. Raises `GatewayError` when it cannot fit into a push."""
+        ...
+
+    async def send(self, push: Push, credential: Credential) -> Outcome:
+        """One request; one of the outcomes. Never raises for what a service does."""
+        ...
+
+    async def aclose(self) -> None:
+        """Closes connections."""
+        ...
