@@ -293,7 +293,7 @@ class Database(_Asking):
             await self._pool.release(raw)
 
 
-class _ConnectionLost(Exception):  # noqa: N818 - a signal inside this file, not an error of its own
+class _ConnectionLost(Exception):
     """The connection died under a statement; the cause is the fault that told us."""
 
 

@@ -1,13 +1,14 @@
 """Brings the schema up to date: plain SQL files, each applied once, in the order of their numbers.
 
-A file is named `NNNN_pre_what.sql` (safe beside the running old version) or `NNNN_post_what.sql` (once the old version is
-gone). It runs in one transaction together with its row in `schema_migrations`, unless its head holds the line
-`-- no-transaction`: then it runs statement by statement (CREATE INDEX CONCURRENTLY), and each statement must bear being
-run again, because a crash in the middle starts the file anew.
+A file is named `NNNN_pre_what.sql` (safe beside the running old version) or `NNNN_post_what.sql` (once the old version
+is gone). It runs in one transaction together with its row in `schema_migrations`, unless its head holds the line
+`-- no-transaction`: then it runs statement by statement (CREATE INDEX CONCURRENTLY), and each statement must bear
+being run again, because a crash in the middle starts the file anew.
 """
 
 import asyncio
 import hashlib
+import itertools
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -27,11 +28,11 @@ from gateway.model.limits import (
     MIGRATION_STATEMENT_TIMEOUT_S,
     MIGRATION_TURN_S,
 )
-from gateway.store.database import Database
+from gateway.store.database import Database, Record
 from gateway.store.faults import raise_if_unavailable
 
 Phase: TypeAlias = Literal["pre", "post"]
-_Raw: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+_Raw: TypeAlias = "asyncpg.Connection[Record]"
 
 _ADVISORY_KEY: Final = int.from_bytes(b"steeple")
 _POLL_S: Final = 0.25
@@ -86,10 +87,10 @@ async def migrate(
     One process at a time does this; others wait for their turn and then find nothing to do. Raises `MigrationRefused`
     for an applied file that was changed since, and for a table lock not got within `lock_attempts` tries.
     """
+    if dry_run:
+        return await pending(where, folder=folder, phases=phases)
     files = read_migrations(folder or migrations_folder())
     async with _alone(where) as raw:
-        if dry_run:
-            return _missing(files, await _applied(raw), phases)
         await _take_turn(raw)
         await raw.execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations (number int PRIMARY KEY, name text NOT NULL,"
@@ -105,8 +106,12 @@ async def migrate(
 async def pending(
     where: Database | str, *, folder: Path | None = None, phases: Sequence[Phase] = ("pre", "post")
 ) -> list[Migration]:
-    """What `migrate` would apply. Readiness asks for the phase "pre" alone: "post" may wait for the old version to go."""
-    return await migrate(where, folder=folder, dry_run=True, phases=phases)
+    """What `migrate` would apply. Readiness asks for "pre" alone: "post" may wait for the old version to go."""
+    files = read_migrations(folder or migrations_folder())
+    if isinstance(where, Database):
+        return _missing(files, await _applied(where), phases)
+    async with _alone(where) as raw:
+        return _missing(files, await _applied(raw), phases)
 
 
 def migrations_folder() -> Path:
@@ -121,7 +126,7 @@ def read_migrations(folder: Path) -> list[Migration]:
     if not folder.is_dir():
         raise MigrationRefused(f"There is no folder {folder} with migrations; the installation is incomplete.")
     migrations = sorted((_read(path) for path in folder.glob("*.sql")), key=lambda migration: migration.number)
-    for earlier, later in zip(migrations, migrations[1:], strict=False):
+    for earlier, later in itertools.pairwise(migrations):
         if earlier.number == later.number:
             raise MigrationRefused(f"{earlier.name} and {later.name} have the same number; give one of them the next.")
     return migrations
@@ -176,10 +181,10 @@ async def _alone(where: Database | str) -> AsyncGenerator[_Raw]:
         await raw.close(timeout=_POLL_S)
 
 
-async def _applied(raw: _Raw) -> dict[int, tuple[str, str]]:
-    if await raw.fetchval("SELECT to_regclass('schema_migrations')") is None:
+async def _applied(where: Database | _Raw) -> dict[int, tuple[str, str]]:
+    if await where.fetchval("SELECT to_regclass('schema_migrations')") is None:
         return {}
-    rows = await raw.fetch("SELECT number, name, checksum FROM schema_migrations")
+    rows = await where.fetch("SELECT number, name, checksum FROM schema_migrations")
     return {row["number"]: (row["name"], row["checksum"]) for row in rows}
 
 
@@ -240,7 +245,7 @@ async def _patiently(run: Callable[[], Awaitable[object]], migration: Migration,
 def statements(sql: str) -> list[str]:
     """The statements of a file one by one, without their semicolons; strings, comments and bodies are left whole."""
     cuts = [0, *(match.end() for match in _PIECES.finditer(sql) if match[0] == ";"), len(sql)]
-    parts = (sql[start:end].strip() for start, end in zip(cuts, cuts[1:], strict=False))
+    parts = (sql[start:end].strip() for start, end in itertools.pairwise(cuts))
     return [part.removesuffix(";") for part in parts if _says_something(part)]
 
 
