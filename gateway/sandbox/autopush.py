@@ -7,6 +7,7 @@ text with a `messageType`; the empty object is a ping. Close code 4774 would tel
 import asyncio
 from base64 import urlsafe_b64encode
 from collections import deque
+from collections.abc import Callable
 from secrets import token_hex, token_urlsafe
 from typing import Final, cast
 
@@ -95,8 +96,8 @@ class _Line:
 class Autopush:
     """Serves Firefox's websockets, and remembers what browsers said about messages."""
 
-    def __init__(self, mailbox: Mailbox, *, endpoint_base: str) -> None:
-        """`endpoint_base` is what a token is put behind to make an endpoint."""
+    def __init__(self, mailbox: Mailbox, *, endpoint_base: Callable[[], str]) -> None:
+        """`endpoint_base` tells what a token is put behind to make an endpoint."""
         self._mailbox = mailbox
         self._endpoint_base = endpoint_base
         self.acks: deque[Ack] = deque(maxlen=SANDBOX_ACKS_MAX)
@@ -143,9 +144,7 @@ class Autopush:
     def _hello(self, said: _FromFirefox, line: _Line) -> Agent:
         # An unknown id gets a new one: that is how a push service says that it has lost all its subscriptions.
         agent = self._mailbox.agent(said.uaid) or self._mailbox.add_agent(token_hex(16))
-        line.say(
-            {"messageType": "hello", "uaid": agent.agent_id, "status": 200, "use_webpush": True, "broadcasts": {}}
-        )
+        line.say({"messageType": "hello", "uaid": agent.agent_id, "status": 200, "use_webpush": True, "broadcasts": {}})
         self._mailbox.connect(agent, line)
         return agent
 
@@ -163,7 +162,7 @@ class Autopush:
         except (ValueError, TooManyChannelsError):
             line.say({**answer, "status": 400})
             return
-        line.say({**answer, "status": 200, "pushEndpoint": self._endpoint_base + channel.token})
+        line.say({**answer, "status": 200, "pushEndpoint": self._endpoint_base() + channel.token})
 
     def _unregister(self, said: _FromFirefox, line: _Line, agent: Agent) -> None:
         self.acks.append(Ack("unregister", said.channelID, "", said.code))

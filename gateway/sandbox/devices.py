@@ -111,9 +111,7 @@ class Devices:
         if len(self._batches) >= SANDBOX_BATCHES_MAX:
             raise ValueError(f"This sandbox has minted {SANDBOX_BATCHES_MAX} orders; restart it to mint more.")
         head = f"{prefix}d{len(self._batches):x}"
-        batch = _Batch(
-            head=head, count=n, vapid_key=vapid_point(vapid_public_key), receiver_keys=min(n, receiver_keys)
-        )
+        batch = _Batch(head=head, count=n, vapid_key=vapid_point(vapid_public_key), receiver_keys=min(n, receiver_keys))
         self._batches[head] = batch
         return _lines(batch, base_url=base_url, vapid_key_id=vapid_key_id, user_prefix=user_prefix)
 
@@ -151,9 +149,7 @@ def vapid_point(key: str | bytes | None) -> bytes | None:
     return point
 
 
-def _lines(
-    batch: _Batch, *, base_url: str, vapid_key_id: str | None, user_prefix: str | None
-) -> Iterator[MintedLine]:
+def _lines(batch: _Batch, *, base_url: str, vapid_key_id: str | None, user_prefix: str | None) -> Iterator[MintedLine]:
     for index in range(batch.count):
         token, auth = batch.token_and_auth(index)
         yield MintedLine(

@@ -38,7 +38,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     dribble_ms: Annotated[float, msgspec.Meta(ge=0, le=60_000)] = 500
     """Pause between two bytes of a `dribble`."""
     after_accept: bool = False
-    """Take the message first (delivered, in the ledger), and only then spoil the answer: the accepted-but-unknown case."""
+    """Take the message first (hand on, write down), then spoil the answer: accepted, and the sender cannot know."""
 
 
 class Rule(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -145,15 +145,13 @@ def _spoken_fault(what: str, amount_s: float | None) -> Fault | None:
         return _spoken_status(int(what), amount_s)
     match what:
         case "delay":
-            return Fault(kind="delay", latency_ms=(1.0 if amount_s is None else amount_s) * 1000)
+            return Fault(kind=what, latency_ms=1000 if amount_s is None else amount_s * 1000)
         case "hang":
-            return Fault(kind="hang") if amount_s is None else Fault(kind="hang", hang_s=amount_s)
+            return Fault(kind=what, hang_s=SANDBOX_HANG_S_MAX if amount_s is None else amount_s)
         case "dribble":
-            return Fault(kind="dribble") if amount_s is None else Fault(kind="dribble", dribble_ms=amount_s * 1000)
-        case "reset":
-            return Fault(kind="reset")
-        case "huge":
-            return Fault(kind="huge")
+            return Fault(kind=what, dribble_ms=500 if amount_s is None else amount_s * 1000)
+        case "reset" | "huge":
+            return Fault(kind=what)
         case _:
             return None
 
@@ -173,7 +171,7 @@ def _amount_s(amount: str | None, unit: str | None) -> float | None:
 
 
 def retry_after(fault: Fault, *, now: datetime) -> str | None:
-    """The Retry-After header of a fault: seconds, an HTTP date (RFC 9110 section 10.2.3), or what a broken proxy sends."""
+    """The Retry-After header: seconds, an HTTP date (RFC 9110 section 10.2.3), or what a broken proxy sends."""
     if fault.retry_after_s is None:
         return None
     match fault.retry_after_form:

@@ -11,6 +11,8 @@ _VARINT: Final = 0
 _FIXED64: Final = 1
 _BYTES: Final = 2
 _VARINT_BYTES_MAX: Final = 10
+_MORE: Final = 0x80
+"""This bit of a varint's byte says that another byte follows."""
 
 
 class MalformedFieldError(ValueError):
@@ -24,8 +26,8 @@ def _fail(why: str) -> Never:
 def varint(number: int) -> bytes:
     """The base-128 form of a number from 0 up."""
     out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
+    while number >= _MORE:
+        out.append(number & 0x7F | _MORE)
         number >>= 7
     out.append(number)
     return bytes(out)
@@ -39,7 +41,7 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
             _fail("a varint is cut off")
         byte = data[at + place]
         number |= (byte & 0x7F) << (7 * place)
-        if byte < 0x80:
+        if byte < _MORE:
             return number, at + place + 1
     return _fail("a varint is longer than ten bytes")
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from secrets import token_hex
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
@@ -67,7 +68,7 @@ class _Post(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 class PushService:
     """Takes messages for browsers and virtual devices, and writes each accepted one into the ledger."""
 
-    def __init__(  # noqa: D417 - the parts of one sandbox, each with a docstring of its own
+    def __init__(
         self,
         *,
         mailbox: Mailbox,
@@ -88,9 +89,9 @@ class PushService:
         self._boot = token_hex(4)
         self._taken = 0
 
-    async def post(self, request: web.BaseRequest, token: str, *, origin: str, host: str) -> web.StreamResponse:
+    async def post(self, request: web.BaseRequest, token: str, *, origin: str) -> web.StreamResponse:
         """Answer one message to the endpoint that ends in `token`; `origin` is that endpoint's own."""
-        fault, bare_token = await self._fault(token, host=host)
+        fault, bare_token = await self._fault(token, host=urlsplit(origin).hostname or "")
         if fault is not None and not fault.after_accept:
             return await self._spoil(request, fault)
         verdict = self._judge(request, token, bare_token, body=await request.read(), origin=origin)
@@ -154,7 +155,7 @@ class PushService:
         return OTHER_KEY if vapid_key is not None and claims.public != vapid_key else None
 
     def _verify(self, authorization: str, origin: str) -> Claims:
-        """Claims of a header; a header seen before only has its end of life checked again (its signature cannot change)."""
+        """Claims of a header. Of one seen before, only the end of its life is checked: a signature stays what it is."""
         seen = self._verified.get((authorization, origin))
         now_s = self._clock()
         if seen is not None and seen.exp > now_s:
@@ -171,13 +172,13 @@ class PushService:
         version = f"{self._boot}-{self._taken:x}"
         now_s = self._clock()
         fate, read = self._hand_on(post, token, version, now_s)
-        is_channel = isinstance(post.receiver, Channel)
+        channel = post.receiver if isinstance(post.receiver, Channel) else None
         entry = Entry(
             at=now_s,
             monotonic_s=time.monotonic(),
-            service=post.receiver.service if isinstance(post.receiver, Channel) else "webpush",
+            service="webpush" if channel is None else channel.service,
             token=token,
-            channel=post.receiver.name if is_channel else "",
+            channel="" if channel is None else channel.name,
             version=version,
             fate=fate,
             topic=post.headers.topic,

@@ -1,0 +1,151 @@
+"""The sandbox's own calls under `/sandbox`: mint devices, order faults, read the ledger, lose a browser.
+
+For people with curl and for the command line; programs in the same process use `Sandbox` directly.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from aiohttp import web
+
+from gateway.model.limits import SEND_BODY_BYTES_MAX
+from gateway.sandbox.devices import RECEIVER_KEYS_DEFAULT, MintedLine
+from gateway.sandbox.faults import RuleSet
+
+if TYPE_CHECKING:
+    from gateway.sandbox.server import Sandbox
+
+PREFIX: Final = "/sandbox"
+_LINES_A_PIECE: Final = 1_000
+
+
+class _MintQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The query of `POST /sandbox/mint`, see `Devices.mint`."""
+
+    n: int = 1
+    vapid_public_key: str | None = None
+    prefix: str = ""
+    receiver_keys: int = RECEIVER_KEYS_DEFAULT
+    vapid_key_id: str | None = None
+    user_prefix: str | None = None
+
+
+class _Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /sandbox/retire`: the last part of an endpoint's path."""
+
+    token: str
+
+
+_Call = Callable[["Sandbox", web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+async def control(sandbox: "Sandbox", request: web.BaseRequest) -> web.StreamResponse:
+    """Answer one call under `/sandbox`."""
+    call = _CALLS.get((request.method, request.path.removeprefix(PREFIX).rstrip("/")))
+    if call is None:
+        return _json({"error": f"No such call. There are: {', '.join(f'{m} {PREFIX}{p}' for m, p in _CALLS)}"}, 404)
+    try:
+        return await call(sandbox, request)
+    except (msgspec.DecodeError, ValueError) as error:
+        return _json({"error": str(error)}, 422)
+
+
+async def _describe(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response:
+    return _json(sandbox.describe())
+
+
+async def _mint(sandbox: "Sandbox", request: web.BaseRequest) -> web.StreamResponse:
+    query = msgspec.convert(dict(request.query), _MintQuery, strict=False)
+    lines = sandbox.mint_lines(
+        query.n,
+        query.vapid_public_key,
+        prefix=query.prefix,
+        receiver_keys=query.receiver_keys,
+        vapid_key_id=query.vapid_key_id,
+        user_prefix=query.user_prefix,
+    )
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+    await response.prepare(request)
+    for piece in _pieces(lines):
+        await response.write(piece)
+    await response.write_eof()
+    return response
+
+
+def _pieces(lines: Iterator[MintedLine]) -> Iterator[bytes]:
+    encoder = msgspec.json.Encoder()
+    while piece := list(islice(lines, _LINES_A_PIECE)):
+        yield encoder.encode_lines(piece)
+
+
+async def _faults(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response:
+    return _json(sandbox.faults.report())
+
+
+async def _put_faults(sandbox: "Sandbox", request: web.BaseRequest) -> web.Response:
+    sandbox.faults.put(msgspec.json.decode(await _body(request), type=RuleSet))
+    return _json(sandbox.faults.report())
+
+
+async def _no_faults(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response:
+    sandbox.faults.put(RuleSet())
+    return _json(sandbox.faults.report())
+
+
+async def _ledger(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response:
+    return _json(sandbox.ledger.summary())
+
+
+async def _agents(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response:
+    return _json(
+        [
+            {
+                "agent": agent.agent_id,
+                "connected": agent.connection is not None,
+                "channels": [
+                    {"service": channel.service, "token": channel.token, "waiting": len(channel.kept)}
+                    for channel in agent.channels.values()
+                ],
+            }
+            for agent in sandbox.mailbox.agents()
+        ]
+    )
+
+
+async def _forget_agents(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response:
+    return _json({"forgotten": sandbox.forget_agents()})
+
+
+async def _drop_lines(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response:
+    return _json({"dropped": sandbox.drop_lines()})
+
+
+async def _retire(sandbox: "Sandbox", request: web.BaseRequest) -> web.Response:
+    sandbox.mailbox.retire(msgspec.json.decode(await _body(request), type=_Token).token)
+    return _json({"retired": 1})
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    if (request.content_length or 0) > SEND_BODY_BYTES_MAX:
+        raise ValueError(f"The body is larger than {SEND_BODY_BYTES_MAX} bytes.")
+    return await request.read()
+
+
+def _json(value: object, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=msgspec.json.encode(value) + b"\n", content_type="application/json")
+
+
+_CALLS: Final[dict[tuple[str, str], _Call]] = {
+    ("GET", ""): _describe,
+    ("POST", "/mint"): _mint,
+    ("GET", "/faults"): _faults,
+    ("PUT", "/faults"): _put_faults,
+    ("DELETE", "/faults"): _no_faults,
+    ("GET", "/ledger"): _ledger,
+    ("GET", "/agents"): _agents,
+    ("POST", "/agents/forget"): _forget_agents,
+    ("POST", "/agents/drop"): _drop_lines,
+    ("POST", "/retire"): _retire,
+}

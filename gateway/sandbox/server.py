@@ -1,0 +1,256 @@
+"""The sandbox as one thing: listeners on loopback, what a gateway must be told to use them, and what they saw.
+
+One plain port carries the endpoints of Firefox and of virtual devices, Firefox's websocket, Chromium's check-in and
+registration, and the control calls; one TLS port the endpoints of Chromium under their real names; one more Chromium's
+message connection. Everything is HTTP/1.1.
+"""
+
+import asyncio
+import ipaddress
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, Self
+
+from aiohttp import web
+
+from gateway.sandbox.authority import PUSH_NAMES, make_authority
+from gateway.sandbox.autopush import Ack, Autopush
+from gateway.sandbox.control import control
+from gateway.sandbox.devices import RECEIVER_KEYS_DEFAULT, Devices, MintedLine
+from gateway.sandbox.faults import Faults, Rule, RuleSet
+from gateway.sandbox.gcm import Gcm
+from gateway.sandbox.ledger import Ledger
+from gateway.sandbox.mailbox import Mailbox
+from gateway.sandbox.routes import CHECKIN_PATH, PUSH_PATH, REGISTER_PATH, Answer, Routes
+from gateway.sandbox.webpush import PushService
+
+_SHUTDOWN_S: Final = 0.5
+
+
+class Sandbox:
+    """Fake push services on loopback. `start`, use, `stop`; or `async with Sandbox() as sandbox`."""
+
+    def __init__(
+        self,
+        *,
+        ledger_path: Path | None = None,
+        decrypts: bool = False,
+        clock: Callable[[], float] = time.time,
+        directory: Path | None = None,
+    ) -> None:
+        """Not yet listening.
+
+        `ledger_path`: where accepted messages are written (none: only counted). `decrypts`: open what virtual devices
+        get, and read the gateway's ids in it. `clock`: Unix time, for lives of messages and tokens. `directory`: where
+        the certificates lie (none: a temporary one that goes with the sandbox).
+        """
+        self.ledger = Ledger(ledger_path)
+        self.faults = Faults()
+        self.mailbox = Mailbox(clock)
+        self.devices = Devices()
+        self._clock = clock
+        self._directory = directory
+        push = PushService(
+            mailbox=self.mailbox,
+            devices=self.devices,
+            ledger=self.ledger,
+            faults=self.faults,
+            clock=clock,
+            decrypts=decrypts,
+        )
+        self._gcm = Gcm(self.mailbox, clock)
+        self._autopush = Autopush(self.mailbox, endpoint_base=lambda: self.webpush_url)
+        self._stack = AsyncExitStack()
+        self._host = ""
+        self._routes = Routes(push=push, autopush=self._autopush, gcm=self._gcm, control=partial(control, self))
+        self.port = 0
+        self.tls_port = 0
+        self.ca_path = Path()
+
+    async def __aenter__(self) -> Self:
+        """Start on free ports."""
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        """Stop."""
+        await self.stop()
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0, *, tls_port: int = 0, mcs_port: int = 0) -> None:
+        """Listen; port 0 takes a free one.
+
+        Raises:
+            ValueError: `host` is not a loopback address: anybody could mint devices and order faults.
+        """
+        if not ipaddress.ip_address(host).is_loopback:
+            raise ValueError("The sandbox listens on loopback addresses only.")
+        self._host = host
+        authority = make_authority(self._certificates(), now=datetime.fromtimestamp(self._clock(), UTC))
+        self.ca_path = authority.ca_path
+        self.port = await self._listen(port, self._routes.plain)
+        self.tls_port = await self._listen(tls_port, self._routes.tls, tls=authority.server_context)
+        await self._gcm.start(host, mcs_port, authority.server_context)
+        self._stack.push_async_callback(self._gcm.stop)
+        self._routes.answer_as(
+            plain={self._authority(self.port), f"localhost:{self.port}"},
+            tls={self._authority(self.tls_port), f"localhost:{self.tls_port}"},
+        )
+
+    async def stop(self) -> None:
+        """Hang up on everybody, stop listening, close the ledger."""
+        for agent in self.mailbox.agents():
+            self.mailbox.hang_up(agent)
+        await self._stack.aclose()
+        self.ledger.close()
+
+    # --- where everything is ------------------------------------------------------------------------------------------
+    @property
+    def origin(self) -> str:
+        """The plain port's origin."""
+        return f"http://{self._authority(self.port)}"
+
+    @property
+    def webpush_url(self) -> str:
+        """What endpoints of Firefox and of virtual devices begin with."""
+        return self.origin + PUSH_PATH
+
+    @property
+    def firefox_ws_url(self) -> str:
+        """For the preference dom.push.serverURL."""
+        return f"ws://{self._authority(self.port)}/"
+
+    @property
+    def chromium_switches(self) -> list[str]:
+        """The command line that makes Chromium take its messages from here."""
+        return [
+            f"--gcm-checkin-url={self.origin}{CHECKIN_PATH}",
+            f"--gcm-registration-url={self.origin}{REGISTER_PATH}",
+            f"--gcm-mcs-endpoint=https://localhost:{self._gcm.port}",
+            "--ignore-certificate-errors",
+        ]
+
+    def egress_settings(self) -> dict[str, str]:
+        """The environment that makes a gateway send here, and only here and to the default push hosts."""
+        here = {f"{name}:{self.port}" for name in (self._host, "localhost")}
+        return {
+            "STEEPLE_SANDBOX": "1",
+            "STEEPLE_EGRESS_ALLOW": ",".join(sorted(here | set(PUSH_NAMES))),
+            "STEEPLE_EGRESS_RESOLVE": ",".join(f"{name}:443={self._authority(self.tls_port)}" for name in PUSH_NAMES),
+            "STEEPLE_EGRESS_CA": str(self.ca_path),
+        }
+
+    def describe(self) -> dict[str, object]:
+        """All of the above, for people."""
+        return {
+            "webpush_url": self.webpush_url,
+            "firefox_ws_url": self.firefox_ws_url,
+            "chromium_switches": self.chromium_switches,
+            "gateway_settings": self.egress_settings(),
+            "virtual_devices": self.devices.count(),
+            "ledger": None if self.ledger.path is None else str(self.ledger.path),
+        }
+
+    # --- what one can do ----------------------------------------------------------------------------------------------
+    @property
+    def acks(self) -> list[Ack]:
+        """What Firefox said about messages and channels, the oldest first."""
+        return list(self._autopush.acks)
+
+    def mint_lines(
+        self,
+        n: int,
+        vapid_public_key: str | bytes | None,
+        *,
+        prefix: str = "",
+        receiver_keys: int = RECEIVER_KEYS_DEFAULT,
+        vapid_key_id: str | None = None,
+        user_prefix: str | None = None,
+    ) -> Iterator[MintedLine]:
+        """Virtual devices as they are made, see `Devices.mint`."""
+        return self.devices.mint(
+            n,
+            vapid_public_key,
+            base_url=self.webpush_url,
+            prefix=prefix,
+            receiver_keys=receiver_keys,
+            vapid_key_id=vapid_key_id,
+            user_prefix=user_prefix,
+        )
+
+    def mint(
+        self,
+        n: int,
+        vapid_public_key: str | bytes | None,
+        *,
+        prefix: str = "",
+        receiver_keys: int = RECEIVER_KEYS_DEFAULT,
+    ) -> list[dict[str, object]]:
+        """`n` virtual devices as browsers give subscriptions: `{"endpoint", "keys": {"p256dh", "auth"}}`."""
+        lines = self.mint_lines(n, vapid_public_key, prefix=prefix, receiver_keys=receiver_keys)
+        return [
+            {"endpoint": line.endpoint, "keys": {"p256dh": line.keys.p256dh, "auth": line.keys.auth}} for line in lines
+        ]
+
+    def order_faults(self, *rules: Rule, seed: int = 0) -> None:
+        """Replace the fault rules."""
+        self.faults.put(RuleSet(rules=list(rules), seed=seed))
+
+    def forget_agents(self) -> int:
+        """Lose every browser, as a push service that lost its data: they will drop and renew their subscriptions."""
+        agents = self.mailbox.agents()
+        for agent in agents:
+            self.mailbox.forget(agent.agent_id)
+        return len(agents)
+
+    def drop_lines(self) -> int:
+        """Cut every browser's connection; they will come back by themselves."""
+        connected = [agent for agent in self.mailbox.agents() if agent.connection is not None]
+        for agent in connected:
+            self.mailbox.hang_up(agent)
+        return len(connected)
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+    def _authority(self, port: int) -> str:
+        return f"[{self._host}]:{port}" if ":" in self._host else f"{self._host}:{port}"
+
+    def _certificates(self) -> Path:
+        if self._directory is None:
+            return Path(self._stack.enter_context(TemporaryDirectory(prefix="steeple-sandbox-")))
+        self._directory.mkdir(parents=True, exist_ok=True)
+        return self._directory
+
+    async def _listen(self, port: int, handler: Answer, *, tls: ssl.SSLContext | None = None) -> int:
+        runner = web.ServerRunner(web.Server(handler), shutdown_timeout=_SHUTDOWN_S)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, self._host, port, ssl_context=tls, backlog=1024).start()
+        return int(runner.addresses[0][1])
+
+
+async def run(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls_port: int = 0,
+    mcs_port: int = 0,
+    ledger_path: Path | None = None,
+    decrypts: bool = False,
+    directory: Path | None = None,
+    ready: Callable[[Sandbox], None] | None = None,
+    until: asyncio.Event,
+) -> None:
+    """A sandbox until `until` is set: what stands behind `steeple sandbox`. `ready` is called once it listens."""
+    sandbox = Sandbox(ledger_path=ledger_path, decrypts=decrypts, directory=directory)
+    await sandbox.start(host, port, tls_port=tls_port, mcs_port=mcs_port)
+    try:
+        if ready is not None:
+            ready(sandbox)
+        await until.wait()
+    finally:
+        await sandbox.stop()
