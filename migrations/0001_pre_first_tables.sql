@@ -194,7 +194,7 @@ CREATE TABLE messages (
     PRIMARY KEY (app_id, bucket, id)
 );
 CREATE INDEX messages_due ON messages (due_at) WHERE state IN (0, 1);
-CREATE INDEX messages_running ON messages (created_at) WHERE state IN (2, 3);
+CREATE INDEX messages_running ON messages (created_at) WHERE state = 2 OR (state = 5 AND tally IS NULL);
 CREATE INDEX messages_recent ON messages (app_id, created_at DESC, id);
 
 -- A range of subscription ids with a cursor, or (retries, a few people) an explicit list of ids. The counts of a message

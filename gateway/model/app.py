@@ -5,6 +5,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from gateway.model.ids import buckets_of_app
+
 Scope = Literal["send", "read", "manage", "admin"]
 SCOPES: Final[tuple[Scope, ...]] = ("send", "read", "manage", "admin")
 
@@ -26,6 +28,11 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     settings: dict[str, Any]
     created_at: datetime
+
+    @property
+    def buckets(self) -> list[int]:
+        """The buckets that its rows lie in, as many as its spread."""
+        return buckets_of_app(home=self.home, spread=self.spread)
 
     @property
     def allowed_hosts(self) -> frozenset[str]:

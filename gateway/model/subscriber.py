@@ -64,3 +64,31 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     consent: dict[str, Any] | None = None
     created_at: datetime | None = None
     secret_hash: bytes | None = None
+
+
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+    """One device as it is stored. `wire` opens with its provider's `describe`; the secret is kept as its SHA-256."""
+
+    id: int
+    provider: str
+    state: int
+    credential_id: int
+    wire: bytes
+    person: str | None
+    topics: tuple[int, ...]
+    tags: dict[str, Any]
+    country: str | None
+    timezone: str | None
+    locale: str | None
+    platform: int
+    secret_hash: bytes | None
+    consent: dict[str, Any] | None
+    created_at: datetime
+    enrolled_at: datetime
+    registered_at: datetime
+    seen_at: datetime
+    ended_at: datetime | None
+
+
+STATE_WORDS: Final[dict[int, str]] = {state.value: state.name.lower() for state in SubscriptionState}
+"""The words that the API and exports show for a subscription's state."""

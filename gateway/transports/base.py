@@ -22,6 +22,8 @@ from gateway.model.delivery import (
     Suspect,
 )
 from gateway.model.message import Content
+from gateway.wire.egress import EgressPolicy
+from gateway.wire.http1 import Http1Client
 
 __all__ = [
     "Accepted",
@@ -29,6 +31,7 @@ __all__ = [
     "Credential",
     "Gone",
     "Medium",
+    "Minted",
     "Misconfigured",
     "Outcome",
     "Push",
@@ -59,12 +62,31 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
 
     app_id: int
     id: int
+    public_id: int
+    provider: str
+    is_current: bool
+    public: dict[str, Any]
+    secret: bytes
+
+    def __repr__(self) -> str:
+        """Without the secret: such objects end up in tracebacks."""
+        return f"Credential(app_id={self.app_id}, id={self.id})"
+
+
+class Minted(msgspec.Struct, frozen=True):
+    """A new key as a provider made it: what pages and operators may see, and what is sealed."""
+
     public: dict[str, Any]
     secret: bytes
 
 
-class Wire(Protocol):
-    """The bytes below a provider: one request, one answer. `gateway.wire` has the real ones."""
+class Wire(msgspec.Struct, frozen=True, eq=False):
+    """The bytes below the providers of one process."""
+
+    egress: EgressPolicy
+    http: Http1Client
+    clock: Callable[[], float]
+    """Unix time in seconds."""
 
 
 Renderer = Callable[[Device, str], bytes]
@@ -72,20 +94,32 @@ Renderer = Callable[[Device, str], bytes]
 
 
 class Transport(Protocol):
-    """One provider, shared by everything a process sends through it.
+    """One provider, shared by everything that a process sends through it. Made by `Provider(wire)`.
 
     name: the file's name, the config section, the value in the store, the metric label.
+    hosts: push services that it may contact without being told.
     """
 
     name: ClassVar[str]
     medium: ClassVar[Medium]
+    hosts: ClassVar[tuple[str, ...]]
+
+    @staticmethod
+    def generate(subject: str) -> Minted | None:
+        """A new key for an app, where the provider's keys can be made by ourselves; None where they are issued."""
+        ...
+
+    @staticmethod
+    def load(raw: str, subject: str) -> Minted:
+        """A key that the operator brings, in any of its usual forms. Raises `GatewayError` saying what is wrong."""
+        ...
 
     def address(self, raw: Mapping[str, Any]) -> Address:
         """Is this a device we can reach? Checks the fields of an opt-in; raises `GatewayError` naming the field."""
         ...
 
     def describe(self, wire: bytes) -> dict[str, Any]:
-        """The public form of an address, as an import would take it."""
+        """The public form of an address, as an import takes it."""
         ...
 
     def lane_of(self, wire: bytes) -> str:
@@ -93,7 +127,11 @@ class Transport(Protocol):
         ...
 
     def renderer(self, content: Content, *, message_id: int) -> Renderer:
-        """Compiles a message's content. Raises `GatewayError` when it cannot fit into a push."""
+        """Compiles a message's content."""
+        ...
+
+    def payload_bytes_max(self, platform: int) -> int:
+        """How many bytes of payload a device of this platform takes."""
         ...
 
     async def send(self, push: Push, credential: Credential) -> Outcome:
@@ -101,5 +139,5 @@ class Transport(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Closes connections."""
+        """Lets go of what it holds; the wire below is closed by its owner."""
         ...

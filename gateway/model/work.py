@@ -1,0 +1,87 @@
+"""Chunks: the unit of work of a message."""
+
+from datetime import date, datetime
+from enum import IntEnum
+
+import msgspec
+
+
+class ChunkState(IntEnum):
+    """Numbers are for ever."""
+
+    DUE = 0
+    CLAIMED = 1
+    DONE = 2
+
+
+class Hold(IntEnum):
+    """What was said of the message while its chunks were under way. Numbers are for ever."""
+
+    NONE = 0
+    PAUSED = 1
+    CANCELLED = 2
+
+
+class MessageKind(IntEnum):
+    """Numbers are for ever."""
+
+    CAMPAIGN = 1
+    NAMED = 2
+    """To people or devices named one by one."""
+
+
+class ChunkKey(msgspec.Struct, frozen=True):
+    """The full primary key: every statement on a chunk names all of it."""
+
+    app_id: int
+    bucket: int
+    message_id: int
+    part: int
+    lo: int
+    attempt: int
+
+
+class Chunk(msgspec.Struct, frozen=True, kw_only=True):
+    """A claimed piece of work: a range of ids behind a cursor, or (`ids`) a list. `claim_no` is the fence."""
+
+    key: ChunkKey
+    hi: int
+    cursor: int
+    ids: list[int] | None
+    strikes: int
+    claim_no: int
+    expected: int
+    seen: int
+    tally: dict[str, int]
+
+
+class NewChunk(msgspec.Struct, frozen=True, kw_only=True):
+    """Work to be done. With `owner` it is born claimed by that process."""
+
+    key: ChunkKey
+    hi: int
+    ids: list[int] | None = None
+    strikes: int = 0
+    expected: int = 0
+    delay_s: float = 0.0
+
+
+class GroupResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one group: everything that is settled together, or not at all.
+
+    ids and codes: terminal ends only, in id order. retries: chunks that take over who is to be tried again.
+    """
+
+    chunk: Chunk
+    day: date
+    cursor: int
+    seen: int
+    tally: dict[str, int]
+    is_finished: bool
+    ids: list[int]
+    codes: bytes
+    retries: list[NewChunk]
+    gone: list[int]
+    suspects: list[int]
+    cleared: list[int]
+    read_at: datetime

@@ -1,0 +1,238 @@
+"""Chunks: planned, claimed under a lease, settled under a fence.
+
+Leases are database time; the fence (`claim_no`) decides who may write. A worker that lost its lease finds its update
+touches no row, and drops its results: another one has the chunk.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from gateway.model.limits import GROUP_RECIPIENTS_MAX
+from gateway.model.work import Chunk, ChunkKey, GroupResult, Hold, NewChunk
+from gateway.store.database import Queryable, Record
+from gateway.store.outcomes import insert_outcomes
+
+CLAIM_MAX: Final = 64
+
+
+class LeaseLost(Exception):
+    """The chunk is somebody else's by now: what was done is theirs to repeat, and nothing was written."""
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """Chunks that are ours for the length of the lease, and the database's time of the claim."""
+
+    chunks: list[Chunk]
+    at: datetime
+
+
+async def insert(db: Queryable, chunks: Sequence[NewChunk], *, owner: int | None = None, lease_s: int = 0) -> None:
+    """Adds work; what is there already stays as it is, so that planning can be done again after a crash.
+
+    With `owner` the chunks are born claimed (claim_no 1) for `lease_s`.
+    """
+    await db.executemany(
+        """
+        INSERT INTO chunks (app_id, bucket, msg_id, part, lo, attempt, hi, cursor, ids, strikes, expected, due_at,
+                            state, owner, claim_no, lease_until)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $5 - 1, $8, $9, $10, now() + $11 * interval '1 second',
+                CASE WHEN $12::bigint IS NULL THEN 0 ELSE 1 END, $12,
+                CASE WHEN $12::bigint IS NULL THEN 0 ELSE 1 END,
+                CASE WHEN $12::bigint IS NOT NULL THEN now() + $13 * interval '1 second' END)
+        ON CONFLICT DO NOTHING
+        """,
+        [
+            (
+                chunk.key.app_id, chunk.key.bucket, chunk.key.message_id, chunk.key.part, chunk.key.lo,
+                chunk.key.attempt, chunk.hi, chunk.ids, chunk.strikes, chunk.expected, chunk.delay_s, owner, lease_s,
+            )
+            for chunk in chunks
+        ],
+    )  # fmt: skip
+
+
+async def claim(db: Queryable, *, owner: int, limit: int, lease_s: int) -> Claimed:
+    """Takes due chunks, those longest due first, skipping what others are taking (index chunks_due)."""
+    rows = await db.fetch(
+        """
+        UPDATE chunks c
+           SET state = 1, owner = $1, claim_no = c.claim_no + 1, lease_until = now() + $3 * interval '1 second'
+          FROM (SELECT app_id, bucket, msg_id, part, lo, attempt FROM chunks
+                 WHERE state = 0 AND hold = 0 AND due_at <= now()
+                 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) due
+         WHERE c.app_id = due.app_id AND c.bucket = due.bucket AND c.msg_id = due.msg_id AND c.part = due.part
+           AND c.lo = due.lo AND c.attempt = due.attempt
+        RETURNING c.app_id, c.bucket, c.msg_id, c.part, c.lo, c.attempt, c.hi, c.cursor, c.ids, c.strikes, c.claim_no,
+                  c.expected, c.seen, c.tally, now() AS claimed_at
+        """,
+        owner,
+        min(limit, CLAIM_MAX),
+        lease_s,
+    )
+    at = rows[0]["claimed_at"] if rows else await db.fetchval("SELECT now()")
+    return Claimed([_chunk(row) for row in rows], at)
+
+
+async def release_expired(db: Queryable) -> int:
+    """Frees the chunks whose worker fell silent (index chunks_leased); how many."""
+    tag = await db.execute(
+        "UPDATE chunks SET state = 0, owner = NULL, due_at = now() WHERE state = 1 AND lease_until < now()"
+    )
+    return int(tag.rpartition(" ")[2])
+
+
+async def release_owned(db: Queryable, *, owner: int) -> int:
+    """Frees what a process held that is known to be dead; how many (index chunks_leased)."""
+    tag = await db.execute(
+        "UPDATE chunks SET state = 0, owner = NULL, due_at = now() WHERE state = 1 AND owner = $1", owner
+    )
+    return int(tag.rpartition(" ")[2])
+
+
+async def renew(db: Queryable, *, owner: int, lease_s: int) -> None:
+    """Prolongs every lease of a process whose groups take long (index chunks_leased)."""
+    await db.execute(
+        "UPDATE chunks SET lease_until = now() + $2 * interval '1 second' WHERE state = 1 AND owner = $1",
+        owner,
+        lease_s,
+    )
+
+
+async def release(db: Queryable, chunk: Chunk, *, delay_s: float = 0.0) -> None:
+    """Gives a chunk back, to be claimed again after `delay_s`. Does nothing if it is not ours any more."""
+    key = chunk.key
+    await db.execute(
+        """
+        UPDATE chunks SET state = 0, owner = NULL, due_at = now() + $8 * interval '1 second'
+         WHERE app_id = $1 AND bucket = $2 AND msg_id = $3 AND part = $4 AND lo = $5 AND attempt = $6
+           AND claim_no = $7 AND state = 1
+        """,
+        key.app_id, key.bucket, key.message_id, key.part, key.lo, key.attempt, chunk.claim_no, delay_s,
+    )  # fmt: skip
+
+
+async def settle(db: Queryable, result: GroupResult, *, lease_s: int) -> Hold:
+    """Records a group: cursor, tally, outcomes, retries and closed addresses in one transaction of one bucket.
+
+    Answers what was said of the message meanwhile. Raises `LeaseLost`, with nothing written, when the chunk is not ours
+    any more. The lease is renewed.
+    """
+    key = result.chunk.key
+    async with db.transaction() as tx:
+        hold = await tx.fetchval(
+            """
+            UPDATE chunks SET cursor = $8, seen = $9, tally = $10, state = $11,
+                   lease_until = now() + $12 * interval '1 second'
+             WHERE app_id = $1 AND bucket = $2 AND msg_id = $3 AND part = $4 AND lo = $5 AND attempt = $6
+               AND claim_no = $7 AND state = 1
+            RETURNING hold
+            """,
+            key.app_id, key.bucket, key.message_id, key.part, key.lo, key.attempt, result.chunk.claim_no,
+            result.cursor, result.seen, result.tally, 2 if result.is_finished else 1, lease_s,
+        )  # fmt: skip
+        if hold is None:
+            raise LeaseLost
+        assert len(result.ids) == len(result.codes) <= GROUP_RECIPIENTS_MAX
+        if result.ids:
+            await insert_outcomes(tx, key=key, day=result.day, ids=result.ids, codes=result.codes)
+        if result.retries:
+            await insert(tx, result.retries)
+        if result.gone:
+            await _close(tx, key, result.gone, read_at=result.read_at)
+        if result.suspects or result.cleared:
+            await _mark_suspects(tx, key, result.suspects, result.cleared)
+    return Hold(hold)
+
+
+async def _close(db: Queryable, key: ChunkKey, ids: list[int], *, read_at: datetime) -> None:
+    """Closes addresses that a push service gave up. One that came back since we read it stays."""
+    await db.execute(
+        """
+        UPDATE subscriptions SET state = 1, ended_at = now()
+         WHERE app_id = $1 AND bucket = $2 AND id = ANY($3::bigint[]) AND state = 0 AND registered_at <= $4
+        """,
+        key.app_id,
+        key.bucket,
+        ids,
+        read_at,
+    )
+
+
+async def _mark_suspects(db: Queryable, key: ChunkKey, suspects: list[int], cleared: list[int]) -> None:
+    """Keeps the moment of the first doubtful answer of a device; a success clears it."""
+    await db.execute(
+        """
+        UPDATE subscriptions SET suspect_at = CASE WHEN id = ANY($3::bigint[]) THEN coalesce(suspect_at, now()) END
+         WHERE app_id = $1 AND bucket = $2 AND id = ANY($4::bigint[])
+        """,
+        key.app_id,
+        key.bucket,
+        suspects,
+        [*suspects, *cleared],
+    )
+
+
+async def hold(db: Queryable, *, app_id: int, buckets: Sequence[int], message_id: int, to: Hold) -> None:
+    """Marks a message's unfinished chunks: workers see it when they settle their group."""
+    await db.execute(
+        "UPDATE chunks SET hold = $4"
+        " WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = $3 AND state < 2 AND hold <> 2",
+        app_id,
+        list(buckets),
+        message_id,
+        int(to),
+    )
+
+
+async def unfinished(db: Queryable, *, app_id: int, buckets: Sequence[int], message_id: int) -> int:
+    """How many chunks of a message are not done; cancelled ones count only while a worker holds them."""
+    return await db.fetchval(
+        "SELECT count(*) FROM chunks WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = $3"
+        " AND (state = 1 OR (state = 0 AND hold <> 2))",
+        app_id,
+        list(buckets),
+        message_id,
+    )
+
+
+class ChunkSum(msgspec.Struct, frozen=True):
+    """What one chunk adds to the counts of its message."""
+
+    attempt: int
+    is_done: bool
+    is_cancelled: bool
+    expected: int
+    seen: int
+    tally: dict[str, int]
+
+
+async def sums(db: Queryable, *, app_id: int, buckets: Sequence[int], message_id: int) -> list[ChunkSum]:
+    """The tallies of a message's chunks."""
+    rows = await db.fetch(
+        "SELECT attempt, state, hold, expected, seen, tally FROM chunks"
+        " WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = $3",
+        app_id,
+        list(buckets),
+        message_id,
+    )
+    return [
+        ChunkSum(row["attempt"], row["state"] == 2, row["hold"] == 2, row["expected"], row["seen"], row["tally"])  # noqa: PLR2004
+        for row in rows
+    ]
+
+
+def _chunk(row: Record) -> Chunk:
+    return Chunk(
+        key=ChunkKey(row["app_id"], row["bucket"], row["msg_id"], row["part"], row["lo"], row["attempt"]),
+        hi=row["hi"],
+        cursor=row["cursor"],
+        ids=row["ids"],
+        strikes=row["strikes"],
+        claim_no=row["claim_no"],
+        expected=row["expected"],
+        seen=row["seen"],
+        tally=row["tally"],
+    )

@@ -1,0 +1,174 @@
+"""Messages: ordered, due, planned, running, done."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from gateway.model.audience import Audience
+from gateway.model.ids import bucket_of_message
+from gateway.model.message import Content, MessageState
+from gateway.model.work import MessageKind
+from gateway.store.database import Queryable, Record
+
+
+class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message's row."""
+
+    app_id: int
+    bucket: int
+    id: int
+    kind: int
+    state: int
+    content: Content
+    audience: Audience
+    due_at: datetime
+    expires_at: datetime
+    planned_at: datetime | None
+    finished_at: datetime | None
+    tally: dict[str, int] | None
+    created_at: datetime
+
+
+class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message on its way into the store. `due_at` None: at once."""
+
+    app_id: int
+    id: int
+    kind: MessageKind
+    state: MessageState
+    content: Content
+    audience: Audience
+    due_at: datetime | None
+    ttl_s: int
+
+
+async def insert(db: Queryable, messages: Sequence[NewMessage]) -> None:
+    """Adds messages. Times are the database's; one that is sent at once counts as planned now."""
+    await db.executemany(
+        """
+        INSERT INTO messages (app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce($8, now()), coalesce($8, now()) + $9 * interval '1 second',
+                CASE WHEN $5 = 2 THEN now() END)
+        """,
+        [
+            (
+                message.app_id,
+                bucket_of_message(message.id),
+                message.id,
+                int(message.kind),
+                int(message.state),
+                msgspec.to_builtins(message.content),
+                msgspec.to_builtins(message.audience),
+                message.due_at,
+                message.ttl_s,
+            )
+            for message in messages
+        ],
+    )
+
+
+async def get(db: Queryable, *, app_id: int, message_id: int) -> StoredMessage | None:
+    """One message, by its id alone: the id names its bucket."""
+    row = await db.fetchrow(
+        "SELECT app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at, finished_at, tally,"
+        " created_at FROM messages WHERE app_id = $1 AND bucket = $2 AND id = $3",
+        app_id,
+        bucket_of_message(message_id),
+        message_id,
+    )
+    return None if row is None else _message(row)
+
+
+async def page(
+    db: Queryable, *, app_id: int, before: tuple[datetime, int] | None, limit: int, state: MessageState | None
+) -> list[StoredMessage]:
+    """An app's messages, newest first, behind (created_at, id): a list for people (index messages_recent)."""
+    rows = await db.fetch(
+        """
+        SELECT app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at, finished_at, tally,
+               created_at
+          FROM messages
+         WHERE app_id = $1 AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3))
+           AND ($4::smallint IS NULL OR state = $4)
+         ORDER BY created_at DESC, id DESC LIMIT $5
+        """,
+        app_id, before[0] if before else None, before[1] if before else 0, state, limit,
+    )  # fmt: skip
+    return [_message(row) for row in rows]
+
+
+async def claim_due(db: Queryable, *, limit: int, lease_s: int) -> list[StoredMessage]:
+    """Takes messages whose time has come for planning (index messages_due): new ones, and those whose planner died.
+
+    `planned_at` is set by the first claim and stays, so that planning again gives the same chunks.
+    """
+    rows = await db.fetch(
+        """
+        UPDATE messages m
+           SET state = 1, lease_until = now() + $2 * interval '1 second', planned_at = coalesce(m.planned_at, now())
+          FROM (SELECT app_id, bucket, id FROM messages
+                 WHERE state IN (0, 1) AND due_at <= now() AND (state = 0 OR lease_until < now())
+                 ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED) due
+         WHERE m.app_id = due.app_id AND m.bucket = due.bucket AND m.id = due.id
+        RETURNING m.app_id, m.bucket, m.id, m.kind, m.state, m.content, m.audience, m.due_at, m.expires_at,
+                  m.planned_at, m.finished_at, m.tally, m.created_at
+        """,
+        limit,
+        lease_s,
+    )
+    return [_message(row) for row in rows]
+
+
+async def move(
+    db: Queryable, *, app_id: int, message_id: int, to: MessageState, only_from: Sequence[MessageState]
+) -> bool:
+    """Changes the state if it is one of `only_from`; whether it was."""
+    tag = await db.execute(
+        "UPDATE messages SET state = $4, finished_at = CASE WHEN $4 IN (4, 5, 6) THEN now() END"
+        " WHERE app_id = $1 AND bucket = $2 AND id = $3 AND state = ANY($5::smallint[])",
+        app_id,
+        bucket_of_message(message_id),
+        message_id,
+        int(to),
+        [int(state) for state in only_from],
+    )
+    return tag == "UPDATE 1"
+
+
+async def finish(
+    db: Queryable, *, app_id: int, message_id: int, tally: Mapping[str, int], only_from: Sequence[MessageState]
+) -> bool:
+    """Keeps the final tally. A running message is done by it; a cancelled one stays cancelled."""
+    tag = await db.execute(
+        """
+        UPDATE messages SET state = CASE WHEN state = 5 THEN 5 ELSE 4 END, tally = $4, finished_at = now()
+         WHERE app_id = $1 AND bucket = $2 AND id = $3 AND state = ANY($5::smallint[]) AND tally IS NULL
+        """,
+        app_id,
+        bucket_of_message(message_id),
+        message_id,
+        dict(tally),
+        [int(state) for state in only_from],
+    )
+    return tag == "UPDATE 1"
+
+
+async def running(db: Queryable, *, limit: int) -> list[tuple[int, int]]:
+    """(app, message) of those that may be done by now: running ones, and cancelled ones without a final tally.
+
+    One slice of everything, for the loop that closes messages (index messages_running).
+    """
+    rows = await db.fetch(
+        "SELECT app_id, id FROM messages WHERE (state = 2 OR (state = 5 AND tally IS NULL)) ORDER BY created_at LIMIT $1",
+        limit,
+    )
+    return [(row["app_id"], row["id"]) for row in rows]
+
+
+def _message(row: Record) -> StoredMessage:
+    values: dict[str, Any] = dict(row)
+    values["content"] = msgspec.convert(values["content"], Content)
+    values["audience"] = msgspec.convert(values["audience"], Audience)
+    return StoredMessage(**values)

@@ -1,0 +1,67 @@
+"""What became of whom: one packed row per settled group, ids in order and a byte each (`model.delivery.Code`)."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import msgspec
+
+from gateway.model.work import ChunkKey
+from gateway.store.database import Queryable
+
+
+class OutcomeRow(msgspec.Struct, frozen=True):
+    """One settled group."""
+
+    at: datetime
+    attempt: int
+    ids: list[int]
+    codes: bytes
+
+
+async def insert_outcomes(db: Queryable, *, key: ChunkKey, day: date, ids: list[int], codes: bytes) -> None:
+    """One row; runs in the transaction that moves the chunk's cursor."""
+    await db.execute(
+        """
+        INSERT INTO outcomes (app_id, bucket, day, msg_id, part, lo, hi, attempt, at, ids, codes)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now(), $9, $10)
+        """,
+        key.app_id, key.bucket, day, key.message_id, key.part, ids[0], ids[-1], key.attempt, ids, codes,
+    )  # fmt: skip
+
+
+async def of_message(
+    db: Queryable,
+    *,
+    app_id: int,
+    buckets: Sequence[int],
+    message_id: int,
+    day: date,
+    after: tuple[int, int],
+    limit: int,
+) -> list[tuple[int, OutcomeRow]]:
+    """A message's groups behind (bucket, lo), each with its bucket."""
+    rows = await db.fetch(
+        """
+        SELECT bucket, at, attempt, ids, codes FROM outcomes
+         WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = $3 AND day = $4 AND (bucket, lo) > ($5, $6)
+         ORDER BY bucket, lo, attempt LIMIT $7
+        """,
+        app_id, list(buckets), message_id, day, after[0], after[1], limit,
+    )  # fmt: skip
+    return [(row["bucket"], OutcomeRow(row["at"], row["attempt"], row["ids"], row["codes"])) for row in rows]
+
+
+async def of_recipient(
+    db: Queryable, *, app_id: int, bucket: int, message_id: int, day: date, subscription_id: int
+) -> list[OutcomeRow]:
+    """The groups of a message that one device was in, latest attempt last."""
+    rows = await db.fetch(
+        """
+        SELECT at, attempt, ids, codes FROM outcomes
+         WHERE app_id = $1 AND bucket = $2 AND msg_id = $3 AND day = $4 AND lo <= $5 AND hi >= $5
+           AND ids @> ARRAY[$5::bigint]
+         ORDER BY attempt, at
+        """,
+        app_id, bucket, message_id, day, subscription_id,
+    )  # fmt: skip
+    return [OutcomeRow(row["at"], row["attempt"], row["ids"], row["codes"]) for row in rows]
