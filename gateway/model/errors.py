@@ -8,7 +8,14 @@ API renders it in one JSON shape; the command line prints the sentence. Answers 
 from typing import Final, Literal
 
 ErrorType = Literal[
-    "invalid_request", "authentication", "permission", "not_found", "conflict", "rate_limit", "unavailable"
+    "invalid_request",
+    "authentication",
+    "permission",
+    "not_found",
+    "conflict",
+    "rate_limit",
+    "unavailable",
+    "internal",
 ]
 
 STATUS_OF_TYPE: Final[dict[ErrorType, int]] = {
@@ -19,11 +26,14 @@ STATUS_OF_TYPE: Final[dict[ErrorType, int]] = {
     "conflict": 409,
     "rate_limit": 429,
     "unavailable": 503,
+    "internal": 500,
 }
 """The usual HTTP status of each type; a code may name another (400, 405, 413, 415)."""
 
 ERROR_CODES: Final[dict[str, str]] = {
+    "http_unreadable": "The request breaks the rules of HTTP.",
     "json_unreadable": "The body is not JSON, or not UTF-8.",
+    "body_too_slow": "The body did not arrive in time.",
     "body_too_large": "The body is larger than this route takes.",
     "encoding_unsupported": "The body was sent compressed; send it plain.",
     "media_type_unsupported": "The body has a content type that this route does not read.",
@@ -65,6 +75,7 @@ ERROR_CODES: Final[dict[str, str]] = {
     "store_unavailable": "The database cannot be reached; nothing was changed.",
     "overloaded": "The gateway has as much work as it can hold; nothing was accepted.",
     "draining": "This process is stopping; ask again.",
+    "internal": "The gateway made a mistake; it is in its log under the request id.",
     "setting_invalid": "A setting has a value that cannot be used.",
     "master_key_missing": "The database holds sealed secrets and the key that opens them is not here.",
 }

@@ -23,6 +23,45 @@ IDEMPOTENCY_KEPT_DAYS: Final = 7
 PAGE_ROWS_MAX: Final = 100
 """Rows of one page of a list."""
 PAGE_ROWS_DEFAULT: Final = 20
+REQUEST_ID_CHARS_MAX: Final = 64
+"""An X-Request-Id of the caller's own; longer or odd ones are replaced."""
+HEADER_READ_S: Final = 10.0
+"""A connection must bring its first request within so long, or it is closed: half-sent headers hold a socket."""
+BODY_READ_S: Final = 30.0
+"""A request's body must be there within so long; a streamed import may pause no longer than this."""
+CONNECTIONS_MAX: Final = 10_000
+"""Open connections of one API process; more are closed at once."""
+CONNECTIONS_PER_ADDRESS_MAX: Final = 1_000
+"""The same for one address that is no trusted proxy: browsers behind one NAT are many, but not that many."""
+KEEP_ALIVE_S: Final = 75.0
+"""Longer than the 60 s of common load balancers, so that they close first."""
+LINGER_S: Final = 2.0
+"""How long the rest of a refused body is read and thrown away, so that its sender sees the answer."""
+RATE_BUCKETS_MAX: Final = 50_000
+"""Callers whose rate is remembered in one process; the longest known is forgotten first."""
+PUBLIC_BURST_FACTOR: Final = 5
+"""A page view makes several calls at once."""
+KNOWN_ORIGINS_MAX: Final = 4_096
+"""Origins whose answer (ours or not) is remembered, for preflights that name no app."""
+KNOWN_ORIGINS_S: Final = 10.0
+"""How long a changed list of origins may go unnoticed by preflights."""
+PREFLIGHT_AGE_S: Final = 86_400
+"""How long a browser may keep a preflight's answer (Chromium caps it at two hours)."""
+IDEMPOTENCY_TAKEOVER_S: Final = 60
+"""A call that died leaves its key reserved; after so long a repetition may take it over."""
+IDEMPOTENT_ANSWER_BYTES_MAX: Final = 1024 * 1024
+"""A stored answer: a batch of 1,000 results is under 200 KiB."""
+BATCH_MESSAGES_MAX: Final = 1_000
+"""Messages of one batch."""
+BATCH_IN_FLIGHT_MAX: Final = 64
+"""Messages of one batch that are being accepted at once."""
+PROGRESS_STREAMS_MAX: Final = 100
+"""Progress streams of one process; each looks at the database twice a second while its message moves."""
+PROGRESS_INTERVAL_S: Final = 0.5
+PROGRESS_HEARTBEAT_S: Final = 15.0
+"""A comment line so that proxies keep a quiet stream open."""
+PROGRESS_STREAM_S_MAX: Final = 3_600.0
+"""A stream ends after so long; the client connects again."""
 URL_BYTES_MAX: Final = 2048
 """Endpoints and links; longer ones break proxies, and no push service hands them out."""
 
@@ -58,6 +97,19 @@ SHORT_WAY_RECIPIENTS_MAX: Final = 100
 TITLE_CHARS_MAX: Final = 1000
 BODY_CHARS_MAX: Final = 3000
 """A push message holds under 4 kB; the exact check is on the encoded payload."""
+TEXT_LANGUAGES_MAX: Final = 100
+"""Languages of one text."""
+ACTION_ID_CHARS_MAX: Final = 64
+ACTION_TITLE_CHARS_MAX: Final = 200
+COLLAPSE_KEY_CHARS_MAX: Final = 64
+"""What Apple's collapse id holds; Web Push gets a hash of it."""
+NOTIFICATION_TAG_CHARS_MAX: Final = 256
+BADGE_COUNT_MAX: Final = 99_999
+AUDIENCE_LANGUAGES_MAX: Final = 100
+PROVIDER_EXTRA_BYTES_MAX: Final = 4096
+"""Provider-only fields of one message, as JSON."""
+SCHEDULE_PAST_S_MAX: Final = 60
+"""A time to send at that lies so little in the past is a slow clock, and means now."""
 ACTIONS_MAX: Final = 4
 """Browsers show two; more are passed on in case one shows more."""
 DATA_BYTES_MAX: Final = 2048
@@ -110,6 +162,14 @@ SUSPECT_GAP_S: Final = 3600
 # --- receipts ---------------------------------------------------------------------------------------------------------
 RECEIPTS_PER_REQUEST_MAX: Final = 20
 RECEIPT_TOKEN_DAYS: Final = 30
+RECEIPT_TOKEN_CHARS_MAX: Final = 200
+"""A genuine one has 55."""
+RECEIPT_QUEUE_MAX: Final = 10_000
+"""Genuine receipts waiting for their transaction; beyond it devices hear 429 and keep them."""
+RECEIPT_BATCH_MAX: Final = 500
+"""Receipts of one flush."""
+RECEIPT_FLUSH_S: Final = 0.05
+"""A receipt waits at most so long for company."""
 
 # --- processes --------------------------------------------------------------------------------------------------------
 DRAIN_S: Final = 20

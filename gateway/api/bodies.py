@@ -1,0 +1,96 @@
+"""Bodies of requests: read within a bound and a time, then decoded into a struct.
+
+Compressed bodies are refused: 50 kB of gzip become 50 MB at our cost. A body is JSON whatever its type says, as long as
+that is JSON or plain text (what a page may send without a preflight); form and multipart bodies are not read at all.
+"""
+
+import asyncio
+from typing import Any, Final, TypeVar
+
+import msgspec
+from aiohttp import web
+from aiohttp.client_exceptions import ClientPayloadError
+from aiohttp.http_exceptions import HttpProcessingError
+
+from gateway.api.faults import unreadable, wrong
+from gateway.model.errors import GatewayError, Invalid
+from gateway.model.limits import BODY_READ_S
+
+T = TypeVar("T")
+
+_TYPES: Final = ("application/json", "text/plain", "application/x-ndjson", "application/octet-stream")
+_NUL: Final = b"\\u0000"
+
+
+def check_head(request: web.Request, size_max: int) -> None:
+    """Refuses by the headers alone what is compressed, of a foreign type, or too large."""
+    headers = request.headers
+    if "Content-Encoding" in headers:
+        raise GatewayError("encoding_unsupported", "Send the body without Content-Encoding.", status=415)
+    declared = headers.get("Content-Type")
+    if declared is not None and not declared.lower().startswith(_TYPES):
+        raise GatewayError("media_type_unsupported", "Send the body as application/json.", status=415)
+    length = request.content_length
+    if length is not None and length > size_max:
+        raise too_large(size_max)
+
+
+def too_large(size_max: int) -> GatewayError:
+    """The 413 that names the bound."""
+    return GatewayError("body_too_large", f"The body is larger than {size_max} bytes.", status=413)
+
+
+async def read_body(request: web.Request, size_max: int) -> bytes:
+    """The whole body. Most are complete when their headers are, and then nothing is waited for."""
+    content = request.content
+    if content.is_eof():
+        body = content.read_nowait(-1)
+        if len(body) > size_max:
+            raise too_large(size_max)
+        return body
+    try:
+        async with asyncio.timeout(BODY_READ_S):
+            return await _read_slowly(content, size_max)
+    except TimeoutError:
+        raise GatewayError("body_too_slow", f"The body was not complete after {BODY_READ_S:.0f} s.", status=408) from None
+    except (ClientPayloadError, HttpProcessingError, web.RequestPayloadError):
+        raise GatewayError("http_unreadable", "The body breaks off or is not framed as HTTP demands.", status=400) from None
+
+
+async def _read_slowly(content: Any, size_max: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        part = await content.readany()
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+        size += len(part)
+        if size > size_max:
+            raise too_large(size_max)
+
+
+def decode(body: bytes, decoder: "msgspec.json.Decoder[T]", *, prefix: str = "") -> T:
+    """The struct in these bytes. Raises `GatewayError`: 400 where they are no JSON, 422 where it does not fit."""
+    try:
+        value = decoder.decode(body)
+    except msgspec.ValidationError as fault:
+        raise wrong(fault, prefix=prefix) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        raise unreadable(fault) from None
+    if _NUL in body:
+        _refuse_nul(body)
+    return value
+
+
+def _refuse_nul(body: bytes) -> None:
+    """Postgres holds no NUL in text or JSON. The bytes may also be an escaped backslash before `u0000`, so look."""
+    found: list[object] = [msgspec.json.decode(body)]
+    while found:
+        value = found.pop()
+        if isinstance(value, str) and "\0" in value:
+            raise Invalid("field_invalid", "A text holds the character U+0000, which cannot be stored.")
+        if isinstance(value, dict):
+            found += [*value, *value.values()]
+        elif isinstance(value, list):
+            found += value
