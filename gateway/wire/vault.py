@@ -27,8 +27,8 @@ TAG_BYTES: Final = 16
 
 _VERSION: Final = b"\x01"
 _HEAD_BYTES: Final = len(_VERSION) + FINGERPRINT_BYTES
-_DISTINCT_BYTES_MIN: Final = 8
-"""32 random bytes with fewer different values do not happen; a placeholder such as AAAA... has one."""
+_DISTINCT_BYTES_MIN: Final = 16
+"""32 random bytes have 30 different values or so, and fewer than 16 never; placeholders such as AAAA... have."""
 _FINGERPRINT_DOMAIN: Final = b"steeple master key fingerprint\x00"
 _OTHERS: Final = stat.S_IRWXO | stat.S_IWGRP | stat.S_IXGRP
 

@@ -1,10 +1,10 @@
 """A certificate authority of our own, servers that misbehave to order, and a watch on sockets."""
 
 import asyncio
-import ipaddress
+import contextlib
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -90,20 +90,18 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @asynccontextmanager
-async def _serving(script: Script, context: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+async def _serving(script: Script, context: ssl.SSLContext | None = None) -> AsyncGenerator[Server]:
     server = Server()
-    under_way: set[asyncio.Task[None]] = set()
+    writers: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
-        under_way.add(asyncio.current_task())  # pyright: ignore[reportArgumentType] - a callback of start_server is a task
-        try:
-            server.requests.append(await _request(reader))
-            await script(reader, writer)
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # the client left: some tests are about that
-        finally:
-            writer.close()
+        writers.append(writer)
+        # The client may leave at any moment: some tests are about just that.
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while not writer.is_closing():
+                server.requests.append(await _request(reader))
+                await script(reader, writer)
 
     listener = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
     server.port = listener.sockets[0].getsockname()[1]
@@ -111,9 +109,8 @@ async def _serving(script: Script, context: ssl.SSLContext | None = None) -> Asy
         yield server
     finally:
         listener.close()
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        for writer in writers:
+            writer.transport.abort()
 
 
 async def _request(reader: asyncio.StreamReader) -> bytes:
@@ -124,7 +121,7 @@ async def _request(reader: asyncio.StreamReader) -> bytes:
 
 @pytest.fixture(scope="session")
 def serving() -> Callable[..., AbstractAsyncContextManager[Server]]:
-    """Starts a server whose behaviour is a function of reader and writer, called once a request has come."""
+    """Starts a server whose behaviour is a function of reader and writer, called for each request that came."""
     return _serving
 
 
@@ -140,7 +137,7 @@ sys.addaudithook(_watch)
 
 
 @contextmanager
-def _contacts() -> Iterator[list[str]]:
+def _contacts() -> Generator[list[str]]:
     global _seen  # noqa: PLW0603 - an audit hook can never be taken off again, only told to look away
     _seen = []
     try:
@@ -153,7 +150,3 @@ def _contacts() -> Iterator[list[str]]:
 def contacts() -> Callable[[], object]:
     """What the interpreter itself saw of connects and look-ups within the block."""
     return _contacts
-
-
-def is_loopback(text: str) -> bool:
-    return ipaddress.ip_address(text).is_loopback

@@ -74,7 +74,7 @@ def test_every_size_up_to_the_largest_survives_the_trip(size: int):
 
 @given(st.binary(min_size=1, max_size=3000))
 def test_we_read_what_another_implementation_encrypts(plaintext: bytes):
-    """pywebpush's encoder is the sender here; the sandbox reads with our code."""
+    """The encoder of pywebpush is the sender here; the sandbox reads with our code."""
     keys = {"p256dh": ece_text(P256DH), "auth": ece_text(AUTH)}
     encoded = WebPusher({"endpoint": "https://push.example/x", "keys": keys}).encode(plaintext, "aes128gcm")
 
