@@ -181,7 +181,7 @@ async def _alone(where: Database | str) -> AsyncGenerator[_Raw]:
         await raw.close(timeout=_POLL_S)
 
 
-async def _applied(where: Database | _Raw) -> dict[int, tuple[str, str]]:
+async def _applied(where: "Database | _Raw") -> dict[int, tuple[str, str]]:
     if await where.fetchval("SELECT to_regclass('schema_migrations')") is None:
         return {}
     rows = await where.fetch("SELECT number, name, checksum FROM schema_migrations")
