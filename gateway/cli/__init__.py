@@ -1,0 +1,5 @@
+"""The command `steeple`."""
+
+
+def main() -> None:
+    """X."""
