@@ -1,0 +1,51 @@
+// Bundles src/ into the two committed files of dist/: `node build.mjs`.
+// `node build.mjs --check` writes nothing and fails when dist/ is stale or over its gzip budget.
+// `--out DIR` writes somewhere else, so that a test can compare byte by byte.
+import { readFile, mkdir, writeFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
+import { fileURLToPath } from 'node:url';
+import path from 'node:path';
+import process from 'node:process';
+import { build } from 'esbuild';
+
+const root = path.dirname(fileURLToPath(import.meta.url));
+const meta = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
+const entries = { 'steeple.js': 'loader.js', 'worker.js': 'worker.js' };
+
+async function bundle(entry) {
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: [`src/${entry}`],
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    target: 'es2019',
+    charset: 'ascii', // a shop may serve its pages in any encoding
+    legalComments: 'none',
+    banner: { js: `/*! Steeple ${meta.version} | MIT */` },
+    write: false,
+  });
+  return Buffer.from(result.outputFiles[0].contents);
+}
+
+function sizeLine(name, bytes) {
+  const zipped = gzipSync(bytes, { level: 9 }).length;
+  const budget = meta.gzipBudgetBytes[name];
+  if (zipped > budget) process.exitCode = 1;
+  return `${name}: ${bytes.length} bytes, ${zipped} of ${budget} gzip${zipped > budget ? ' OVER BUDGET' : ''}`;
+}
+
+const check = process.argv.includes('--check');
+const outFlag = process.argv.indexOf('--out');
+const out = outFlag > 0 ? path.resolve(process.argv[outFlag + 1]) : path.join(root, 'dist');
+if (!check) await mkdir(out, { recursive: true });
+for (const [name, entry] of Object.entries(entries)) {
+  const bytes = await bundle(entry);
+  const target = path.join(out, name);
+  if (!check) await writeFile(target, bytes);
+  else if (!bytes.equals(await readFile(target).catch(() => Buffer.alloc(0)))) {
+    process.exitCode = 1;
+    console.error(`${name} is stale: run npm run build`);
+  }
+  console.log(sizeLine(name, bytes));
+}

@@ -1,0 +1,43 @@
+// A click, and a dismissal. Only notifications that carry our mark are ours: a shop's worker may show its own.
+import { keptConfig } from './config.js';
+import { clickTarget } from './links.js';
+
+const markOf = (notification) => (notification.data && notification.data.steeple) || null;
+const nameOf = ({ m, t }) => t || m;
+
+async function allowedHosts({ settings, store }) {
+  const who = await settings();
+  const config = who && await keptConfig(store, who.gateway, who.app);
+  return config ? config.links : [];
+}
+
+/** Brings the tab with exactly this address to the front, else opens one; a tab on another page is never taken over. */
+async function goTo({ clients }, address) {
+  const tabs = await clients.matchAll({ type: 'window', includeUncontrolled: true });
+  const tab = tabs.find((one) => one.url === address);
+  try {
+    if (tab) return await tab.focus();
+  } catch (e) {
+    // The tab went away, or may not be focused: open a new one.
+  }
+  return clients.openWindow(address);
+}
+
+export async function onClick(desk, event) {
+  const { notification, action } = event;
+  const mark = markOf(notification);
+  if (!mark) return;
+  if (nameOf(mark)) desk.clicked.add(nameOf(mark));
+  notification.close();
+  const { origin } = desk.scope.location;
+  const address = clickTarget(mark.links || {}, action, origin, await allowedHosts(desk));
+  await goTo(desk.scope, address).catch(() => {}); // popup refused: the click is still a click
+  await desk.tell('clicked', mark.t, action || undefined);
+}
+
+export async function onClose(desk, event) {
+  const mark = markOf(event.notification);
+  // Firefox sends a close event after the close() of our own click handler: that was a click, not a dismissal.
+  if (!mark || desk.clicked.delete(nameOf(mark))) return;
+  await desk.tell('closed', mark.t);
+}

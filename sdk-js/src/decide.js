@@ -1,0 +1,43 @@
+// What a visit must mend, as a pure function: facts in, one action out. The table in test/decide.test.js is its manual.
+
+export const REFRESH_AFTER_MS = 3600 * 1000; // a visit tells the gateway "still here" once an hour
+export const RETRY_AFTER_MS = 300 * 1000; // a gateway in trouble is not asked again on every page view
+
+const act = (action, why, fields) => ({ do: action, why, fields: fields || {} });
+
+const changedFields = (device, here) => Object.fromEntries(
+  Object.entries(here).filter(([name, value]) => value && device[name] !== value),
+);
+
+const isPast = (at_ms, span_ms, now_ms) => !(at_ms <= now_ms && now_ms - at_ms < span_ms);
+
+function forLeaver({ device, subscription }) {
+  return device || subscription ? act('leave', 'opted_out') : act('nothing', 'opted_out');
+}
+
+function forSubscriber({ device, subscription, here, now_ms }) {
+  if (!device) return act('enrol', 'not_enrolled');
+  if (device.endpoint !== subscription.endpoint) return act('move', 'endpoint_changed');
+  const fields = changedFields(device, here);
+  if (Object.keys(fields).length) return act('amend', 'locale_changed', fields);
+  return isPast(device.seen_at_ms, REFRESH_AFTER_MS, now_ms) ? act('amend', 'still_here') : act('nothing', 'in_step');
+}
+
+/**
+ * @param {object} state
+ *   killed, opted_out: booleans; permission: "default" | "granted" | "denied"; now_ms, failed_at_ms: epoch
+ *   subscription: null | {endpoint, key}, what the browser holds; key: base64url or null where it does not tell
+ *   device: null | {endpoint, language, timezone, seen_at_ms}, what we stored after the last enrolment
+ *   key: the app's current VAPID public key; here: {language, timezone} of this visit
+ * @returns {{do: "nothing"|"leave"|"resubscribe"|"enrol"|"move"|"amend", why: string, fields: object}}
+ */
+export function decide(state) {
+  const { device, subscription, key } = state;
+  if (state.killed) return act('nothing', 'killed');
+  if (!isPast(state.failed_at_ms, RETRY_AFTER_MS, state.now_ms)) return act('nothing', 'backing_off');
+  if (state.opted_out) return forLeaver(state);
+  if (state.permission !== 'granted') return device ? act('leave', 'permission_lost') : act('nothing', 'no_permission');
+  if (!subscription) return device ? act('resubscribe', 'subscription_lost') : act('nothing', 'never_subscribed');
+  if (subscription.key && key && subscription.key !== key) return act('resubscribe', 'key_changed');
+  return forSubscriber(state);
+}

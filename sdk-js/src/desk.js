@@ -1,0 +1,73 @@
+// What the worker's handlers share: who we are, the store, the gateway, and the kill switch.
+import { loadConfig } from './config.js';
+import { describe, isWebKit } from './platform.js';
+import { report } from './receipts.js';
+import { openStore } from './store.js';
+import { VERSION } from './version.js';
+import { gatewayCalls } from './wire.js';
+
+const CONFIG_AGE_MAX_MS = 24 * 3600 * 1000;
+
+const isWebAddress = (text) => /^https?:\/\//.test(text || '');
+
+export function createDesk(scope) {
+  const store = openStore(scope);
+  const query = new URLSearchParams(scope.location.search);
+  // Without our query this is a shop's own worker that imports us: it must keep its life in its own hands.
+  const isOwnWorker = query.has('app');
+  const clicked = new Set(); // messages clicked while this worker runs: their close event is no "closed"
+
+  /** Gateway, app and the rest: from our own address, else what the page wrote. Null before the first visit. */
+  async function settings() {
+    const kept = (await store.get('settings')) || {};
+    const { app, gateway } = isOwnWorker ? { app: query.get('app'), gateway: query.get('gateway') } : kept;
+    return isWebAddress(gateway) && app ? { ...kept, app, gateway } : null;
+  }
+
+  const config = async (who, age_ms_max) => (await loadConfig({
+    store, call: gatewayCalls(scope, who.gateway), gateway: who.gateway, app: who.app, age_ms_max,
+  })).config;
+
+  /** Reports what became of a message, if the shop wants to know; never fails. */
+  async function tell(kind, token, action) {
+    const who = await settings();
+    if (!who || !token || who.receipts === false) return;
+    const wanted = await store.get('config');
+    if (wanted && !wanted.receipts.includes(kind)) return;
+    const receipt = { token, kind, at: new Date().toISOString(), ...(action ? { action } : {}) };
+    await report(store, gatewayCalls(scope, who.gateway), receipt);
+  }
+
+  async function retire() {
+    const held = await scope.registration.pushManager.getSubscription();
+    if (held) await held.unsubscribe();
+    if (isOwnWorker) await scope.registration.unregister();
+  }
+
+  /** Obeys the operator's kill switch: asked at most once a day, always after the notification is on screen. */
+  async function obeyKillSwitch() {
+    const who = await settings();
+    const { killed } = (who && await config(who, CONFIG_AGE_MAX_MS)) || {};
+    if (killed) await retire();
+  }
+
+  /** As the page described it, for it sees more (an iPad); else by our own user agent. */
+  async function platform() {
+    const kept = await settings();
+    return kept && kept.os ? { platform: kept.platform, os: kept.os } : describe(scope.navigator);
+  }
+
+  return {
+    scope,
+    store,
+    clicked,
+    settings,
+    config,
+    tell,
+    obeyKillSwitch,
+    platform,
+    isWebKit: () => isWebKit(describe(scope.navigator)),
+    takeOver: async () => { if (isOwnWorker) await scope.skipWaiting(); },
+    noteVersion: () => store.set('worker', { version: VERSION }),
+  };
+}

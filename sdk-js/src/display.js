@@ -1,0 +1,65 @@
+// A push arrives: one visible notification, always, before anything is fetched.
+import { readPush } from './payload.js';
+import { judge, noteSeen } from './seen.js';
+import { pause } from './time.js';
+
+function textOf(data) {
+  try {
+    return data ? data.text() : null;
+  } catch (e) {
+    return null;
+  }
+}
+
+async function understand({ scope, store }, event) {
+  const { site } = (await store.get('settings')) || {};
+  const { maxActions } = scope.Notification || {};
+  return readPush(textOf(event.data), { title: site || scope.location.host, actionsMax: maxActions || 0 });
+}
+
+async function isOpen({ scope }, push) {
+  const open = await scope.registration.getNotifications({ tag: push.options.tag });
+  return open.some((one) => one.data && one.data.steeple && one.data.steeple.m === push.message);
+}
+
+async function verdictOn(desk, push) {
+  const seen = push.message ? (await desk.store.get('seen')) || [] : [];
+  const isSeen = seen.includes(push.message);
+  return judge({ isSeen, isOpen: isSeen && await isOpen(desk, push), isWebKit: desk.isWebKit() });
+}
+
+async function show({ scope }, { title, options }) {
+  try {
+    await scope.registration.showNotification(title, options);
+  } catch (e) {
+    // A browser that chokes on an option still gets the words on screen.
+    const { body, tag, data } = options;
+    await scope.registration.showNotification(title, { body, tag, data });
+  }
+}
+
+async function setBadge({ scope }, count) {
+  const { navigator } = scope;
+  if (count !== null && navigator.setAppBadge) await navigator.setAppBadge(count);
+}
+
+/** After the notification is on screen: the icon's count, the receipt, and the kill switch. Nothing here may fail it. */
+async function afterwards(desk, push) {
+  await setBadge(desk, push.badge).catch(() => {});
+  // Apple ends a push that takes long and counts it as silent: nothing more is fetched there.
+  if (desk.isWebKit()) return;
+  if (push.spread_s) await pause(Math.random() * push.spread_s * 1000);
+  await desk.tell('shown', push.token);
+  await desk.obeyKillSwitch();
+}
+
+export async function onPush(desk, event) {
+  const push = await understand(desk, event);
+  const verdict = await verdictOn(desk, push).catch(() => 'show');
+  if (verdict === 'skip') return;
+  const options = verdict === 'refresh' ? { ...push.options, silent: true, renotify: false } : push.options;
+  await show(desk, { title: push.title, options });
+  // Noted only now: a worker killed before the banner must not make the second delivery look like a double.
+  if (push.message) await desk.store.update('seen', (list) => noteSeen(list, push.message));
+  if (verdict === 'show') await afterwards(desk, push).catch(() => {});
+}

@@ -1,0 +1,34 @@
+// The script tag's data- attributes, read once.
+
+const SELECTOR = 'script[data-app][src*="steeple"]';
+
+/** Where the gateway is: what stands before /sdk/ in the script's own address, so a proxied folder works too. */
+function gatewayOf(source) {
+  const url = new URL(source);
+  const folder = url.pathname.indexOf('/sdk/');
+  return url.origin + (folder > 0 ? url.pathname.slice(0, folder) : '');
+}
+
+/** The tag that loaded us. A module bundle has no currentScript, so the page is searched as well. */
+export const ownTag = (document) => document.currentScript || document.querySelector(SELECTOR);
+
+/**
+ * @param {HTMLScriptElement} tag
+ * @param {Location} location of the page
+ * @returns {{app, gateway, worker, scope, language, needsConsent, sendsReceipts}} worker and scope are absolute addresses
+ */
+export function readOptions(tag, location) {
+  const attribute = (name) => tag.getAttribute(`data-${name}`);
+  const worker = new URL(attribute('worker') || '/steeple/worker.js', location.href);
+  const scope = attribute('scope');
+  const gateway = attribute('gateway');
+  return {
+    app: attribute('app') || '',
+    gateway: gateway ? gateway.replace(/\/+$/, '') : gatewayOf(tag.src),
+    worker: worker.href,
+    scope: (scope ? new URL(scope, location.href) : new URL('./', worker)).href,
+    language: attribute('language'),
+    needsConsent: attribute('consent') === 'required',
+    sendsReceipts: attribute('receipts') !== 'off',
+  };
+}

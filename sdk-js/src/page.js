@@ -1,0 +1,163 @@
+// The public calls: `window.Steeple`. Each answers a promise of `{ok, reason, code, message}` plus the state, and
+// never rejects. The words of `reason` and the events are listed in docs/reference/sdk.md.
+import { createActions, UNCHANGED } from './actions.js';
+import { complain, createEvents, turns } from './calls.js';
+import { isFault, snapshot } from './state.js';
+import { openStore } from './store.js';
+import { askPermission, unsupported } from './subscription.js';
+import { VERSION } from './version.js';
+import { createVisit, failed } from './visit.js';
+
+const OK = { ok: true, reason: null };
+
+/** A promise-making function run once until it fails: later calls share its answer. */
+function shared(work) {
+  let running = null;
+  const again = () => { running = null; };
+  return () => {
+    running = running || work();
+    running.then((done) => done && done.ok === false && again(), again);
+    return running;
+  };
+}
+
+export function createSteeple(host, options) {
+  const store = openStore(host);
+  const { emit, on } = createEvents(host);
+  const inTurn = turns(host);
+  const missing = options.app ? unsupported(host) : 'app_missing';
+  const visit = missing ? null : createVisit({ host, options, store });
+  const actions = missing ? {} : createActions({ host, store, visit });
+  let hasConsent = !options.needsConsent;
+
+  let isLooked = false;
+
+  /** Reads what is stored and what the browser holds; no request. */
+  async function look() {
+    hasConsent = hasConsent || Boolean(await store.get('consented_at_ms'));
+    if (visit) await visit.look();
+    isLooked = true;
+  }
+
+  const prepare = shared(async () => {
+    await look();
+    return visit.prepare();
+  });
+
+  function blockedBy() {
+    if (missing) return missing;
+    if (!hasConsent) return 'consent_required';
+    return visit.config && visit.config.killed ? 'killed' : null;
+  }
+
+  const state = () => snapshot(host, visit, blockedBy(), !missing);
+  const answer = (outcome) => ({ code: null, message: null, ...state(), ...outcome });
+
+  function settle(name, outcome) {
+    const full = answer(outcome);
+    if (full.ok || !isFault(full.reason)) return full;
+    if (full.reason === 'denied') emit('denied', full);
+    else {
+      complain(host, name, full.reason, full.code || '', full.message || '');
+      emit('error', { call: name, ...full });
+    }
+    return full;
+  }
+
+  /** A public call: its first lines run in the caller's turn, and whatever happens inside, the page gets an answer. */
+  const guarded = (name, work) => async (...args) => {
+    try {
+      return settle(name, await work(...args));
+    } catch (error) {
+      return settle(name, failed((error && error.reason) || 'internal', String(error)));
+    }
+  };
+
+  /** Runs an action in turn, on what is stored now, and tells `event` when something changed. */
+  async function act(event, action, args) {
+    const done = await inTurn(async () => {
+      await visit.look();
+      return action(...args);
+    });
+    await visit.look();
+    if (done.ok && done !== UNCHANGED) emit(event, answer(OK));
+    return done;
+  }
+
+  const change = (name, event, action) => guarded(name, async (...args) => {
+    await look();
+    const blocked = blockedBy();
+    return blocked ? failed(blocked) : act(event, action, args);
+  });
+
+  async function subscribe(wish) {
+    const blocked = blockedBy();
+    if (blocked && (isLooked || missing)) return failed(blocked);
+    // Nothing may be awaited before this line: Safari asks only in the click's own turn.
+    const permitted = await askPermission(host);
+    if (permitted !== 'granted') return failed(permitted === 'denied' ? 'denied' : 'dismissed');
+    if (!isLooked) await look(); // clicked before the store was read
+    const ready = blockedBy() ? failed(blockedBy()) : await prepare();
+    return ready.ok ? act('subscribed', actions.enrol, [wish || {}]) : ready;
+  }
+
+  async function mend() {
+    if (!missing) await look();
+    const blocked = blockedBy();
+    if (blocked && blocked !== 'killed') return failed(blocked); // the switch may have been turned back
+    const ready = await prepare();
+    if (!ready.ok) return ready;
+    const { action, result } = await inTurn(visit.reconcile);
+    if (result.ok && !['nothing', 'still_here'].some((one) => one === action.do || one === action.why)) {
+      emit('changed', answer(OK));
+    }
+    return result;
+  }
+
+  const arrive = guarded('start', mend);
+
+  /** The page view itself: settings, worker, and whatever differs from what the gateway knows; then "ready". */
+  const start = async () => {
+    const done = await arrive();
+    emit('ready', done);
+    return done;
+  };
+
+  async function giveConsent() {
+    hasConsent = true; // before anything is awaited: a subscribe() in the same click must not be turned away
+    await store.set('consented_at_ms', Date.now());
+    return start();
+  }
+
+  async function withdrawConsent() {
+    const left = missing ? OK : await act('unsubscribed', actions.unsubscribe, []);
+    await store.set('consented_at_ms', undefined);
+    hasConsent = !options.needsConsent;
+    return left;
+  }
+
+  async function listTopics() {
+    await look();
+    const offered = (visit && visit.config && visit.config.topics) || [];
+    const { topics } = state();
+    return offered.map(({ slug, name }) => ({ slug, name, subscribed: topics.includes(slug) }));
+  }
+
+  const api = {
+    version: VERSION,
+    subscribe: guarded('subscribe', subscribe),
+    unsubscribe: change('unsubscribe', 'unsubscribed', actions.unsubscribe),
+    state: () => look().then(state, state),
+    login: change('login', 'changed', actions.login),
+    logout: change('logout', 'changed', actions.logout),
+    topics: {
+      add: change('topics.add', 'changed', actions.addTopics),
+      remove: change('topics.remove', 'changed', actions.removeTopics),
+      list: () => listTopics().catch(() => []),
+    },
+    tags: { set: change('tags.set', 'changed', actions.setTags) },
+    consent: { give: guarded('consent.give', giveConsent), withdraw: guarded('consent.withdraw', withdrawConsent) },
+    on,
+  };
+  return { api, start };
+}

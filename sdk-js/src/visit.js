@@ -1,0 +1,117 @@
+// One page view: what is stored, what the browser holds, and what has to be mended between them and the gateway.
+import { keptConfig, loadConfig } from './config.js';
+import { decide } from './decide.js';
+import { deviceAt } from './device.js';
+import { describe, locale } from './platform.js';
+import { ensureRegistration, findRegistration } from './registration.js';
+import { dropSubscription, permission, readSubscription, subscribeFault, subscribeWith } from './subscription.js';
+import { failure, gatewayCalls } from './wire.js';
+
+const OK = { ok: true, reason: null };
+export const failed = (reason, message) => ({ ok: false, reason, code: null, message: message || null });
+
+/** The shop's name for the notification of last resort. */
+function siteName(host) {
+  const tag = host.document.querySelector('meta[property="og:site_name"],meta[name="application-name"]');
+  return (tag && tag.getAttribute('content')) || host.location.host;
+}
+
+export function createVisit({ host, options, store }) {
+  const { app, gateway } = options;
+  const call = gatewayCalls(host, gateway);
+  const here = () => ({ ...describe(host.navigator), ...locale(host, options.language) });
+  const visit = { config: null, registration: null, subscription: null, device: null, choice: null };
+  const device = deviceAt({ store, call, app, here, keyId: () => visit.config && visit.config.keyId });
+
+  /** Reads what is known here, without a request. Also after waiting: another tab or the worker may have changed it. */
+  async function look() {
+    visit.config = visit.config || await keptConfig(store, gateway, app);
+    visit.registration = visit.registration || await findRegistration(host, options);
+    const held = visit.registration && await visit.registration.pushManager.getSubscription();
+    visit.subscription = readSubscription(held);
+    visit.device = await device.read();
+    visit.choice = (await store.get('choice')) || {};
+  }
+
+  // The worker has no data- attributes; inside a shop's own worker it has no query either.
+  const tellWorker = () => store.set('settings', {
+    app, gateway, site: siteName(host), ...describe(host.navigator),
+    language: locale(host, options.language).language, receipts: options.sendsReceipts,
+  });
+
+  async function renewWorker() {
+    const { version } = (await store.get('worker')) || {};
+    const { workerVersion } = visit.config;
+    if (version && workerVersion && version !== workerVersion) await visit.registration.update();
+  }
+
+  /** Fetches the settings and starts the worker ahead of the click that will need both. Answers like a public call. */
+  async function prepare() {
+    const { config, answer } = await loadConfig({ store, call, gateway, app });
+    if (!config) return failure(answer);
+    const isNews = !visit.config || visit.config.at_ms !== config.at_ms;
+    visit.config = config;
+    if (config.killed) return failed('killed');
+    await tellWorker();
+    visit.registration = await ensureRegistration(host, options);
+    if (isNews) await renewWorker().catch(() => {}); // an update that fails leaves the old worker in place
+    return OK;
+  }
+
+  /** Makes the browser's subscription, or says why it could not. */
+  async function subscribeBrowser() {
+    try {
+      visit.subscription = await subscribeWith(visit.registration, visit.config.key);
+      return OK;
+    } catch (error) {
+      return subscribeFault(error);
+    }
+  }
+
+  async function resubscribe(why) {
+    if (why === 'key_changed') await dropSubscription(visit.registration);
+    const made = await subscribeBrowser();
+    if (!made.ok) return made;
+    return visit.device ? device.move(visit.device, visit.subscription) : device.enrol(visit.subscription);
+  }
+
+  async function leave() {
+    await dropSubscription(visit.registration).catch(() => {}); // the gateway must hear of it all the same
+    visit.subscription = null;
+    return visit.device ? device.leave(visit.device) : OK;
+  }
+
+  const carryOut = {
+    nothing: () => OK,
+    leave,
+    resubscribe: ({ why }) => resubscribe(why),
+    enrol: () => device.enrol(visit.subscription),
+    move: () => device.move(visit.device, visit.subscription),
+    amend: ({ fields }) => device.amend(visit.device, fields, visit.subscription),
+  };
+
+  /** Mends what differs. Answers `{action, result}`. */
+  async function reconcile() {
+    await look();
+    const { language, timezone } = here();
+    const action = decide({
+      killed: visit.config.killed,
+      opted_out: Boolean(visit.choice.opted_out),
+      permission: permission(host),
+      now_ms: Date.now(),
+      failed_at_ms: await store.get('failed_at_ms'),
+      subscription: visit.subscription,
+      device: visit.device,
+      key: visit.config.key,
+      here: { language, timezone },
+    });
+    const result = await carryOut[action.do](action);
+    if (!result.ok) await store.set('failed_at_ms', Date.now());
+    else if (action.do !== 'nothing') await store.set('failed_at_ms', undefined);
+    await look();
+    if (visit.device && action.why !== 'backing_off') await device.settleIdentity(visit.device, visit.subscription);
+    return { action, result };
+  }
+
+  return Object.assign(visit, { look, prepare, reconcile, subscribeBrowser, leave, gatewayDevice: device });
+}

@@ -1,0 +1,80 @@
+// A fake of IndexedDB as far as src/store.js uses it: one database, one object store, transactions one after another.
+// Values are cloned in and out, as the real one does, so a test notices sharing by accident.
+const later = (work) => setTimeout(work, 0);
+const event = () => ({ preventDefault() {} });
+
+class FakeTransaction {
+  constructor(db) {
+    this.db = db;
+    this.waiting = [];
+    this.error = null;
+  }
+
+  objectStore() {
+    const { table } = this.db;
+    return {
+      get: (key) => this.request(() => structuredClone(table.get(key))),
+      put: (value, key) => this.request(() => table.set(key, structuredClone(value))),
+      delete: (key) => this.request(() => table.delete(key)),
+    };
+  }
+
+  request(work) {
+    const request = {};
+    this.waiting.push([request, work]);
+    return request;
+  }
+
+  /** Runs when every earlier transaction has ended; requests made in onsuccess still belong to it. */
+  run() {
+    try {
+      for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
+        const [request, work] = next;
+        request.result = work();
+        if (request.onsuccess) request.onsuccess();
+      }
+      this.oncomplete();
+    } catch (error) {
+      this.error = error;
+      this.onabort(event());
+    }
+  }
+}
+
+export class FakeIndexedDB {
+  constructor() {
+    this.table = new Map();
+  }
+
+  open() {
+    const request = {};
+    later(() => {
+      request.result = { createObjectStore() {}, close() {}, transaction: () => this.transaction() };
+      if (request.onupgradeneeded) request.onupgradeneeded();
+      request.onsuccess();
+    });
+    return request;
+  }
+
+  transaction() {
+    const made = new FakeTransaction(this);
+    later(() => made.run());
+    return made;
+  }
+}
+
+/** Storage switched off by the visitor: opening fails, as Firefox does with blocked site data. */
+export class DeniedIndexedDB {
+  open() {
+    const request = { error: new Error('denied') };
+    later(() => request.onerror(event()));
+    return request;
+  }
+}
+
+/** Storage that throws at the first touch, as Chromium does in a sandboxed frame. */
+export class ThrowingIndexedDB {
+  open() {
+    throw Object.assign(new Error('access denied'), { name: 'SecurityError' });
+  }
+}
