@@ -248,6 +248,8 @@ CONNECTION_IDLE_S: Final = 90.0
 """An unused HTTP/1.1 connection is closed after so long; push services keep theirs for minutes."""
 DNS_KEPT_S: Final = 30
 """How long a checked answer of a name server is used for new connections."""
+HEADER_NAMES_KEPT_MAX: Final = 256
+"""Names of request headers whose check is remembered."""
 RESPONSE_HEADERS_MAX: Final = 64
 """Header lines of an answer; more is an attack or a mistake."""
 VAPID_TOKEN_LIFE_S: Final = 12 * 3600

@@ -6,6 +6,7 @@ unbounded body, one deadline over all of it. Where to connect is decided in `egr
 """
 
 import asyncio
+import functools
 import re
 from collections.abc import Mapping
 from types import TracebackType
@@ -20,6 +21,7 @@ from gateway.model.limits import (
     CONNECT_DEADLINE_S,
     CONNECTION_IDLE_S,
     DNS_KEPT_S,
+    HEADER_NAMES_KEPT_MAX,
     RESPONSE_HEADERS_MAX,
     SEND_DEADLINE_S,
 )
@@ -31,7 +33,6 @@ FailureKind = Literal["refused", "unresolved", "unreachable", "tls", "timeout", 
 _NOT_SENT: Final[frozenset[FailureKind]] = frozenset({"refused", "unresolved", "unreachable", "tls"})
 _NOT_OURS: Final = frozenset({"Accept", "Accept-Encoding", "Content-Type", "User-Agent"})
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_HEADER_VALUE_UNFIT: Final = re.compile(r"[^\t -~]")
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -143,11 +144,20 @@ def check_headers(headers: Mapping[str, str]) -> None:
     Raises:
         WireFailure: refused; it names the header, not its value.
     """
-    if _HEADER_VALUE_UNFIT.search("".join(headers.values())) is None and all(map(_HEADER_NAME.fullmatch, headers)):
+    if _is_printable("".join(headers.values())) and all(map(_is_token, headers)):
         return
-    for name, value in headers.items():
-        if _HEADER_VALUE_UNFIT.search(value) or _HEADER_NAME.fullmatch(name) is None:
-            raise WireFailure("refused", f"The header {name!r} holds a character that headers cannot carry.")
+    unfit = next(name for name, value in headers.items() if not (_is_printable(value) and _is_token(name)))
+    raise WireFailure("refused", f"The header {unfit!r} holds a character that headers cannot carry.")
+
+
+def _is_printable(value: str) -> bool:
+    return value.isascii() and value.isprintable()
+
+
+@functools.lru_cache(HEADER_NAMES_KEPT_MAX)
+def _is_token(name: str) -> bool:
+    """Kept, because a program sends few different names and many requests."""
+    return _HEADER_NAME.fullmatch(name) is not None
 
 
 async def _capped(response: aiohttp.ClientResponse) -> bytes:
