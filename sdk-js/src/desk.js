@@ -1,5 +1,5 @@
 // What the worker's handlers share: who we are, the store, the gateway, and the kill switch.
-import { loadConfig } from './config.js';
+import { keptConfig, loadConfig } from './config.js';
 import { describe, isWebKit } from './platform.js';
 import { report } from './receipts.js';
 import { openStore } from './store.js';
@@ -44,11 +44,12 @@ export function createDesk(scope) {
     if (isOwnWorker) await scope.registration.unregister();
   }
 
-  /** Obeys the operator's kill switch: asked at most once a day, always after the notification is on screen. */
-  async function obeyKillSwitch() {
+  /** Obeys the operator's kill switch, after the notification is on screen; asks for it at most once a day. */
+  async function obeyKillSwitch({ mayAsk }) {
     const who = await settings();
-    const { killed } = (who && await config(who, CONFIG_AGE_MAX_MS)) || {};
-    if (killed) await retire();
+    if (!who) return;
+    const known = mayAsk ? await config(who, CONFIG_AGE_MAX_MS) : await keptConfig(store, who.gateway, who.app);
+    if (known && known.killed) await retire();
   }
 
   /** As the page described it, for it sees more (an iPad); else by our own user agent. */

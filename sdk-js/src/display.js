@@ -46,11 +46,11 @@ async function setBadge({ scope }, count) {
 /** After the notification is on screen: the icon's count, the receipt, and the kill switch. Nothing here may fail it. */
 async function afterwards(desk, push) {
   await setBadge(desk, push.badge).catch(() => {});
-  // Apple ends a push that takes long and counts it as silent: nothing more is fetched there.
-  if (desk.isWebKit()) return;
+  // Apple ends a push that takes long and counts it as silent: nothing is fetched there.
+  if (desk.isWebKit()) return desk.obeyKillSwitch({ mayAsk: false });
   if (push.spread_s) await pause(Math.random() * push.spread_s * 1000);
   await desk.tell('shown', push.token);
-  await desk.obeyKillSwitch();
+  return desk.obeyKillSwitch({ mayAsk: true });
 }
 
 export async function onPush(desk, event) {

@@ -51,7 +51,11 @@ export function createSteeple(host, options) {
   }
 
   const state = () => snapshot(host, visit, blockedBy(), !missing);
-  const answer = (outcome) => ({ code: null, message: null, ...state(), ...outcome });
+
+  function answer(outcome) {
+    const known = state();
+    return { code: null, message: null, ...known, ...outcome, reason: outcome.reason || known.reason };
+  }
 
   function settle(name, outcome) {
     const full = answer(outcome);

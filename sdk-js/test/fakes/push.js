@@ -78,8 +78,10 @@ export class FakeServiceWorkerContainer {
   async register(address, { scope }) {
     this.registered.push(address);
     if (this.fault) throw domError(this.fault);
-    const made = new FakeRegistration(scope, address);
-    this.registrations.push(made);
+    const same = this.registrations.find((one) => one.scope === scope);
+    const made = same || new FakeRegistration(scope, address);
+    made.active.scriptURL = address;
+    if (!same) this.registrations.push(made);
     return made;
   }
 }
