@@ -262,3 +262,35 @@ VAPID_HEADER_CHARS_MAX: Final = 4_096
 MASTER_KEYS_MAX: Final = 16
 """The current master key and older ones that still open rows."""
 MASTER_KEY_FILE_BYTES_MAX: Final = 1_024
+
+# --- command line -----------------------------------------------------------------------------------------------------
+CLI_ANSWER_S: Final = 60.0
+"""How long the command line waits for the gateway to say something: an import's last lines take longest."""
+CLI_POLL_S: Final = 0.5
+"""Between two looks at a message that is being sent."""
+CLI_WAIT_S_MAX: Final = 24 * 3600.0
+"""`steeple send --wait` gives up after so long; the message goes on."""
+CLI_PAGES_MAX: Final = 1_000_000
+"""Pages that an export follows before it takes the gateway to be going in circles."""
+CLI_ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
+"""One answer of the gateway that the command line reads."""
+
+# --- tenancy ----------------------------------------------------------------------------------------------------------
+KEPT_S: Final = 5.0
+"""How long a process goes on with what it knows of an app, a key or a credential: a change elsewhere takes so long."""
+MISS_KEPT_S: Final = 1.0
+"""The same for "there is no such thing": a flood of wrong ids or keys asks the database once a second for each."""
+KEPT_ENTRIES_MAX: Final = 10_000
+"""Apps (or keys) that a process remembers at once; the one not asked for the longest is forgotten first."""
+API_KEY_NAME_CHARS_MAX: Final = 100
+API_KEY_TEXT_CHARS_MAX: Final = 128
+"""Longer texts are no keys, and are not looked at."""
+ORIGIN_CHARS_MAX: Final = 270
+"""`https://`, the longest host name there is, and a port."""
+LINK_HOSTS_PER_APP_MAX: Final = 100
+SETTINGS_BYTES_MAX: Final = 16 * 1024
+"""An app's settings, as JSON."""
+SECRETS_OF_A_KIND_MAX: Final = 255
+"""Secrets of one kind that an app ever has: a receipt token names its secret by one byte."""
+INSERT_ATTEMPTS_MAX: Final = 8
+"""How often a new row asks for the next free number while others take it in the same moment."""

@@ -87,6 +87,27 @@ async def get_by_public_id(db: Queryable, app_id: int, public_id: int) -> Stored
     return None if row is None else _credential(row)
 
 
+async def list_all(db: Queryable) -> list[StoredCredential]:
+    """Every credential there is, for sealing them anew."""
+    rows = await db.fetch(
+        """
+        SELECT app_id, id, public_id, provider, public, sealed, is_current, created_at, retired_at
+        FROM credentials ORDER BY app_id, id
+        """
+    )
+    return [_credential(row) for row in rows]
+
+
+async def set_subject(db: Queryable, app_id: int, subject: str) -> None:
+    """Changes the contact that push services see, on every credential that names one."""
+    await db.execute(
+        "UPDATE credentials SET public = public || jsonb_build_object('subject', $2::text)"
+        " WHERE app_id = $1 AND public ? 'subject'",
+        app_id,
+        subject,
+    )
+
+
 async def unset_current(db: Queryable, app_id: int, provider: str) -> None:
     """Afterwards the app has no current credential at this provider: half of `set_current`, in its transaction."""
     await db.execute(

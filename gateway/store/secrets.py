@@ -51,6 +51,19 @@ async def list_live(db: Queryable, app_id: int, kind: str) -> list[StoredSecret]
     return [_secret(row) for row in rows]
 
 
+async def lock_live(db: Queryable, app_id: int, kind: str) -> list[StoredSecret]:
+    """As `list_live`, and whoever else wants to lock them waits for the end of this transaction."""
+    rows = await db.fetch(
+        """
+        SELECT app_id, kind, id, sealed, created_at, retired_at
+        FROM secrets WHERE app_id = $1 AND kind = $2 AND retired_at IS NULL ORDER BY created_at, id FOR UPDATE
+        """,
+        app_id,
+        kind,
+    )
+    return [_secret(row) for row in rows]
+
+
 async def list_numbers(db: Queryable, app_id: int, kind: str) -> list[int]:
     """The numbers that were ever given out, retired ones too."""
     rows = await db.fetch("SELECT id FROM secrets WHERE app_id = $1 AND kind = $2 ORDER BY id", app_id, kind)
