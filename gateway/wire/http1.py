@@ -161,13 +161,11 @@ def _is_token(name: str) -> bool:
 
 
 async def _capped(response: aiohttp.ClientResponse) -> bytes:
-    """The body, or its first `ANSWER_BYTES_MAX` bytes; then the connection is closed, for more is coming."""
+    """The body, or its first `ANSWER_BYTES_MAX` bytes: aiohttp closes a connection with an unread rest."""
     content = response.content
     body = b""
     while not content.at_eof() and len(body) <= ANSWER_BYTES_MAX:
         body += await content.read(ANSWER_BYTES_MAX + 1 - len(body))
-    if len(body) > ANSWER_BYTES_MAX:
-        response.close()
     return body[:ANSWER_BYTES_MAX]
 
 

@@ -151,6 +151,7 @@ _BODY = ece.encrypt(b"hello", p256dh=P256DH, auth=AUTH)
         _flipped(_BODY, 20),
         _flipped(_BODY, 40),
         _BODY[:16] + bytes(4) + _BODY[20:],
+        _BODY[:16] + (20).to_bytes(4, "big") + _BODY[20:],
         _BODY + bytes(4096),
     ],
 )

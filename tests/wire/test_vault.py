@@ -12,6 +12,7 @@ from gateway.wire.vault import (
     SealBroken,
     UnknownMasterKey,
     Vault,
+    _is_private,
     format_master_key,
     generate_master_key,
     parse_master_key,
@@ -173,6 +174,30 @@ def test_a_group_may_read_only_what_root_hands_to_somebody_else(tmp_path: Path):
 
     with pytest.raises(ValueError, match="chmod 600"):
         read_key_file(path)
+
+
+ROOT, WE, ANOTHER = 0, 1000, 1001
+
+
+@pytest.mark.parametrize(
+    ("owner", "mode", "our_uid", "is_private"),
+    [
+        (WE, 0o600, WE, True),
+        (WE, 0o440, WE, False),
+        (ROOT, 0o440, WE, True),
+        (ROOT, 0o460, WE, False),
+        (ROOT, 0o444, WE, False),
+        (ROOT, 0o440, ROOT, False),
+        (ROOT, 0o400, ROOT, True),
+        (ANOTHER, 0o600, WE, False),
+        (ANOTHER, 0o600, ROOT, False),
+    ],
+)
+def test_whose_file_it_is_decides_who_may_read_it(owner: int, mode: int, our_uid: int, *, is_private: bool):
+    """A secret mounted by root for our group is fine; a file of another person never is, not even for root."""
+    facts = os.stat_result((stat.S_IFREG | mode, 0, 0, 1, owner, 0, 44, 0, 0, 0))
+
+    assert _is_private(facts, our_uid) is is_private
 
 
 @pytest.mark.parametrize("text", ["", "not a key", "x" * 5000])
