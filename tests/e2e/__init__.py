@@ -1,0 +1,1 @@
+"""The whole gateway, seen from real browsers."""

@@ -1,0 +1,1 @@
+"""The whole sandbox, seen from an application server and from a browser."""
