@@ -1,6 +1,7 @@
 """The payload is readable by the browser it was made for, and by nobody else."""
 
 import base64
+from itertools import count
 
 import http_ece
 import pytest
@@ -124,6 +125,7 @@ def _flipped(data: bytes, at: int) -> bytes:
         (b"\x04" + bytes(64), AUTH, "not a point on the curve"),
         (b"\x04" + b"\xff" * 64, AUTH, "not a point on the curve"),
     ],
+    ids=count(),  # keys are made anew for each run: their text would name a test differently in each worker
 )
 def test_keys_that_no_browser_has_are_refused(p256dh: bytes, auth: bytes, says: str):
     """Points off the curve, the identity and odd lengths are named at subscribe time, before they are stored."""
@@ -154,6 +156,7 @@ _BODY = ece.encrypt(b"hello", p256dh=P256DH, auth=AUTH)
         _BODY[:16] + (20).to_bytes(4, "big") + _BODY[20:],
         _BODY + bytes(4096),
     ],
+    ids=count(),  # keys are made anew for each run: their text would name a test differently in each worker
 )
 def test_a_changed_body_cannot_be_read(body: bytes):
     """Cut, changed, without a key or with a second record: an error, never some other text."""

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from itertools import count
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -130,6 +131,7 @@ def test_invented_origins_do_not_fill_the_memory():
         ("vapid " + "t=" * 5000, "vapid scheme"),
         ("", "vapid scheme"),
     ],
+    ids=count(),  # keys are made anew for each run: their text would name a test differently in each worker
 )
 def test_a_strict_push_service_refuses_what_is_wrong(header: str, says: str):
     """Each rule of RFC 8292 that a service may enforce is enforced in rehearsal."""
@@ -176,6 +178,7 @@ CURVE_ORDER = bytes.fromhex("FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B
         ("+" * 43, "base64url"),
         (KEY.public_base64url, "this one 65"),
     ],
+    ids=count(),  # keys are made anew for each run: their text would name a test differently in each worker
 )
 def test_what_is_no_private_key_is_refused_and_never_quoted(text: str, says: str):
     """The message helps without putting a secret into a log."""

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,7 @@ def test_a_fingerprint_tells_keys_apart_and_nothing_of_the_key():
         ("A" * 43, "not random"),
         ("changeme" * 5 + "abc", "not random"),
     ],
+    ids=count(),  # keys are made anew for each run: their text would name a test differently in each worker
 )
 def test_a_key_that_is_none_is_refused_without_being_quoted(text: str, says: str):
     """Placeholders among them."""
