@@ -123,7 +123,7 @@ class Connection(_Asking):
         try:
             return await question(self._raw)
         except Exception as fault:
-            raise_if_unavailable(fault, lost=self._raw.is_closed() or is_lost(fault))
+            raise_if_unavailable(fault, lost=_is_gone(self._raw) or is_lost(fault))
             raise
 
     @contextlib.asynccontextmanager
@@ -230,7 +230,7 @@ class Database(_Asking):
         try:
             return await question(raw)
         except Exception as fault:
-            if raw.is_closed() or is_lost(fault):
+            if _is_gone(raw) or is_lost(fault):
                 raise _ConnectionLost from fault
             raise_if_unavailable(fault, lost=False)
             raise
@@ -270,7 +270,7 @@ class Database(_Asking):
         try:
             await transaction.start()
         except BaseException as fault:
-            lost = raw.is_closed() or is_lost(fault)
+            lost = _is_gone(raw) or is_lost(fault)
             await self._release(raw)
             if lost and isinstance(fault, Exception):
                 raise _ConnectionLost from fault
@@ -335,16 +335,24 @@ def _may_repeat(sql: str, *, said: bool | None) -> bool:
     return sql.lstrip()[:6].upper() == "SELECT" if said is None else said
 
 
+def _is_gone(raw: _Pooled) -> bool:
+    """Whether the connection is closed. The pool takes a dead one away from its user: asking it anything raises."""
+    try:
+        return raw.is_closed()
+    except asyncpg.InterfaceError:
+        return True
+
+
 async def _commit(raw: _Pooled, transaction: Transaction) -> None:
     try:
         await transaction.commit()
     except Exception as fault:
-        raise_if_unavailable(fault, lost=raw.is_closed() or is_lost(fault))
+        raise_if_unavailable(fault, lost=_is_gone(raw) or is_lost(fault))
         raise
 
 
 async def _roll_back(raw: _Pooled, transaction: Transaction) -> None:
     # On a dead connection the server has rolled back already, and the caller's own error is the one to tell.
-    if not raw.is_closed():
+    if not _is_gone(raw):
         with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             await transaction.rollback()
