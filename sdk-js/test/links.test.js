@@ -11,7 +11,7 @@ const hostile = [
   'data:text/html,<script>1</script>', 'blob:https://shop.example/1', 'file:///etc/passwd', 'vbscript:x', 'about:blank',
   'filesystem:https://shop.example/x', 'intent://evil/#Intent;end', 'ws://shop.example/', 'mailto:a@shop.example', 'tel:112',
   '//evil.example', '///evil.example', '/\\evil.example', '\\\\evil.example', '/\t/evil.example', '/\n/evil.example',
-  'https:\\\\evil.example', 'https:///evil.example', 'https:/\\evil.example', 'https://evil.example',
+  'https:\\\\evil.example', 'https://shop.example\\@evil.example/', '/a\\b', 'https:///evil.example', 'https:/\\evil.example', 'https://evil.example',
   'https://shop.example@evil.example/', 'https://user:pw@shop.example/', 'https://evil.example/?u=https://shop.example',
   'https://evil.example#shop.example', 'https://shop.example.evil.example/', 'https://evilshop.example/',
   'https://shop.example./', 'https://shop.example:444/', 'https://blog.example/', 'https://sh\u043ep.example/',

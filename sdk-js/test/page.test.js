@@ -241,6 +241,31 @@ test('a new key at the gateway moves the visitor over, silently, under the same 
   assert.deepEqual(second.events, ['changed']);
 });
 
+test('a new key also moves browsers that answer the old subscription instead of an error', async () => {
+  const first = await visit();
+  await first.steeple.subscribe();
+  pushOf(first.host).comparesKeys = false;
+  first.gateway.config.channels.webpush = { vapid_public_key: OTHER_KEY, vapid_key_id: 'key_2' };
+  await storeOf(first.host).update('config', (config) => ({ ...config, at_ms: 0 }));
+  const second = await revisit(first);
+  assert.deepEqual([second.gateway.only().endpoint, second.gateway.only().vapid_key_id], ['https://push.example/2', 'key_2']);
+});
+
+test('a click subscribes with today\'s key where a subscription with another key is in the way', async () => {
+  const { host, steeple, gateway } = await visit();
+  pushOf(host).held = pushOf(host).subscription('https://push.example/former-provider', OTHER_KEY);
+  assert.equal((await steeple.subscribe()).ok, true);
+  assert.equal(gateway.only().endpoint, 'https://push.example/1');
+});
+
+test('subscribing again after the browser lost its address keeps the id', async () => {
+  const { host, steeple, gateway } = await visit();
+  await steeple.subscribe();
+  pushOf(host).held = null;
+  const again = await steeple.subscribe();
+  assert.deepEqual([again.id, gateway.devices.size, gateway.only().endpoint], ['sub_1', 1, 'https://push.example/2']);
+});
+
 test('permission taken back is told to the gateway once', async () => {
   const first = await visit();
   await first.steeple.subscribe();

@@ -5,6 +5,7 @@ import { listen } from '../src/worker.js';
 import { DeniedIndexedDB, ThrowingIndexedDB } from './fakes/indexeddb.js';
 import { KEY, OTHER_KEY } from './fakes/gateway.js';
 import { agents, fakeWorkerScope, message } from './fakes/worker-scope.js';
+import { noteSeen, SEEN_MAX } from '../src/seen.js';
 import { openStore } from '../src/store.js';
 
 function awake(overrides) {
@@ -83,6 +84,14 @@ test('a second delivery refreshes the open notification silently and is not coun
   assert.equal(scope.registration.open.length, 1);
   assert.deepEqual(scope.registration.shown.map(({ silent, renotify }) => [silent, renotify]), [[undefined, true], [true, false]]);
   assert.deepEqual(kinds(scope), ['shown']);
+});
+
+test('the list of seen messages is bounded, newest last, each once', () => {
+  let list;
+  for (let index = 0; index < SEEN_MAX + 5; index += 1) list = noteSeen(list, `msg_${index}`);
+  list = noteSeen(list, 'msg_7');
+  assert.equal(list.length, SEEN_MAX);
+  assert.deepEqual([list[0], list.at(-1), list.filter((one) => one === 'msg_7').length], ['msg_5', 'msg_7', 1]);
 });
 
 test('a second delivery of a closed message stays closed', async () => {
@@ -253,6 +262,7 @@ test('a new address from the push service keeps the subscriber', async () => {
 test('without a new address the worker subscribes again, with the key of today', async () => {
   const scope = awake();
   await enrolled(scope);
+  await scope.push(message()); // the settings of this minute are known, with the old key
   scope.gateway.config.channels.webpush = { vapid_public_key: OTHER_KEY, vapid_key_id: 'key_2' };
   await scope.play('pushsubscriptionchange', { oldSubscription: null, newSubscription: null });
   const device = scope.gateway.devices.get('sub_1');

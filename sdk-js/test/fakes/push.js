@@ -10,6 +10,7 @@ export class FakePushManager {
     this.made = 0;
     this.fault = null;
     this.hangs = false;
+    this.comparesKeys = true; // false: an engine that answers the held subscription whatever the key
   }
 
   subscription(endpoint, key) {
@@ -26,7 +27,7 @@ export class FakePushManager {
     if (this.hangs) return new Promise(() => {});
     if (this.fault) return Promise.reject(domError(this.fault));
     const key = keyText(applicationServerKey);
-    const other = this.held && keyText(this.held.options.applicationServerKey) !== key;
+    const other = this.comparesKeys && this.held && keyText(this.held.options.applicationServerKey) !== key;
     if (other) return Promise.reject(domError('InvalidStateError'));
     if (!this.held) {
       this.made += 1;

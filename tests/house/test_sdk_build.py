@@ -1,0 +1,81 @@
+"""The SDK's committed files: within budget, what the sources build to, and free of what a strict CSP forbids."""
+
+import gzip
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import gateway
+
+SDK = Path(__file__).parents[2] / "sdk-js"
+PACKAGE = json.loads((SDK / "package.json").read_text(encoding="utf-8"))
+BUNDLES = sorted(PACKAGE["gzipBudgetBytes"])
+
+
+def bundle(name: str) -> bytes:
+    return (SDK / "dist" / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_a_shop_page_pays_no_more_than_the_promised_bytes(name: str):
+    """The page script and the worker stay within the sizes that the docs promise."""
+    zipped = len(gzip.compress(bundle(name), compresslevel=9, mtime=0))
+    assert zipped <= PACKAGE["gzipBudgetBytes"][name]
+
+
+def test_the_budgets_are_the_promised_ones():
+    """8 kB for the page, 6 kB for the worker: raising them is a decision, not a side effect."""
+    assert PACKAGE["gzipBudgetBytes"] == {"steeple.js": 8 * 1024, "worker.js": 6 * 1024}
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_the_bundles_run_under_a_strict_policy(name: str):
+    """No eval, no inline style, no markup written, no foreign address: nothing that a strict CSP would stop."""
+    text = bundle(name).decode("ascii")
+    assert not re.search(r"\beval\(|new Function|innerHTML|document\.write|\.style\b|sourceMappingURL", text)
+    assert not re.findall(r"https?://[^\"'`]*\.[a-z]{2,}", text)
+
+
+def test_the_worker_never_stands_between_a_shop_and_its_visitors():
+    """A service worker without a fetch listener cannot slow down or break a page."""
+    text = bundle("worker.js").decode("ascii")
+    assert '"notificationclick"' in text
+    assert not re.search(r"[\"'`]fetch[\"'`]", text)
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_the_bundles_name_the_version_they_belong_to(name: str):
+    """Gateway, package and built files carry one version."""
+    assert PACKAGE["version"] == gateway.__version__
+    assert bundle(name).startswith(f"/*! Steeple {gateway.__version__} | MIT */".encode())
+
+
+def test_the_lock_file_names_no_registry():
+    """Whoever builds the SDK uses their own registry, not the one of whoever locked it."""
+    lock = json.loads((SDK / "package-lock.json").read_text(encoding="utf-8"))
+    assert [name for name, entry in lock["packages"].items() if "resolved" in entry] == []
+    assert "omit-lockfile-registry-resolved=true" in (SDK / ".npmrc").read_text(encoding="utf-8").split()
+
+
+def test_the_sdk_brings_no_foreign_code_along():
+    """Nothing but the bundler is installed, and nothing of it ends up in a shop's page."""
+    assert "dependencies" not in PACKAGE
+    assert list(PACKAGE["devDependencies"]) == ["esbuild"]
+
+
+@pytest.mark.skipif(
+    shutil.which("node") is None or not (SDK / "node_modules" / "esbuild").is_dir(),
+    reason="needs node and the SDK's bundler: (cd sdk-js && npm ci)",
+)
+def test_the_committed_files_are_what_the_sources_build_to(tmp_path: Path):
+    """Anybody can build the very bytes that shops are served, and check them against the repository's."""
+    built = subprocess.run(
+        ["node", "build.mjs", "--out", str(tmp_path)], cwd=SDK, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert built.returncode == 0, built.stderr
+    for name in BUNDLES:
+        assert (tmp_path / name).read_bytes() == bundle(name), f"sdk-js/dist/{name} is stale: npm run build"
