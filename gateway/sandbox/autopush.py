@@ -18,6 +18,7 @@ from gateway.model.limits import SANDBOX_ACKS_MAX
 from gateway.sandbox.devices import vapid_point
 from gateway.sandbox.mailbox import Agent, Channel, Mailbox, StoredMessage, TooManyChannelsError
 
+SERVICE: Final = "webpush"
 SUBPROTOCOL: Final = "push-notification"
 _FRAME_BYTES_MAX: Final = 64 * 1024
 _QUEUE_MAX: Final = 10_000
@@ -143,7 +144,7 @@ class Autopush:
 
     def _hello(self, said: _FromFirefox, line: _Line) -> Agent:
         # An unknown id gets a new one: that is how a push service says that it has lost all its subscriptions.
-        agent = self._mailbox.agent(said.uaid) or self._mailbox.add_agent(token_hex(16))
+        agent = self._mailbox.agent(said.uaid) or self._mailbox.add_agent(token_hex(16), SERVICE)
         line.say({"messageType": "hello", "uaid": agent.agent_id, "status": 200, "use_webpush": True, "broadcasts": {}})
         self._mailbox.connect(agent, line)
         return agent
@@ -156,7 +157,7 @@ class Autopush:
                 name=said.channelID,
                 agent_id=agent.agent_id,
                 vapid_key=vapid_point(said.key),
-                service="webpush",
+                service=SERVICE,
             )
             self._mailbox.open(agent, channel)
         except (ValueError, TooManyChannelsError):

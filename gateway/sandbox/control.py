@@ -114,8 +114,8 @@ async def _agents(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response
     )
 
 
-async def _forget_agents(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response:
-    return _json({"forgotten": sandbox.forget_agents()})
+async def _forget_subscriptions(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response:
+    return _json({"forgotten": sandbox.forget_subscriptions()})
 
 
 async def _drop_lines(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response:
@@ -145,7 +145,7 @@ _CALLS: Final[dict[tuple[str, str], _Call]] = {
     ("DELETE", "/faults"): _no_faults,
     ("GET", "/ledger"): _ledger,
     ("GET", "/agents"): _agents,
-    ("POST", "/agents/forget"): _forget_agents,
+    ("POST", "/agents/forget"): _forget_subscriptions,
     ("POST", "/agents/drop"): _drop_lines,
     ("POST", "/retire"): _retire,
 }

@@ -97,7 +97,7 @@ class Gcm:
     def checkin(self) -> web.Response:
         """A new device: two random non-zero numbers, its name and its password."""
         android_id, token = (secrets.randbits(62) | 1 for _ in range(2))
-        self._mailbox.add_agent(str(android_id))
+        self._mailbox.add_agent(str(android_id), SERVICE)
         body = b"".join(
             (
                 field_int(1, 1),

@@ -59,6 +59,8 @@ class Agent(msgspec.Struct, kw_only=True, eq=False):
     """One browser profile."""
 
     agent_id: str
+    service: str
+    """As its channels'."""
     channels: dict[str, Channel] = {}
     connection: Connection | None = None
 
@@ -86,21 +88,24 @@ class Mailbox:
         """Every known agent, the oldest first."""
         return list(self._agents.values())
 
-    def add_agent(self, agent_id: str) -> Agent:
+    def add_agent(self, agent_id: str, service: str) -> Agent:
         """A new agent; beyond the bound the oldest one is forgotten."""
         if len(self._agents) >= SANDBOX_AGENTS_MAX:
             self.forget(next(iter(self._agents)))
-        agent = self._agents[agent_id] = Agent(agent_id=agent_id)
+        agent = self._agents[agent_id] = Agent(agent_id=agent_id, service=service)
         return agent
 
     def forget(self, agent_id: str) -> None:
         """Drop an agent with all its channels, as a push service does that lost or expired it; hang up last."""
         agent = self._agents.pop(agent_id, None)
-        if agent is None:
-            return
+        if agent is not None:
+            self.close_all(agent)
+            self.hang_up(agent)
+
+    def close_all(self, agent: Agent) -> None:
+        """End all of an agent's subscriptions, without telling it."""
         for name in list(agent.channels):
             self._drop(agent, name)
-        self.hang_up(agent)
 
     def hang_up(self, agent: Agent) -> None:
         """Close an agent's line. It counts as away before its line is closed, or a message could fall between."""

@@ -24,6 +24,7 @@ from gateway.sandbox.autopush import Ack, Autopush
 from gateway.sandbox.control import control
 from gateway.sandbox.devices import RECEIVER_KEYS_DEFAULT, Devices, MintedLine
 from gateway.sandbox.faults import Faults, Rule, RuleSet
+from gateway.sandbox.gcm import SERVICE as GCM
 from gateway.sandbox.gcm import Gcm
 from gateway.sandbox.ledger import Ledger
 from gateway.sandbox.mailbox import Mailbox
@@ -201,11 +202,18 @@ class Sandbox:
         """Replace the fault rules."""
         self.faults.put(RuleSet(rules=list(rules), seed=seed))
 
-    def forget_agents(self) -> int:
-        """Lose every browser, as a push service that lost its data: they will drop and renew their subscriptions."""
+    def forget_subscriptions(self) -> int:
+        """Lose every browser's subscriptions, as a push service that lost its data; says of how many browsers.
+
+        Firefox is told, by a new id when it comes back: it drops them and fires pushsubscriptionchange. Chromium is
+        not: its endpoints answer 410, and only its page can find out by subscribing anew.
+        """
         agents = self.mailbox.agents()
         for agent in agents:
-            self.mailbox.forget(agent.agent_id)
+            if agent.service == GCM:
+                self.mailbox.close_all(agent)
+            else:
+                self.mailbox.forget(agent.agent_id)
         return len(agents)
 
     def drop_lines(self) -> int:

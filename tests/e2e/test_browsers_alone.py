@@ -268,7 +268,7 @@ async def test_a_lost_push_service_is_noticed(firefox: Firefox, shop: str, sende
     """When the push service has lost its data, the page hears of it and can subscribe again."""
     page, _ = await opt_in(firefox, shop, sender)
 
-    sandbox.forget_agents()
+    sandbox.forget_subscriptions()
 
     await page.wait_for("events.some(e => e.kind === 'change')")
     assert await page.evaluate("navigator.serviceWorker.ready.then(r => r.pushManager.getSubscription())") is None
