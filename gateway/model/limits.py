@@ -55,6 +55,8 @@ BATCH_MESSAGES_MAX: Final = 1_000
 """Messages of one batch."""
 BATCH_IN_FLIGHT_MAX: Final = 64
 """Messages of one batch that are being accepted at once."""
+SDK_FILE_BYTES_MAX: Final = 1024 * 1024
+"""A built script that is served from memory; ours are under 30 KiB."""
 PROGRESS_STREAMS_MAX: Final = 100
 """Progress streams of one process; each looks at the database twice a second while its message moves."""
 PROGRESS_INTERVAL_S: Final = 0.5
@@ -294,3 +296,18 @@ SECRETS_OF_A_KIND_MAX: Final = 255
 """Secrets of one kind that an app ever has: a receipt token names its secret by one byte."""
 INSERT_ATTEMPTS_MAX: Final = 8
 """How often a new row asks for the next free number while others take it in the same moment."""
+
+# --- subscribers ------------------------------------------------------------------------------------------------------
+TAG_NAME_CHARS_MAX: Final = 64
+ENROL_ATTEMPTS_MAX: Final = 4
+"""How often an opt-in looks again when somebody else takes or frees the same address in the same moment."""
+TIMEZONES_KEPT_MAX: Final = 1_024
+"""Zone names whose verdict is remembered; there are about 600."""
+IMPORT_BATCH_ROWS: Final = 2_000
+"""Rows of one transaction of an import: what a crash may cost, and few enough to hold locks for a blink."""
+IMPORT_STEP_LINES: Final = 64
+"""Lines read between two looks at everything else that this process does: about 2 ms."""
+IMPORT_ATTEMPTS_MAX: Final = 5
+"""How often a batch is tried when others change the same rows in the same moment."""
+EXPORT_PAGE_ROWS: Final = 1_000
+"""Rows that an export reads at once."""

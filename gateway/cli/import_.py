@@ -1,0 +1,60 @@
+"""`steeple import`: subscriptions from a file into an app, one JSON object a line."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gateway.cli.answer import hint, is_watched, say
+from gateway.cli.client import Gateway
+from gateway.cli.command import Verbs
+from gateway.cli.options import with_gateway
+
+_PIECE_BYTES: Final = 64 * 1024
+
+
+@click.group(cls=Verbs)
+def command() -> None:
+    """Bring subscriptions in from elsewhere."""
+
+
+@command.command()
+@with_gateway
+@click.argument("file", metavar="FILE")
+def subscriptions(gateway: Gateway, *, file: str) -> int:
+    """Import devices from FILE (`-`: standard input), one JSON object a line.
+
+    A line: {"channel": "...", "endpoint": "...", "keys": {"p256dh": "...", "auth": "..."}} and, if known, user, topics,
+    tags, language, timezone, country, created_at. A device that is there already is brought up to date.
+    """
+    with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as source, _bar() as bar:
+        size = None if file == "-" else Path(file).stat().st_size
+        answer = gateway.upload("/v1/subscriptions/import", _pieces(source, bar, size))
+    for error in answer["errors"]:
+        hint(f"line {error['line']}: {error['message']}")
+    say(answer, f"{answer['imported']:,} imported, {answer['updated']:,} updated, {answer['rejected']:,} rejected.")
+    return 1 if answer["rejected"] else 0
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("importing"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not is_watched(),
+    )
+
+
+def _pieces(source: BinaryIO, bar: Progress, size: int | None) -> Iterator[bytes]:
+    task = bar.add_task("", total=size)
+    while piece := source.read(_PIECE_BYTES):
+        bar.update(task, advance=len(piece))
+        yield piece

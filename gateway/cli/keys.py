@@ -1,0 +1,18 @@
+"""`steeple keys`: keys at push services, keys of the API, and whether they work."""
+
+import click
+
+from gateway.cli.command import Verbs
+from gateway.cli.keys_api import api
+from gateway.cli.keys_check import check
+from gateway.cli.keys_vapid import vapid
+
+
+@click.group(cls=Verbs)
+def command() -> None:
+    """Make, see, bring and end keys."""
+
+
+command.add_command(vapid)
+command.add_command(api)
+command.add_command(check)

@@ -1,0 +1,83 @@
+"""`steeple messages`: what was sent, what became of it, and stopping it."""
+
+from typing import Any
+
+import click
+
+from gateway.cli import progress
+from gateway.cli.answer import say, table
+from gateway.cli.client import Gateway
+from gateway.cli.command import Verbs
+from gateway.cli.options import Id, with_gateway
+
+_STATES = ("accepted", "scheduled", "planning", "sending", "paused", "done", "cancelled", "failed")
+
+
+@click.group(cls=Verbs)
+def command() -> None:
+    """Look at messages, and stop them."""
+
+
+@command.command("list")
+@with_gateway
+@click.option("--state", type=click.Choice(_STATES), help="Only those in this state.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
+def list_(gateway: Gateway, *, state: str | None, limit: int) -> None:
+    """List messages, the newest first."""
+    found = list(gateway.pages("/v1/messages", rows_max=limit, state=state, limit=min(limit, 100)))
+    if not found:
+        say([], "No messages yet. Send one: steeple send --all --title Hello")
+        return
+    say(found, table(("id", "state", "title", "audience", "sent", "failed", "created"), map(_row, found)))
+
+
+@command.command()
+@with_gateway
+@click.argument("message_id", type=Id("msg"))
+def show(gateway: Gateway, *, message_id: str) -> None:
+    """Say what became of a message."""
+    message = gateway.call("GET", f"/v1/messages/{message_id}")
+    say(message, progress.sentence(message), progress.figures(message))
+
+
+@command.command()
+@with_gateway
+@click.argument("message_id", type=Id("msg"))
+def cancel(gateway: Gateway, *, message_id: str) -> None:
+    """Stop a message for good; what has gone out stays out."""
+    _steer(gateway, message_id, "cancel")
+
+
+@command.command()
+@with_gateway
+@click.argument("message_id", type=Id("msg"))
+def pause(gateway: Gateway, *, message_id: str) -> None:
+    """Hold a message until it is resumed."""
+    _steer(gateway, message_id, "pause")
+
+
+@command.command()
+@with_gateway
+@click.argument("message_id", type=Id("msg"))
+def resume(gateway: Gateway, *, message_id: str) -> None:
+    """Let a paused message go on."""
+    _steer(gateway, message_id, "resume")
+
+
+def _steer(gateway: Gateway, message_id: str, order: str) -> None:
+    message = gateway.call("POST", f"/v1/messages/{message_id}/{order}")
+    say(message, f"{message_id} is {message['state']}.")
+
+
+def _row(message: dict[str, Any]) -> tuple[object, ...]:
+    title = message.get("title") or ""
+    counts = message.get("counts") or {}
+    return (
+        message["id"],
+        message["state"],
+        title if isinstance(title, str) else next(iter(title.values()), ""),
+        counts.get("audience", 0),
+        counts.get("sent", 0),
+        counts.get("failed", 0),
+        message.get("created_at"),
+    )

@@ -1,0 +1,129 @@
+"""`steeple send`: the fields of `POST /v1/messages` as options."""
+
+import secrets
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+
+from gateway.cli import progress
+from gateway.cli.answer import hint, is_watched, say, table
+from gateway.cli.client import Gateway
+from gateway.cli.command import Verb
+from gateway.cli.options import with_gateway
+from gateway.model.limits import SEND_BODY_BYTES_MAX
+
+_AUDIENCE: Final = ("topics", "users", "subscriptions", "languages", "channels", "all")
+_ACTION_PARTS: Final = 3
+
+
+def _json_object(_ctx: click.Context, _option: click.Parameter, text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as fault:
+        raise click.BadParameter(f"it is not a JSON object such as '{{\"order\": 17}}' ({fault})") from None
+
+
+def _actions(_ctx: click.Context, _option: click.Parameter, texts: tuple[str, ...]) -> list[dict[str, str]] | None:
+    return [_action(text) for text in texts] or None
+
+
+def _action(text: str) -> dict[str, str]:
+    parts = text.split("=", _ACTION_PARTS - 1)
+    if len(parts) == 1 or not parts[0] or not parts[1]:
+        raise click.BadParameter(f"`{text}` is not of the form id=Title or id=Title=https://shop.example/page")
+    return dict(zip(("id", "title", "url"), parts, strict=False))
+
+
+def _message_file(_ctx: click.Context, _option: click.Parameter, name: str | None) -> dict[str, Any]:
+    if name is None:
+        return {}
+    raw = sys.stdin.buffer.read(SEND_BODY_BYTES_MAX) if name == "-" else Path(name).read_bytes()
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise click.BadParameter(f"{name} holds no JSON object: {fault}") from None
+
+
+@click.command(cls=Verb)
+@with_gateway
+@click.option("--all", "all", is_flag=True, default=None, help="To every device of the app.")
+@click.option("--topics", metavar="EXPR", help="To followers, such as 'sale && !wholesale'.")
+@click.option("--user", "users", multiple=True, metavar="ID", help="To this person's devices. Repeatable.")
+@click.option("--subscription", "subscriptions", multiple=True, metavar="SUB", help="To this device. Repeatable.")
+@click.option("--language", "languages", multiple=True, metavar="TAG", help="Only where this is spoken. Repeatable.")
+@click.option("--channel", "channels", multiple=True, metavar="NAME", help="Only through this channel. Repeatable.")
+@click.option("--title", metavar="TEXT")
+@click.option("--body", metavar="TEXT")
+@click.option("--url", metavar="URL", help="The page that a click opens, on one of the app's link hosts.")
+@click.option("--icon", metavar="URL")
+@click.option("--image", metavar="URL")
+@click.option("--badge", metavar="URL")
+@click.option("--action", "actions", multiple=True, callback=_actions, metavar="ID=TITLE[=URL]", help="A button.")
+@click.option("--data", callback=_json_object, metavar="JSON", help="Handed to the page or app.")
+@click.option("--tag", metavar="TEXT", help="Replaces a shown notification of the same tag.")
+@click.option("--collapse-key", metavar="TEXT", help="Replaces an undelivered message of the same key.")
+@click.option("--ttl", type=int, metavar="SECONDS", help="Nobody wants it any more after this.")
+@click.option("--urgency", type=click.Choice(["very-low", "low", "normal", "high"]))
+@click.option("--silent", is_flag=True, default=None, help="Without sound or vibration.")
+@click.option("--require-interaction", is_flag=True, default=None, help="Stays until somebody acts.")
+@click.option("--badge-count", type=int, metavar="N")
+@click.option("--at", metavar="TIME", help="When to send, such as 2026-12-01T09:00:00+01:00.")
+@click.option(
+    "--file", "message", callback=_message_file, metavar="FILE", help="The request as JSON; options add to it."
+)
+@click.option("--idempotency-key", metavar="TEXT", help="The same key sends once, however often it is asked.")
+@click.option("--dry-run", is_flag=True, help="Say who would get it; send nothing.")
+@click.option("--wait/--no-wait", default=None, help="Watch until it is done; on a terminal by default.")
+def command(
+    gateway: Gateway,
+    *,
+    message: dict[str, Any],
+    idempotency_key: str | None,
+    dry_run: bool,
+    wait: bool | None,
+    **flags: Any,
+) -> int:
+    """Send a message."""
+    body = _merged(message, flags)
+    if not body.get("audience"):
+        raise click.UsageError("Say to whom: --all, --topics, --user, --subscription or --language.")
+    if dry_run:
+        return _preview(gateway.call("POST", "/v1/messages", body, dry_run="true"))
+    # A key of our own makes a repeat by the network harmless; it is new with each command.
+    sent = gateway.call("POST", "/v1/messages", body, idempotency_key=idempotency_key or f"cli-{secrets.token_hex(16)}")
+    is_waiting = is_watched() and sent["state"] != "scheduled" if wait is None else wait
+    if not is_waiting:
+        say(sent, f"{sent['id']} is {sent['state']}. See `steeple messages show {sent['id']}`.")
+        return 0
+    hint(f"{sent['id']} is on its way.")
+    try:
+        ended = progress.follow(gateway, sent)
+    except KeyboardInterrupt:
+        raise progress.interrupted(sent["id"]) from None
+    say(ended, progress.sentence(ended), progress.figures(ended))
+    return progress.exit_code(ended)
+
+
+def _merged(message: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
+    """The request: the file's fields, then what the options say."""
+    given = {name: _plain(value) for name, value in flags.items() if value not in {None, ()}}
+    audience = {**message.get("audience", {}), **{name: given.pop(name) for name in _AUDIENCE if name in given}}
+    if "at" in given:
+        given["schedule"] = {**message.get("schedule", {}), "at": given.pop("at")}
+    return {**message, **given, **({"audience": audience} if audience else {})}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _preview(answer: dict[str, Any]) -> int:
+    through = [(f"through {channel}", number) for channel, number in answer["per_channel"].items()]
+    texts = [f"Nothing was sent. It would go to {answer['audience']:,} devices, from {answer['due_at']} on."]
+    say(answer, *texts, *answer["warnings"], *([table(("", "devices"), through)] if through else []))
+    return 0
