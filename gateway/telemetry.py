@@ -63,7 +63,7 @@ _SECRET_FIELDS: Final = re.compile(
     r"authorization|endpoint|token|secret|password|p256dh|auth|payload|api_key|dsn|private", re.IGNORECASE
 )
 _SECRET_TEXT: Final = re.compile(
-    r"stpl_(?:sk|pk|ds)_\w+|vapid t=\S+|postgres(?:ql)?://\S+|https?://\S*/(?:wpush|fcm/send)/\S+"
+    r"stpl_(?:sk|pk|ds)_[\w-]+|vapid t=\S+|postgres(?:ql)?://\S+|https?://\S*/(?:wpush|fcm/send)/\S+"
 )
 
 

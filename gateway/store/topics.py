@@ -1,11 +1,15 @@
 """Topics that devices follow. Outside they go by their slug, in subscriptions by a small number."""
 
+import secrets
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from gateway.store.database import Queryable
+
+_NUMBER_BITS: Final = 31
 
 
 class StoredTopic(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,30 +38,40 @@ async def by_slug(db: Queryable, app_id: int, slugs: Sequence[str]) -> dict[str,
     return {row["slug"]: row["id"] for row in rows}
 
 
+async def slugs_of(db: Queryable, app_id: int, ids: Sequence[int]) -> list[str]:
+    """The slugs of those numbers that still are topics, in alphabetical order."""
+    rows = await db.fetch(
+        "SELECT slug FROM topics WHERE app_id = $1 AND id = ANY($2::int[]) ORDER BY slug", app_id, list(ids)
+    )
+    return [row["slug"] for row in rows]
+
+
 async def insert_missing(
     db: Queryable, app_id: int, slugs: Sequence[str], *, total_max: int, name: str | None = None
 ) -> list[str]:
     """Makes the topics of these slugs as far as the app may have more, and tells which were made here and now.
 
     One that is missing from the answer exists already, was made elsewhere in the same moment, or found no room: ask
-    `by_slug`. `name` serves a single slug.
+    `by_slug`. `name` serves a single slug. Numbers are random: a deleted topic's must not come back, because devices
+    still carry it.
     """
+    wanted = sorted(set(slugs))
     rows = await db.fetch(
         """
         INSERT INTO topics (app_id, id, slug, name)
-        SELECT $1::int, held.last + wanted.place, wanted.slug, coalesce($4::text, wanted.slug)
+        SELECT $1::int, wanted.id, wanted.slug, coalesce($5::text, wanted.slug)
         FROM (
-            SELECT slug, row_number() OVER (ORDER BY slug) AS place FROM unnest($2::text[]) AS slug
+            SELECT slug, id, row_number() OVER (ORDER BY slug) AS place
+            FROM unnest($2::text[], $3::int[]) AS given (slug, id)
             WHERE slug NOT IN (SELECT slug FROM topics WHERE app_id = $1)
-        ) AS wanted, (
-            SELECT coalesce(max(id), 0) AS last, count(*) AS n FROM topics WHERE app_id = $1
-        ) AS held
-        WHERE held.n + wanted.place <= $3::int
+        ) AS wanted
+        WHERE (SELECT count(*) FROM topics WHERE app_id = $1) + wanted.place <= $4::int
         ON CONFLICT DO NOTHING
         RETURNING slug
         """,
         app_id,
-        sorted(set(slugs)),
+        wanted,
+        [secrets.randbits(_NUMBER_BITS) for _ in wanted],
         total_max,
         name,
     )

@@ -1,0 +1,301 @@
+"""Opting in, changing, leaving. One address is one device, however often and from how many tabs it enrols.
+
+Whoever sends the same endpoint with the same keys is the browser itself (the keys never leave it but to us), so it gets
+a new secret. Whoever sends a known endpoint with other keys must prove with the old secret that the device is theirs.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+import msgspec
+import structlog
+from msgspec import UNSET
+
+from gateway.model.app import App
+from gateway.model.errors import Conflict, GatewayError, Invalid, NotFound
+from gateway.model.ids import from_text
+from gateway.model.limits import ENROL_ATTEMPTS_MAX
+from gateway.model.subscriber import Enrolment, Subscription, SubscriptionState
+from gateway.store import persons, subscriptions
+from gateway.store.database import Queryable
+from gateway.store.subscriptions import Change, Filters
+from gateway.subscribers import topics
+from gateway.subscribers.preferences import (
+    check_consent,
+    check_external_id,
+    check_language,
+    check_platform,
+    check_timezone,
+    is_timezone,
+    merge_tags,
+)
+from gateway.subscribers.request import ChangeRequest, EnrolRequest
+from gateway.subscribers.secret import authorised, fits, hash_of, new_secret
+from gateway.telemetry import ENROLMENTS
+from gateway.transports.base import Address, Credential, Transport
+
+_HASH_BYTES: Final = 16
+_log: Final = structlog.get_logger(room="subscribers")
+
+
+class Keys(Protocol):
+    """Where an app's keys are found; `tenancy.keyring` has the real ones."""
+
+    async def current_credential(self, app_id: int, provider: str) -> Credential | None:
+        """The credential that new subscriptions are made with."""
+        ...
+
+    async def credential_named(self, app_id: int, public_id: int) -> Credential | None:
+        """The live credential that `key_...` names."""
+        ...
+
+    async def address_key(self) -> bytes:
+        """What address hashes are made with."""
+        ...
+
+
+class Enrolled(msgspec.Struct, frozen=True, kw_only=True):
+    """What the device keeps: its id and its secret, which exists only here; and the topics it follows now."""
+
+    id: int
+    secret: str
+    is_new: bool
+    topics: list[str]
+
+
+def address_hash(key: bytes, provider: str, unique: bytes) -> bytes:
+    """What makes an address one row: keyed, so that the database alone does not tell who has which endpoint."""
+    return hashlib.blake2b(provider.encode() + b"\0" + unique, key=key, digest_size=_HASH_BYTES).digest()
+
+
+class Enroller:
+    """What devices (with their secret) and the shop's server (without) may do to a subscription."""
+
+    def __init__(self, db: Queryable, keys: Keys, transports: Mapping[str, Transport]) -> None:
+        self._db = db
+        self._keys = keys
+        self._transports = transports
+
+    async def enrol(self, app: App, raw: EnrolRequest, *, now: datetime, country: str | None = None) -> Enrolled:
+        """Stores a device, or refreshes the one that has this address; one that was gone or had left is back.
+
+        `country` is what the caller's address says. Raises `GatewayError`: what the provider says of the address,
+        `channel_unknown`, `credential_unknown`, `endpoint_taken`, `topic_unknown`, `topics_too_many`, `field_invalid`.
+        """
+        provider = self._provider(raw.channel)
+        address = provider.address(raw.address_fields())
+        credential = await self._credential(app, raw.channel, raw.vapid_key_id)
+        hashed = address_hash(await self._keys.address_key(), provider.name, address.unique)
+        secret = new_secret()
+        said = msgspec.structs.replace(
+            await self._change_of(app, _with_known_zone(raw), held={}, now=now),
+            credential_id=credential.id,
+            country=country,
+            secret_hash=hash_of(secret),
+        )
+        for _ in range(ENROL_ATTEMPTS_MAX):
+            found = await subscriptions.find_by_address(self._db, app, hashed)
+            if found is not None:
+                known = await self._refresh(app, found, raw, _Arrival(provider, address, hashed, said))
+                return await self._enrolled(app, known.id, secret, known.topics, is_new=False)
+            made = await subscriptions.insert(self._db, app, _enrolment_of(said, provider.name, address, hashed))
+            if made is not None:
+                ENROLMENTS.labels("new").inc()
+                return await self._enrolled(app, made, secret, said.topics or (), is_new=True)
+        raise Conflict("endpoint_taken", "The endpoint is being registered elsewhere at this moment; try again.")
+
+    async def change(
+        self, app: App, subscription_id: int, secret: str | None, patch: ChangeRequest, *, now: datetime
+    ) -> Subscription:
+        """Changes what is given; the device as it is then. `secret` None: the shop's server, already admitted.
+
+        A new address keeps id, secret and topics, and revives a device that was gone, never one that left. Raises
+        `GatewayError` as `enrol` does, `secret_invalid`, and `not_found` for the server.
+        """
+        found = await authorised(self._db, app, subscription_id, secret)
+        if secret is not None and patch.user is not UNSET:
+            raise Invalid("field_invalid", "A device says whose it is by a signed login, not here.", param="user")
+        user = None if patch.user is UNSET or patch.user is None else check_external_id(patch.user)
+        said = await self._change_of(app, patch, held=found.tags, now=now)
+        if patch.address_fields():
+            await self._move(app, found, patch)
+        elif patch.vapid_key_id is not None:
+            raise Invalid(
+                "field_invalid", "A key is changed together with the address made with it.", param="vapid_key_id"
+            )
+        if user is not None:
+            await persons.attach(self._db, app, user, subscription_id)
+        elif patch.user is None:
+            await persons.detach(self._db, app, subscription_id)
+        changed = await subscriptions.patch(self._db, app, subscription_id, said)
+        if changed is None:
+            raise NotFound("subscription")
+        return changed
+
+    async def leave(self, app: App, subscription_id: int, secret: str | None) -> None:
+        """Ends the subscription: nothing is sent to it until it enrols anew. Doing it twice is no fault."""
+        await authorised(self._db, app, subscription_id, secret)
+        if await subscriptions.end(self._db, app, subscription_id, SubscriptionState.LEFT):
+            ENROLMENTS.labels("left").inc()
+
+    async def get(self, app: App, subscription_id: int, secret: str | None = None) -> Subscription:
+        """The device. Raises `GatewayError`: `secret_invalid`, or `not_found` for the server."""
+        return await authorised(self._db, app, subscription_id, secret)
+
+    async def list_page(
+        self, app: App, *, after: int | None, limit: int, filters: Filters | None = None, user: str | None = None
+    ) -> list[Subscription]:
+        """Devices behind the id `after`, or all of one user's; for the shop's server."""
+        if user is None:
+            return await subscriptions.list_page(self._db, app, after, limit, filters)
+        held = (await persons.subscriptions_of(self._db, app, [user])).get(user, [])
+        behind = sorted(one for one in held if after is None or one > after)[:limit]
+        return await subscriptions.get_many(self._db, app, behind)
+
+    async def topics_of(self, app: App, subscription: Subscription) -> list[str]:
+        """The names of the topics that the device follows."""
+        return await topics.names_of(self._db, app, subscription.topics)
+
+    def describe(self, subscription: Subscription) -> dict[str, Any]:
+        """The address in the form that an import takes: a secret between the shop and the device."""
+        return self._provider(subscription.provider).describe(subscription.wire)
+
+    async def _refresh(self, app: App, found: Subscription, raw: EnrolRequest, arrival: "_Arrival") -> Subscription:
+        is_same = _is_same_address(arrival.provider, found.wire, arrival.address.wire)
+        if not is_same and not (raw.secret is not None and fits(raw.secret, found)):
+            ENROLMENTS.labels("refused").inc()
+            raise Conflict("endpoint_taken", "The endpoint is registered with other keys.", param="endpoint")
+        said = msgspec.structs.replace(
+            arrival.said, tags=None if raw.tags is None else merge_tags(found.tags, raw.tags)
+        )
+        async with self._db.transaction() as tx:
+            if not is_same:
+                await subscriptions.update_address(
+                    tx,
+                    app,
+                    found.id,
+                    old_hash=arrival.hashed,
+                    new_hash=arrival.hashed,
+                    provider=arrival.provider.name,
+                    credential_id=said.credential_id or found.credential_id,
+                    wire=arrival.address.wire,
+                )
+            is_back = await subscriptions.revive(tx, app, found.id)
+            known = await subscriptions.patch(tx, app, found.id, said)
+        ENROLMENTS.labels("revived" if is_back else "refreshed").inc()
+        if known is None:
+            raise Conflict("endpoint_taken", "The endpoint is being registered elsewhere at this moment; try again.")
+        return known
+
+    async def _move(self, app: App, found: Subscription, patch: ChangeRequest) -> None:
+        """Gives a device another address, where that is nobody else's."""
+        provider = self._provider(patch.channel or found.provider)
+        address = provider.address(patch.address_fields())
+        credential = await self._credential(app, provider.name, patch.vapid_key_id)
+        key = await self._keys.address_key()
+        hashed = address_hash(key, provider.name, address.unique)
+        for _ in range(ENROL_ATTEMPTS_MAX):
+            if await subscriptions.update_address(
+                self._db,
+                app,
+                found.id,
+                old_hash=self._hash_of(key, found),
+                new_hash=hashed,
+                provider=provider.name,
+                credential_id=credential.id,
+                wire=address.wire,
+            ):
+                return
+            if await subscriptions.find_by_address(self._db, app, hashed) is not None:
+                break
+        raise Conflict("endpoint_taken", "The endpoint belongs to another device.", param="endpoint")
+
+    def _hash_of(self, key: bytes, subscription: Subscription) -> bytes | None:
+        """The hash of the present address, worked out from what the provider packed."""
+        provider = self._provider(subscription.provider)
+        try:
+            unique = provider.address(provider.describe(subscription.wire)).unique
+        except GatewayError:
+            # Its push service is not permitted any more: the old address stays taken, by a device that moved on.
+            _log.warning("old_address_unreadable", provider=provider.name, subscription=subscription.id)
+            return None
+        return address_hash(key, provider.name, unique)
+
+    async def _change_of(
+        self, app: App, raw: EnrolRequest | ChangeRequest, *, held: Mapping[str, Any], now: datetime
+    ) -> Change:
+        return Change(
+            platform=check_platform(raw.platform),
+            tags=None if raw.tags is None else merge_tags(held, raw.tags),
+            locale=check_language(raw.language),
+            timezone=check_timezone(raw.timezone),
+            consent=check_consent(raw.consent, now=now),
+            topics=None if raw.topics is None else await topics.numbers_of(self._db, app, raw.topics),
+        )
+
+    async def _credential(self, app: App, provider: str, named: str | None) -> Credential:
+        if named is None:
+            current = await self._keys.current_credential(app.id, provider)
+            if current is None:
+                raise Invalid("credential_unknown", "The app has no key for this channel yet.", param="channel")
+            return current
+        public_id = from_text("key", named)
+        found = None if public_id is None else await self._keys.credential_named(app.id, public_id)
+        if found is None or found.provider != provider:
+            raise Invalid("credential_unknown", "The app has no live key of this id.", param="vapid_key_id")
+        return found
+
+    async def _enrolled(
+        self, app: App, subscription_id: int, secret: str, numbers: Sequence[int], *, is_new: bool
+    ) -> Enrolled:
+        names = await topics.names_of(self._db, app, numbers)
+        return Enrolled(id=subscription_id, secret=secret, is_new=is_new, topics=names)
+
+    def _provider(self, channel: str) -> Transport:
+        provider = self._transports.get(channel)
+        if provider is None:
+            raise Invalid("channel_unknown", f"A channel is one of: {', '.join(self._transports)}.", param="channel")
+        return provider
+
+
+class _Arrival(msgspec.Struct, frozen=True):
+    """An opt-in, checked: by which provider, from which address, and what it says besides."""
+
+    provider: Transport
+    address: Address
+    hashed: bytes
+    said: Change
+
+
+def _with_known_zone(raw: EnrolRequest) -> EnrolRequest:
+    """Without a zone that this machine does not know: a browser's list may be newer, and no opt-in is lost for that."""
+    if raw.timezone is None or is_timezone(raw.timezone):
+        return raw
+    return msgspec.structs.replace(raw, timezone=None)
+
+
+def _enrolment_of(said: Change, provider: str, address: Address, hashed: bytes) -> Enrolment:
+    assert said.credential_id is not None
+    return Enrolment(
+        provider=provider,
+        credential_id=said.credential_id,
+        wire=address.wire,
+        address_hash=hashed,
+        platform=said.platform or 0,
+        topics=said.topics or (),
+        tags=said.tags,
+        locale=said.locale,
+        timezone=said.timezone,
+        country=said.country,
+        consent=said.consent,
+        secret_hash=said.secret_hash,
+    )
+
+
+def _is_same_address(provider: Transport, held: bytes, given: bytes) -> bool:
+    """Whether both are the same address with the same keys, whatever format they were packed in. In constant time."""
+    plain = [msgspec.json.encode(provider.describe(wire), order="deterministic") for wire in (held, given)]
+    return hmac.compare_digest(*plain)

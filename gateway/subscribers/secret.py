@@ -1,0 +1,52 @@
+"""The device secret: handed out once at the opt-in, it proves that a later change comes from that device.
+
+256 random bits, so its SHA-256 is all we keep. Who knows only the id, or only the endpoint, learns and changes nothing:
+a wrong secret and an id that does not exist get the same answer.
+"""
+
+import hashlib
+import hmac
+import secrets
+from typing import Final
+
+from gateway.model.app import App
+from gateway.model.errors import GatewayError, NotFound
+from gateway.model.subscriber import Subscription
+from gateway.store import subscriptions
+from gateway.store.database import Queryable
+
+_PREFIX: Final = "stpl_ds_"
+_RANDOM_BYTES: Final = 32
+_NO_HASH: Final = bytes(32)
+
+
+def new_secret() -> str:
+    """`stpl_ds_` and 43 characters of base64url."""
+    return _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
+
+
+def hash_of(secret: str) -> bytes:
+    """What is stored of a secret."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def fits(secret: str, subscription: Subscription | None) -> bool:
+    """Whether this is the device's secret; takes as long for a device that does not exist."""
+    held = subscription.secret_hash if subscription is not None else None
+    is_same = hmac.compare_digest(hash_of(secret), held or _NO_HASH)
+    return is_same and held is not None
+
+
+async def authorised(db: Queryable, app: App, subscription_id: int, secret: str | None) -> Subscription:
+    """The device, for one who may change it: its own secret proves that, None stands for the shop's server.
+
+    Raises `GatewayError`: `secret_invalid` for a device, `not_found` for the server.
+    """
+    found = await subscriptions.get(db, app, subscription_id)
+    if secret is None:
+        if found is None:
+            raise NotFound("subscription")
+        return found
+    if found is None or not fits(secret, found):
+        raise GatewayError("secret_invalid", "The device secret does not fit this subscription.", kind="permission")
+    return found
