@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.answer import is_watched, say, table
+from gateway.cli.answer import hint, is_watched, say, table
 from gateway.cli.command import Verbs
 from gateway.cli.installation import ACTOR, Installation, use
 from gateway.cli.options import with_settings
@@ -57,6 +57,8 @@ def create(
         "The API key is shown this once. Put this line into the shop's pages:\n",
         f"  {answer['snippet']}",
     )
+    if not settings.public_url:
+        hint(f"\nBrowsers elsewhere cannot reach {settings.url}: set STEEPLE_PUBLIC_URL to how they can.")
 
 
 def _contact_of(origins: tuple[str, ...]) -> str:

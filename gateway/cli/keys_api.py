@@ -8,10 +8,9 @@ import click
 from gateway.cli.answer import hint, say, table
 from gateway.cli.command import Verbs
 from gateway.cli.installation import ACTOR, Installation, use
-from gateway.cli.options import with_settings
+from gateway.cli.options import Id, with_settings
 from gateway.config import Settings
 from gateway.model.app import SCOPES, ApiKey, Scope
-from gateway.model.errors import Invalid
 from gateway.model.ids import from_text, to_text
 from gateway.store import api_keys
 from gateway.tenancy.api_keys import IssuedKey, issue, revoke
@@ -65,14 +64,11 @@ def list_(settings: Settings, *, app_name: str | None) -> None:
 @api.command("revoke")
 @with_settings
 @_app_option
-@click.argument("key_id", metavar="KEY")
+@click.argument("key_id", metavar="KEY", type=Id("key"))
 def revoke_(settings: Settings, *, app_name: str | None, key_id: str) -> None:
     """End an API key; running processes believe it for some seconds more."""
     number = from_text("key", key_id)
-    if number is None:
-        raise Invalid(
-            "field_invalid", f"`{key_id}` is not the id of a key, such as key_ and 13 characters.", param="key"
-        )
+    assert number is not None, "checked by Id"
 
     async def work(it: Installation) -> None:
         await revoke(it.db, app_id=await _app_id(it, app_name), key_id=number, actor=ACTOR)

@@ -10,7 +10,7 @@ from gateway.cli.answer import hint, say, wants_json
 from gateway.cli.app import credential_answer
 from gateway.cli.command import Verbs
 from gateway.cli.installation import ACTOR, Installation, use
-from gateway.cli.options import with_settings
+from gateway.cli.options import Id, with_settings
 from gateway.config import Settings
 from gateway.model.ids import to_text
 from gateway.model.limits import VAPID_HEADER_CHARS_MAX
@@ -62,7 +62,7 @@ def import_(settings: Settings, *, app_name: str, file: str, is_current: bool) -
 @vapid.command()
 @with_settings
 @_app_option
-@click.argument("key_id", metavar="KEY")
+@click.argument("key_id", metavar="KEY", type=Id("key"))
 def export(settings: Settings, *, app_name: str, key_id: str) -> None:
     """Print a private key. The audit log says that it was shown."""
 
@@ -92,7 +92,7 @@ def rotate(settings: Settings, *, app_name: str) -> None:
 @vapid.command()
 @with_settings
 @_app_option
-@click.argument("key_id", metavar="KEY")
+@click.argument("key_id", metavar="KEY", type=Id("key"))
 @click.option("--force", is_flag=True, help="Even though subscriptions need it: they are lost.")
 def retire(settings: Settings, *, app_name: str, key_id: str, force: bool) -> None:
     """Take a key out of use for ever."""
