@@ -35,9 +35,15 @@ export async function onClick(desk, event) {
   await desk.tell('clicked', mark.t, action || undefined);
 }
 
+// Firefox also tells a close when a newer notification takes the place of one with its tag.
+async function isReplaced({ scope }, { tag }) {
+  return Boolean(tag) && (await scope.registration.getNotifications({ tag })).length > 0;
+}
+
 export async function onClose(desk, event) {
   const mark = markOf(event.notification);
   // Firefox sends a close event after the close() of our own click handler: that was a click, not a dismissal.
   if (!mark || desk.clicked.delete(nameOf(mark))) return;
+  if (await isReplaced(desk, event.notification)) return;
   await desk.tell('closed', mark.t);
 }

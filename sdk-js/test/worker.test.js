@@ -196,8 +196,19 @@ test('a dismissal is reported as closed; the close that follows a click is not',
   await scope.play('notificationclose', { notification });
   assert.deepEqual(kinds(scope), ['shown', 'clicked']);
   await scope.push(message({}, { m: 'msg_2', t: 'token-2' }));
-  await scope.play('notificationclose', { notification: scope.registration.open[0] });
+  const [second] = scope.registration.open;
+  second.close();
+  await scope.play('notificationclose', { notification: second });
   assert.deepEqual(kinds(scope), ['shown', 'clicked', 'shown', 'closed']);
+});
+
+test('a notification that another one replaced was not dismissed', async () => {
+  const scope = awake();
+  await scope.push(message({ tag: 'order' }));
+  const [first] = scope.registration.open;
+  await scope.push(message({ tag: 'order' }, { m: 'msg_2', t: 'token-2' }));
+  await scope.play('notificationclose', { notification: first });
+  assert.deepEqual(kinds(scope), ['shown', 'shown']);
 });
 
 test('notifications of the shop\'s own worker are none of our business', async () => {
