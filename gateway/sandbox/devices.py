@@ -10,7 +10,7 @@ import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import Final
+from typing import Final, TypedDict
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -34,6 +34,20 @@ class Keys(msgspec.Struct, frozen=True):
     auth: str
 
 
+class KeysJson(TypedDict):
+    """`keys` of a PushSubscription's JSON."""
+
+    p256dh: str
+    auth: str
+
+
+class SubscriptionJson(TypedDict):
+    """A PushSubscription as browsers write it in JSON."""
+
+    endpoint: str
+    keys: KeysJson
+
+
 class Device(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One virtual device as the push service sees it when a message comes in."""
 
@@ -45,7 +59,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 class MintedLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A minted subscription, in the form that a gateway imports, one a line."""
 
-    channel: str = "webpush"
+    channel: str
+    """Always `webpush`; a default would be left out."""
     endpoint: str
     keys: Keys
     vapid_key_id: str | None = None
@@ -153,6 +168,7 @@ def _lines(batch: _Batch, *, base_url: str, vapid_key_id: str | None, user_prefi
     for index in range(batch.count):
         token, auth = batch.token_and_auth(index)
         yield MintedLine(
+            channel="webpush",
             endpoint=base_url + token,
             keys=Keys(batch.public_keys[index % len(batch.public_keys)], _base64url(auth)),
             vapid_key_id=vapid_key_id,

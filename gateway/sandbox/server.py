@@ -22,7 +22,7 @@ from aiohttp import web
 from gateway.sandbox.authority import PUSH_NAMES, make_authority
 from gateway.sandbox.autopush import Ack, Autopush
 from gateway.sandbox.control import control
-from gateway.sandbox.devices import RECEIVER_KEYS_DEFAULT, Devices, MintedLine
+from gateway.sandbox.devices import RECEIVER_KEYS_DEFAULT, Devices, MintedLine, SubscriptionJson
 from gateway.sandbox.faults import Faults, Rule, RuleSet
 from gateway.sandbox.gcm import SERVICE as GCM
 from gateway.sandbox.gcm import Gcm
@@ -191,7 +191,7 @@ class Sandbox:
         *,
         prefix: str = "",
         receiver_keys: int = RECEIVER_KEYS_DEFAULT,
-    ) -> list[dict[str, object]]:
+    ) -> list[SubscriptionJson]:
         """`n` virtual devices as browsers give subscriptions: `{"endpoint", "keys": {"p256dh", "auth"}}`."""
         lines = self.mint_lines(n, vapid_public_key, prefix=prefix, receiver_keys=receiver_keys)
         return [
