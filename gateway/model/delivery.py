@@ -1,5 +1,6 @@
 """Pushes and what becomes of them: the five outcomes of one try, and the terminal codes that the store keeps."""
 
+from datetime import datetime
 from enum import IntEnum
 from typing import Final, Literal
 
@@ -12,7 +13,7 @@ class Device(msgspec.Struct, frozen=True, gc=False):
     """One recipient as the feed reads it: everything the lane needs, so that nothing asks the database again.
 
     `wire` is packed by the provider at enrolment and opaque to everybody else; `credential_id` names the key the
-    subscription was made with.
+    subscription was made with; `suspect_at` is when it first got an answer that may mean its end.
     """
 
     subscription_id: int
@@ -21,6 +22,7 @@ class Device(msgspec.Struct, frozen=True, gc=False):
     wire: bytes
     platform: int
     locale: str | None
+    suspect_at: datetime | None
 
 
 class Push(msgspec.Struct, frozen=True, gc=False):

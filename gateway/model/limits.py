@@ -118,6 +118,8 @@ DATA_BYTES_MAX: Final = 2048
 TTL_S_MAX: Final = 28 * 86_400
 """Google's services refuse more (2,419,200 s); Mozilla clamps at 30 days."""
 TTL_S_DEFAULT: Final = 3 * 86_400
+NOW_OR_NEVER_S: Final = 60
+"""TTL 0 asks the push service not to wait for the device; the gateway itself may still take so long."""
 SCHEDULE_DAYS_MAX: Final = 366
 TOPIC_TERMS_MAX: Final = 50
 """Names in one topic expression."""
@@ -176,6 +178,8 @@ RECEIPT_FLUSH_S: Final = 0.05
 # --- processes --------------------------------------------------------------------------------------------------------
 DRAIN_S: Final = 20
 """Sends under way may finish for so long after SIGTERM."""
+METRICS_WAIT_S: Final = 2.0
+"""How long the metrics listener waits for one process."""
 ACCEPT_QUEUE_MAX: Final = 2_000
 """Requests waiting for the next group commit; beyond it a caller gets a 503 at once."""
 ACCEPT_BATCH_MAX: Final = 64
@@ -311,3 +315,9 @@ IMPORT_ATTEMPTS_MAX: Final = 5
 """How often a batch is tried when others change the same rows in the same moment."""
 EXPORT_PAGE_ROWS: Final = 1_000
 """Rows that an export reads at once."""
+DEMO_ANSWER_S: Final = 10.0
+"""How long the demo shop waits for its gateway."""
+DEMO_DEVICES_MAX: Final = 100_000
+"""Virtual devices of a demo: enough to see a bar move."""
+DEMO_START_S: Final = 120.0
+"""How long the gateway of the demo may take to get ready; the first start makes a database."""

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.model.audience import Audience
 from gateway.model.delivery import Urgency
 from gateway.model.limits import TTL_S_DEFAULT
 
@@ -24,6 +25,13 @@ class MessageState(IntEnum):
 
 
 STATE_NAMES: Final[dict[int, str]] = {state.value: state.name.lower() for state in MessageState}
+
+
+def state_word(*, state: int, due_at: datetime, created_at: datetime) -> str:
+    """What callers see: a message that waits for no time of its own is `accepted` rather than `scheduled`."""
+    return "accepted" if state == MessageState.SCHEDULED and due_at <= created_at else STATE_NAMES[state]
+
+
 FINAL_STATES: Final = (MessageState.DONE, MessageState.CANCELLED, MessageState.FAILED)
 
 
@@ -59,14 +67,11 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A message on its way: what planning, feed and lane need of it."""
+    """A message on its way: what sending needs of it. Its day, in outcomes and receipts, is `planned_at`'s (UTC)."""
 
     app_id: int
-    bucket: int
     id: int
     content: Content
-    content_version: int
-    state: int
-    due_at: datetime
-    planned_at: datetime | None
+    audience: Audience
+    planned_at: datetime
     expires_at: datetime

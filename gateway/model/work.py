@@ -5,6 +5,9 @@ from enum import IntEnum
 
 import msgspec
 
+from gateway.model.delivery import Device
+from gateway.model.message import Message
+
 
 class ChunkState(IntEnum):
     """Numbers are for ever."""
@@ -64,6 +67,29 @@ class NewChunk(msgspec.Struct, frozen=True, kw_only=True):
     strikes: int = 0
     expected: int = 0
     delay_s: float = 0.0
+
+
+class Handover(msgspec.Struct, frozen=True, kw_only=True):
+    """A chunk that was born claimed by the process that accepted its message, with all that sending it needs.
+
+    is_whole: the message has no other chunk.
+    """
+
+    message: Message
+    chunk: Chunk
+    devices: list[Device]
+    is_whole: bool
+
+
+class ChunkSum(msgspec.Struct, frozen=True):
+    """What one chunk adds to its message's counts: recipients expected at planning, read so far, and their ends."""
+
+    attempt: int
+    is_done: bool
+    is_cancelled: bool
+    expected: int
+    seen: int
+    tally: dict[str, int]
 
 
 class GroupResult(msgspec.Struct, frozen=True, kw_only=True):

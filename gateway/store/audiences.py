@@ -33,13 +33,6 @@ class Slice(msgspec.Struct, frozen=True):
     recipients: int
 
 
-class GroupMember(msgspec.Struct, frozen=True, gc=False):
-    """A device as read for sending, and whether an earlier answer made it suspect."""
-
-    device: Device
-    suspect_at: datetime | None
-
-
 class Condition:
     """A WHERE condition under construction: fragments are literals, values become arguments."""
 
@@ -127,7 +120,7 @@ async def read_range(
     audience: Audience,
     topic_ids: Mapping[str, int],
     limit: int,
-) -> list[GroupMember]:
+) -> list[Device]:
     """The next recipients behind a cursor, as they are now: who left since planning is not among them."""
     condition = Condition(first=7)
     where = condition.of(audience, topic_ids)
@@ -144,10 +137,22 @@ async def read_range(
         limit,
         *condition.args,
     )
-    return [_member(row) for row in rows]
+    return [_device(row) for row in rows]
 
 
-async def read_listed(db: Queryable, *, app_id: int, bucket: int, ids: Sequence[int]) -> list[GroupMember]:
+async def devices(db: Queryable, *, app_id: int, buckets: Sequence[int], ids: Sequence[int]) -> dict[int, Device]:
+    """The devices of these ids that can be sent to, wherever they lie; `buckets` are the ids' own."""
+    rows = await db.fetch(
+        "SELECT id, provider, credential_id, wire, platform, locale, suspect_at FROM subscriptions"
+        " WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND id = ANY($3::bigint[]) AND state = 0",
+        app_id,
+        list(buckets),
+        list(ids),
+    )
+    return {row["id"]: _device(row) for row in rows}
+
+
+async def read_listed(db: Queryable, *, app_id: int, bucket: int, ids: Sequence[int]) -> list[Device]:
     """The devices of these ids that can still be sent to, in id order."""
     rows = await db.fetch(
         "SELECT id, provider, credential_id, wire, platform, locale, suspect_at FROM subscriptions"
@@ -156,7 +161,7 @@ async def read_listed(db: Queryable, *, app_id: int, bucket: int, ids: Sequence[
         bucket,
         list(ids),
     )
-    return [_member(row) for row in rows]
+    return [_device(row) for row in rows]
 
 
 async def named(
@@ -167,7 +172,7 @@ async def named(
     ids: Sequence[int],
     audience: Audience,
     topic_ids: Mapping[str, int],
-) -> list[tuple[int, GroupMember]]:
+) -> list[tuple[int, Device]]:
     """Of devices named one by one, those that the other selectors leave, each with its bucket, in id order."""
     condition = Condition(first=4)
     where = condition.of(audience, topic_ids)
@@ -181,7 +186,7 @@ async def named(
         list(ids),
         *condition.args,
     )
-    return [(row["bucket"], _member(row)) for row in rows]
+    return [(row["bucket"], _device(row)) for row in rows]
 
 
 async def subscriptions_of_persons(
@@ -198,16 +203,5 @@ async def subscriptions_of_persons(
     return {row["person"]: row["subs"] for row in rows}
 
 
-async def topic_ids(db: Queryable, *, app_id: int, slugs: Sequence[str]) -> dict[str, int]:
-    """The ids of the topics of these names; unknown names are not in the answer."""
-    if not slugs:
-        return {}
-    rows = await db.fetch(
-        "SELECT slug, id FROM topics WHERE app_id = $1 AND slug = ANY($2::text[])", app_id, list(slugs)
-    )
-    return {row["slug"]: row["id"] for row in rows}
-
-
-def _member(row: Record) -> GroupMember:
-    subscription_id, provider, credential_id, wire, platform, locale, suspect_at = row[-7:]
-    return GroupMember(Device(subscription_id, provider, credential_id, wire, platform, locale), suspect_at)
+def _device(row: Record) -> Device:
+    return Device(*row[-7:])

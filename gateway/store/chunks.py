@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from gateway.model.limits import GROUP_RECIPIENTS_MAX
-from gateway.model.work import Chunk, ChunkKey, GroupResult, Hold, NewChunk
+from gateway.model.work import Chunk, ChunkKey, ChunkSum, GroupResult, Hold, NewChunk
 from gateway.store.database import Queryable, Record
 from gateway.store.outcomes import insert_outcomes
 
@@ -29,25 +29,36 @@ class Claimed(msgspec.Struct, frozen=True):
     at: datetime
 
 
-async def insert(db: Queryable, chunks: Sequence[NewChunk], *, owner: int | None = None, lease_s: int = 0) -> None:
-    """Adds work; what is there already stays as it is, so that planning can be done again after a crash.
-
-    With `owner` the chunks are born claimed (claim_no 1) for `lease_s`.
-    """
+async def insert(db: Queryable, chunks: Sequence[NewChunk]) -> None:
+    """Adds work; what is there already stays as it is, so that planning can be done again after a crash."""
     await db.executemany(
         """
-        INSERT INTO chunks (app_id, bucket, msg_id, part, lo, attempt, hi, cursor, ids, strikes, expected, due_at,
-                            state, owner, claim_no, lease_until)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $5 - 1, $8, $9, $10, now() + $11 * interval '1 second',
-                CASE WHEN $12::bigint IS NULL THEN 0 ELSE 1 END, $12,
-                CASE WHEN $12::bigint IS NULL THEN 0 ELSE 1 END,
-                CASE WHEN $12::bigint IS NOT NULL THEN now() + $13 * interval '1 second' END)
+        INSERT INTO chunks (app_id, bucket, msg_id, part, lo, attempt, hi, cursor, ids, strikes, expected, due_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $5 - 1, $8, $9, $10, now() + $11 * interval '1 second')
         ON CONFLICT DO NOTHING
         """,
         [
             (
                 chunk.key.app_id, chunk.key.bucket, chunk.key.message_id, chunk.key.part, chunk.key.lo,
-                chunk.key.attempt, chunk.hi, chunk.ids, chunk.strikes, chunk.expected, chunk.delay_s, owner, lease_s,
+                chunk.key.attempt, chunk.hi, chunk.ids, chunk.strikes, chunk.expected, chunk.delay_s,
+            )
+            for chunk in chunks
+        ],
+    )  # fmt: skip
+
+
+async def insert_claimed(db: Queryable, chunks: Sequence[Chunk], *, owner: int, lease_s: int) -> None:
+    """Adds work that was born claimed by `owner`, who sends it at once; a crash is healed by the lease."""
+    await db.executemany(
+        """
+        INSERT INTO chunks (app_id, bucket, msg_id, part, lo, attempt, hi, cursor, ids, expected, state, owner,
+                            claim_no, lease_until)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $12, now() + $13 * interval '1 second')
+        """,
+        [
+            (
+                chunk.key.app_id, chunk.key.bucket, chunk.key.message_id, chunk.key.part, chunk.key.lo,
+                chunk.key.attempt, chunk.hi, chunk.cursor, chunk.ids, chunk.expected, owner, chunk.claim_no, lease_s,
             )
             for chunk in chunks
         ],
@@ -114,11 +125,25 @@ async def release(db: Queryable, chunk: Chunk, *, delay_s: float = 0.0) -> None:
     )  # fmt: skip
 
 
+async def abandon(db: Queryable, chunk: Chunk) -> None:
+    """Ends a chunk whose message is not there any more."""
+    key = chunk.key
+    await db.execute(
+        """
+        UPDATE chunks SET state = 2
+         WHERE app_id = $1 AND bucket = $2 AND msg_id = $3 AND part = $4 AND lo = $5 AND attempt = $6
+           AND claim_no = $7 AND state = 1
+        """,
+        key.app_id, key.bucket, key.message_id, key.part, key.lo, key.attempt, chunk.claim_no,
+    )  # fmt: skip
+
+
 async def settle(db: Queryable, result: GroupResult, *, lease_s: int) -> Hold:
     """Records a group: cursor, tally, outcomes, retries and closed addresses in one transaction of one bucket.
 
     Answers what was said of the message meanwhile. Raises `LeaseLost`, with nothing written, when the chunk is not ours
-    any more. The lease is renewed.
+    any more, or when this very group was settled before by a commit whose answer got lost (the cursor is part of the
+    fence). The lease is renewed.
     """
     key = result.chunk.key
     async with db.transaction() as tx:
@@ -127,24 +152,32 @@ async def settle(db: Queryable, result: GroupResult, *, lease_s: int) -> Hold:
             UPDATE chunks SET cursor = $8, seen = $9, tally = $10, state = $11,
                    lease_until = now() + $12 * interval '1 second'
              WHERE app_id = $1 AND bucket = $2 AND msg_id = $3 AND part = $4 AND lo = $5 AND attempt = $6
-               AND claim_no = $7 AND state = 1
+               AND claim_no = $7 AND state = 1 AND cursor = $13
             RETURNING hold
             """,
             key.app_id, key.bucket, key.message_id, key.part, key.lo, key.attempt, result.chunk.claim_no,
-            result.cursor, result.seen, result.tally, 2 if result.is_finished else 1, lease_s,
+            result.cursor, result.seen, result.tally, 2 if result.is_finished else 1, lease_s, result.chunk.cursor,
         )  # fmt: skip
         if hold is None:
             raise LeaseLost
-        assert len(result.ids) == len(result.codes) <= GROUP_RECIPIENTS_MAX
-        if result.ids:
-            await insert_outcomes(tx, key=key, day=result.day, ids=result.ids, codes=result.codes)
-        if result.retries:
-            await insert(tx, result.retries)
-        if result.gone:
-            await _close(tx, key, result.gone, read_at=result.read_at)
-        if result.suspects or result.cleared:
-            await _mark_suspects(tx, key, result.suspects, result.cleared)
+        await record(tx, [result])
     return Hold(hold)
+
+
+async def record(db: Queryable, results: Sequence[GroupResult]) -> None:
+    """Writes what became of groups whose fences held: outcomes, retries, closed addresses, doubts. One bucket."""
+    ended = [result for result in results if result.ids]
+    assert all(len(result.ids) == len(result.codes) <= GROUP_RECIPIENTS_MAX for result in ended)
+    if ended:
+        await insert_outcomes(db, [(result.chunk.key, result.day, result.ids, result.codes) for result in ended])
+    retries = [chunk for result in results for chunk in result.retries]
+    if retries:
+        await insert(db, retries)
+    for result in results:
+        if result.gone:
+            await _close(db, result.chunk.key, result.gone, read_at=result.read_at)
+        if result.suspects or result.cleared:
+            await _mark_suspects(db, result.chunk.key, result.suspects, result.cleared)
 
 
 async def _close(db: Queryable, key: ChunkKey, ids: list[int], *, read_at: datetime) -> None:
@@ -196,17 +229,6 @@ async def unfinished(db: Queryable, *, app_id: int, buckets: Sequence[int], mess
         list(buckets),
         message_id,
     )
-
-
-class ChunkSum(msgspec.Struct, frozen=True):
-    """What one chunk adds to the counts of its message."""
-
-    attempt: int
-    is_done: bool
-    is_cancelled: bool
-    expected: int
-    seen: int
-    tally: dict[str, int]
 
 
 async def sums(db: Queryable, *, app_id: int, buckets: Sequence[int], message_id: int) -> list[ChunkSum]:

@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.model.audience import Audience
 from gateway.model.ids import bucket_of_message
-from gateway.model.message import Content, MessageState
+from gateway.model.message import Content, Message, MessageState
 from gateway.model.work import MessageKind
 from gateway.store.database import Queryable, Record
 
@@ -30,6 +30,17 @@ class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
     tally: dict[str, int] | None
     created_at: datetime
 
+    def on_its_way(self) -> Message:
+        """What sending needs of it, once it is planned."""
+        return Message(
+            app_id=self.app_id,
+            id=self.id,
+            content=self.content,
+            audience=self.audience,
+            planned_at=self.planned_at or self.due_at,
+            expires_at=self.expires_at,
+        )
+
 
 class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A message on its way into the store. `due_at` None: at once."""
@@ -41,16 +52,18 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
     content: Content
     audience: Audience
     due_at: datetime | None
-    ttl_s: int
+    life_s: int
 
 
-async def insert(db: Queryable, messages: Sequence[NewMessage]) -> None:
-    """Adds messages. Times are the database's; one that is sent at once counts as planned now."""
+async def insert(db: Queryable, messages: Sequence[NewMessage], *, at: datetime) -> None:
+    """Adds messages, created at `at`. One that is sent at once counts as planned; one to nobody as done."""
     await db.executemany(
         """
-        INSERT INTO messages (app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce($8, now()), coalesce($8, now()) + $9 * interval '1 second',
-                CASE WHEN $5 = 2 THEN now() END)
+        INSERT INTO messages (app_id, bucket, id, kind, state, content, audience, due_at, expires_at, created_at,
+                              planned_at, finished_at, tally)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8 + $9 * interval '1 second', $10,
+                CASE WHEN $5 IN (2, 4) THEN $10 END, CASE WHEN $5 = 4 THEN $10 END,
+                CASE WHEN $5 = 4 THEN '{}'::jsonb END)
         """,
         [
             (
@@ -61,8 +74,9 @@ async def insert(db: Queryable, messages: Sequence[NewMessage]) -> None:
                 int(message.state),
                 msgspec.to_builtins(message.content),
                 msgspec.to_builtins(message.audience),
-                message.due_at,
-                message.ttl_s,
+                message.due_at or at,
+                message.life_s,
+                at,
             )
             for message in messages
         ],
@@ -124,9 +138,10 @@ async def claim_due(db: Queryable, *, limit: int, lease_s: int) -> list[StoredMe
 async def move(
     db: Queryable, *, app_id: int, message_id: int, to: MessageState, only_from: Sequence[MessageState]
 ) -> bool:
-    """Changes the state if it is one of `only_from`; whether it was."""
+    """Changes the state if it is one of `only_from`; whether it was. Moved to DONE, nobody was in it."""
     tag = await db.execute(
-        "UPDATE messages SET state = $4, finished_at = CASE WHEN $4 IN (4, 5, 6) THEN now() END"
+        "UPDATE messages SET state = $4, finished_at = CASE WHEN $4 IN (4, 5, 6) THEN now() END,"
+        " tally = CASE WHEN $4 = 4 THEN '{}'::jsonb ELSE tally END"
         " WHERE app_id = $1 AND bucket = $2 AND id = $3 AND state = ANY($5::smallint[])",
         app_id,
         bucket_of_message(message_id),
@@ -140,7 +155,7 @@ async def move(
 async def finish(
     db: Queryable, *, app_id: int, message_id: int, tally: Mapping[str, int], only_from: Sequence[MessageState]
 ) -> bool:
-    """Keeps the final tally. A running message is done by it; a cancelled one stays cancelled."""
+    """Keeps the final tally, once; whether it was this call. It ends a running message; a cancelled one stays so."""
     tag = await db.execute(
         """
         UPDATE messages SET state = CASE WHEN state = 5 THEN 5 ELSE 4 END, tally = $4, finished_at = now()
@@ -161,7 +176,8 @@ async def running(db: Queryable, *, limit: int) -> list[tuple[int, int]]:
     One slice of everything, for the loop that closes messages (index messages_running).
     """
     rows = await db.fetch(
-        "SELECT app_id, id FROM messages WHERE (state = 2 OR (state = 5 AND tally IS NULL)) ORDER BY created_at LIMIT $1",
+        "SELECT app_id, id FROM messages WHERE (state = 2 OR (state = 5 AND tally IS NULL))"
+        " ORDER BY created_at LIMIT $1",
         limit,
     )
     return [(row["app_id"], row["id"]) for row in rows]

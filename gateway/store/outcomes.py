@@ -18,15 +18,18 @@ class OutcomeRow(msgspec.Struct, frozen=True):
     codes: bytes
 
 
-async def insert_outcomes(db: Queryable, *, key: ChunkKey, day: date, ids: list[int], codes: bytes) -> None:
-    """One row; runs in the transaction that moves the chunk's cursor."""
-    await db.execute(
+async def insert_outcomes(db: Queryable, groups: Sequence[tuple[ChunkKey, date, list[int], bytes]]) -> None:
+    """A row for each (chunk, day, ids, codes); runs in the transaction that moves the chunks' cursors."""
+    await db.executemany(
         """
         INSERT INTO outcomes (app_id, bucket, day, msg_id, part, lo, hi, attempt, at, ids, codes)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now(), $9, $10)
         """,
-        key.app_id, key.bucket, day, key.message_id, key.part, ids[0], ids[-1], key.attempt, ids, codes,
-    )  # fmt: skip
+        [
+            (key.app_id, key.bucket, day, key.message_id, key.part, ids[0], ids[-1], key.attempt, ids, codes)
+            for key, day, ids, codes in groups
+        ],
+    )
 
 
 async def of_message(
@@ -36,18 +39,24 @@ async def of_message(
     buckets: Sequence[int],
     message_id: int,
     day: date,
-    after: tuple[int, int],
+    start: tuple[int, int, int],
     limit: int,
 ) -> list[tuple[int, OutcomeRow]]:
-    """A message's groups behind (bucket, lo), each with its bucket."""
+    """A message's groups from (bucket, lo, attempt) on, each with its bucket."""
     rows = await db.fetch(
         """
         SELECT bucket, at, attempt, ids, codes FROM outcomes
-         WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = $3 AND day = $4 AND (bucket, lo) > ($5, $6)
-         ORDER BY bucket, lo, attempt LIMIT $7
+         WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = $3 AND day = $4
+           AND (bucket, lo, attempt) >= ($5, $6, $7)
+         ORDER BY bucket, lo, attempt, at LIMIT $8
         """,
-        app_id, list(buckets), message_id, day, after[0], after[1], limit,
-    )  # fmt: skip
+        app_id,
+        list(buckets),
+        message_id,
+        day,
+        *start,
+        limit,
+    )
     return [(row["bucket"], OutcomeRow(row["at"], row["attempt"], row["ids"], row["codes"])) for row in rows]
 
 

@@ -16,7 +16,7 @@ BEHIND_DAYS: Final = 35
 
 
 async def ensure(db: Queryable, *, today: date) -> int:
-    """Makes the partitions of the coming days (and, on a young database, of the days gone by); how many were made."""
+    """Makes the partitions of yesterday and the coming days; how many were made."""
     made = 0
     there = await _existing(db)
     for table in TABLES:
@@ -41,7 +41,8 @@ async def drop_older(db: Queryable, *, than: date) -> int:
 
 async def _existing(db: Queryable) -> set[str]:
     rows = await db.fetch(
-        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent"
+        "SELECT c.relname FROM pg_inherits i"
+        " JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent"
         " WHERE p.relname = ANY($1::text[]) AND pg_table_is_visible(c.oid)",
         list(TABLES),
     )

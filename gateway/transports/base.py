@@ -104,6 +104,8 @@ class Transport(Protocol):
     medium: ClassVar[Medium]
     hosts: ClassVar[tuple[str, ...]]
 
+    def __init__(self, wire: Wire) -> None: ...
+
     @staticmethod
     def generate(subject: str) -> Minted | None:
         """A new key for an app, where the provider's keys can be made by ourselves; None where they are issued."""

@@ -1,0 +1,218 @@
+"""What became of a message: its counts, and what became of whom. Read only."""
+
+from datetime import UTC, date, datetime
+from typing import Final
+
+import msgspec
+
+from gateway.model.app import App
+from gateway.model.delivery import REASONS, Code, state_of
+from gateway.model.errors import Invalid, NotFound
+from gateway.model.event import ReceiptKind
+from gateway.model.ids import bucket_of_id, bucket_of_text, to_text
+from gateway.model.message import Content, MessageState, state_word
+from gateway.policy.counting import counts_of, folded
+from gateway.store import audiences, chunks, messages, outcomes, receipts
+from gateway.store.database import Queryable
+from gateway.store.messages import StoredMessage
+from gateway.store.outcomes import OutcomeRow
+
+_RECEIPT_WORDS: Final = {
+    ReceiptKind.SHOWN: "shown",
+    ReceiptKind.CLICKED: "clicked",
+    ReceiptKind.CLOSED: "closed",
+}
+
+
+class MessageReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A message with its figures. `exact` is False while some of the audience is a count from planning."""
+
+    id: int
+    state: int
+    state_word: str
+    content: Content
+    audience: dict[str, object]
+    created_at: datetime
+    due_at: datetime
+    planned_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime
+    counts: dict[str, int]
+    skipped_by: dict[str, int]
+    failed_by: dict[str, int]
+    per_channel: dict[str, dict[str, int]]
+    per_platform: dict[str, dict[str, int]]
+    exact: bool
+
+
+class Recipient(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one device. `state` is a word of the counts; `reason` says more where there is more."""
+
+    subscription_id: int
+    state: str
+    reason: str | None
+    at: datetime | None
+    attempt: int
+
+
+async def message_report(db: Queryable, app: App, message_id: int) -> MessageReport:
+    """One message. Raises `NotFound`."""
+    message = await messages.get(db, app_id=app.id, message_id=message_id)
+    if message is None:
+        raise NotFound("message")
+    return await _report(db, app, message)
+
+
+async def messages_page(
+    db: Queryable, app: App, *, after: str | None, limit: int, state: MessageState | None
+) -> tuple[list[MessageReport], str | None]:
+    """Messages, newest first, and the cursor of the next page. `after` is such a cursor."""
+    found = await messages.page(db, app_id=app.id, before=_read_cursor(after), limit=limit + 1, state=state)
+    page = found[:limit]
+    following = f"{page[-1].created_at.isoformat()}_{page[-1].id}" if len(found) > limit else None
+    return [await _report(db, app, message) for message in page], following
+
+
+async def recipients_page(
+    db: Queryable,
+    app: App,
+    message_id: int,
+    *,
+    after: str | None,
+    limit: int,
+    user: str | None = None,
+    subscription: int | None = None,
+) -> tuple[list[Recipient], str | None]:
+    """What became of whom, by key order; or of one device, or of the devices of one person."""
+    message = await messages.get(db, app_id=app.id, message_id=message_id)
+    if message is None:
+        raise NotFound("message")
+    if message.planned_at is None:
+        return [], None
+    day = message.planned_at.astimezone(UTC).date()
+    if subscription is not None or user is not None:
+        ids = [subscription] if subscription is not None else await _devices_of(db, app, user or "")
+        return [await _of_one(db, app, message, day, number) for number in ids], None
+    return await _of_all(db, app, message_id, day, after=after, limit=limit)
+
+
+async def _report(db: Queryable, app: App, message: StoredMessage) -> MessageReport:
+    if message.tally is not None:
+        audience, tally = sum(message.tally.values()), message.tally
+    else:
+        audience, tally = await _under_way(db, app, message)
+    figures = counts_of(audience, tally)
+    reported = await receipts.counts(db, app_id=app.id, buckets=app.buckets, message_id=message.id)
+    return MessageReport(
+        id=message.id,
+        state=message.state,
+        state_word=state_word(state=message.state, due_at=message.due_at, created_at=message.created_at),
+        content=message.content,
+        audience=audience_words(message),
+        created_at=message.created_at,
+        due_at=message.due_at,
+        planned_at=message.planned_at,
+        finished_at=message.finished_at,
+        expires_at=message.expires_at,
+        counts={
+            **figures.counts,
+            **{word: reported.get(kind, 0) for kind, word in _RECEIPT_WORDS.items()},
+            "bought": 0,
+        },
+        skipped_by=figures.skipped_by,
+        failed_by=figures.failed_by,
+        per_channel=figures.per_channel,
+        per_platform=figures.per_platform,
+        exact=message.tally is not None,
+    )
+
+
+async def _under_way(db: Queryable, app: App, message: StoredMessage) -> tuple[int, dict[str, int]]:
+    """Audience and tally of a message that is not closed."""
+    return folded(await chunks.sums(db, app_id=app.id, buckets=app.buckets, message_id=message.id))
+
+
+def audience_words(message: StoredMessage) -> dict[str, object]:
+    """The audience with ids as their texts."""
+    said: dict[str, object] = msgspec.to_builtins(message.audience)
+    if message.audience.subscriptions:
+        said["subscriptions"] = [to_text("sub", number) for number in message.audience.subscriptions]
+    return said
+
+
+async def _devices_of(db: Queryable, app: App, user: str) -> list[int]:
+    bucket = bucket_of_text(user.encode(), home=app.home, spread=app.spread)
+    found = await audiences.subscriptions_of_persons(db, app_id=app.id, buckets=[bucket], persons=[user])
+    return found.get(user, [])
+
+
+async def _of_one(db: Queryable, app: App, message: StoredMessage, day: date, number: int) -> Recipient:
+    bucket = bucket_of_id(number, home=app.home, spread=app.spread)
+    rows = await outcomes.of_recipient(
+        db, app_id=app.id, bucket=bucket, message_id=message.id, day=day, subscription_id=number
+    )
+    if rows:
+        return _recipient(rows[-1], number)
+    if message.state in (MessageState.SENDING, MessageState.PAUSED):
+        return Recipient(subscription_id=number, state="pending", reason=None, at=None, attempt=0)
+    return Recipient(subscription_id=number, state="none", reason="not_in_audience", at=None, attempt=0)
+
+
+async def _of_all(
+    db: Queryable, app: App, message_id: int, day: date, *, after: str | None, limit: int
+) -> tuple[list[Recipient], str | None]:
+    """Pages run along (bucket, group, place in the group): the order in which outcomes are stored."""
+    bucket, lo, attempt, skip = _read_place(after)
+    rows = await outcomes.of_message(
+        db, app_id=app.id, buckets=app.buckets, message_id=message_id, day=day, start=(bucket, lo, attempt), limit=limit
+    )
+    page: list[Recipient] = []
+    for at_bucket, row in rows:
+        start = skip if (at_bucket, row.ids[0], row.attempt) == (bucket, lo, attempt) else 0
+        for place in range(start, len(row.ids)):
+            if len(page) == limit:
+                return page, f"{at_bucket}.{row.ids[0]}.{row.attempt}.{place}"
+            page.append(_at_place(row, place))
+    if len(rows) < limit:
+        return page, None
+    last_bucket, last = rows[-1]
+    return page, f"{last_bucket}.{last.ids[0]}.{last.attempt}.{len(last.ids)}"
+
+
+def _recipient(row: OutcomeRow, number: int) -> Recipient:
+    return _at_place(row, row.ids.index(number))
+
+
+def _at_place(row: OutcomeRow, place: int) -> Recipient:
+    code = Code(row.codes[place])
+    return Recipient(
+        subscription_id=row.ids[place],
+        state=state_of(code),
+        reason=REASONS.get(code),
+        at=row.at,
+        attempt=row.attempt,
+    )
+
+
+def _read_cursor(text: str | None) -> tuple[datetime, int] | None:
+    if text is None:
+        return None
+    at, _, number = text.rpartition("_")
+    try:
+        return datetime.fromisoformat(at), int(number)
+    except ValueError:
+        raise _bad_cursor() from None
+
+
+def _read_place(text: str | None) -> tuple[int, int, int, int]:
+    if text is None:
+        return -1, -1, -1, 0
+    try:
+        bucket, lo, attempt, skip = (int(part) for part in text.split("."))
+    except ValueError:
+        raise _bad_cursor() from None
+    return bucket, lo, attempt, skip
+
+
+def _bad_cursor() -> Invalid:
+    return Invalid("field_invalid", "This cursor is not one that a page gave; start without it.", param="after")

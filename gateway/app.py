@@ -1,0 +1,272 @@
+"""The composition root: the only file that knows everybody.
+
+`Base` is what every process has (database, keys, wire, providers); `serve_api`, `serve_worker` and `serve_loops` put a
+role's rooms together on it and run until they are told to stop.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+import gateway
+from gateway import worker
+from gateway.analytics.ingest import Ingest
+from gateway.api import routes
+from gateway.api.server import listen
+from gateway.api.services import Services
+from gateway.config import Settings, host_name
+from gateway.delivery import closing
+from gateway.delivery.engine import Engine
+from gateway.delivery.lane import LaneBoard, keep_exchanging
+from gateway.model.errors import StoreUnavailable
+from gateway.model.limits import LANE_IN_FLIGHT_MAX
+from gateway.sending.accept import Acceptor
+from gateway.sending.plan import plan_due
+from gateway.store import chunks, migrate, partitions, processes, pruning
+from gateway.store.clock import DatabaseClock
+from gateway.store.database import Database
+from gateway.subscribers.enrol import Enroller
+from gateway.telemetry import SSRF_BLOCKED
+from gateway.tenancy.api_keys import ApiKeys
+from gateway.tenancy.installation import open_vault
+from gateway.tenancy.keyring import Keyring
+from gateway.transports import find, names
+from gateway.transports.base import Transport, Wire
+from gateway.wire.egress import EgressPolicy
+from gateway.wire.http1 import Http1Client
+from gateway.wire.vault import Vault
+from gateway.worker import Loop
+
+_POOL_MAX: Final = {"api": 10, "worker": 6, "loops": 4}
+_DAY_S: Final = 86_400.0
+_PROCESS_SILENT_S: Final = 120
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Who this process is. `predecessor` is the process that it takes the place of, and that is known to be dead."""
+
+    role: str
+    process_id: int
+    predecessor: int | None
+    pid: int
+
+
+class Base(msgspec.Struct, frozen=True, eq=False):
+    """What every process of the gateway has."""
+
+    settings: Settings
+    place: Place
+    db: Database
+    vault: Vault
+    keyring: Keyring
+    transports: Mapping[str, Transport]
+    clock: DatabaseClock
+    board: LaneBoard
+    dice: random.Random
+
+
+def egress_policy(settings: Settings) -> EgressPolicy:
+    """Where this gateway may connect: what providers bring with them, and what the operator named."""
+    return EgressPolicy.of(
+        defaults=[host for name in names() for host in find(name).hosts],
+        allow=_listed(settings.egress_allow),
+        resolve=_listed(settings.egress_resolve),
+        sandbox=settings.sandbox,
+        ca_file=Path(settings.egress_ca) if settings.egress_ca else None,
+        on_refused=lambda rule: SSRF_BLOCKED.labels(rule).inc(),
+    )
+
+
+def sdk_folder() -> Path:
+    """Where the built page script lies: in the installed package, else beside it in a checkout."""
+    installed = Path(__file__).parent / "_sdk"
+    return installed if installed.is_dir() else Path(__file__).parent.parent / "sdk-js" / "dist"
+
+
+def _listed(text: str) -> list[str]:
+    return [entry.strip() for entry in text.split(",") if entry.strip()]
+
+
+@asynccontextmanager
+async def open_base(settings: Settings, place: Place) -> AsyncGenerator[Base]:
+    """Opens what a process needs, closes it in the opposite order."""
+    db = await Database.open(settings.database_url, size_max=_POOL_MAX[place.role], name=f"steeple {place.role}")
+    try:
+        clock = DatabaseClock()
+        await clock.sync(db)
+        vault = await open_vault(settings, db)
+        policy = egress_policy(settings)
+        async with Http1Client(policy, connections_max=LANE_IN_FLIGHT_MAX) as http:
+            wire = Wire(policy, http, clock.now_s)
+            transports = {name: find(name)(wire) for name in names()}
+            yield Base(
+                settings, place, db, vault, Keyring(db, vault), transports, clock, LaneBoard(db), random.SystemRandom()
+            )
+            for transport in transports.values():
+                await transport.aclose()
+    finally:
+        await db.close()
+
+
+def _engine(base: Base, *, claims: bool) -> Engine:
+    settings = base.settings
+    return Engine(
+        db=base.db,
+        keys=base.keyring,
+        transports=base.transports,
+        board=base.board,
+        clock=base.clock,
+        owner=base.place.process_id,
+        groups_max=settings.groups_in_flight,
+        lease_s=settings.lease_s,
+        dice=base.dice,
+        claims=claims,
+    )
+
+
+async def serve_api(base: Base, stop: asyncio.Event) -> None:
+    """The HTTP API, with a small delivery engine for the single messages that it accepts."""
+    settings = base.settings
+    engine = _engine(base, claims=False)
+    acceptor = Acceptor(
+        base.db, sender=engine, born_claimed_lease_s=settings.born_claimed_lease_s, clock=base.clock.now
+    )
+    ingest = Ingest(base.db, base.keyring)
+    services = Services(
+        settings=settings,
+        database=base.db,
+        keyring=base.keyring,
+        api_keys=ApiKeys(base.db),
+        enroller=Enroller(base.db, base.keyring, base.transports),
+        acceptor=acceptor,
+        transports=base.transports,
+        vault=base.vault,
+        ingest=ingest,
+        sdk_folder=sdk_folder(),
+        started_at=base.clock.now(),
+        is_ready=_Readiness(base.db).why_not,
+        is_draining=stop.is_set,
+        clock=base.clock.now,
+    )
+    host, port = settings.bind_address
+    runner = await listen(
+        routes.build(services),
+        host=host,
+        port=port,
+        url=settings.url,
+        trusted_proxies=settings.trusted_proxies,
+        reuse_port=True,
+        shutdown_s=settings.drain_s,
+    )
+    async with _housekeeping(base, engine):
+        await stop.wait()
+        await runner.cleanup()
+        await acceptor.aclose()
+        await engine.drain(settings.drain_s)
+        await ingest.aclose()
+
+
+async def serve_worker(base: Base, stop: asyncio.Event) -> None:
+    """One delivery process."""
+    engine = _engine(base, claims=True)
+    async with _housekeeping(base, engine):
+        running = asyncio.create_task(engine.run())
+        await stop.wait()
+        await engine.drain(base.settings.drain_s)
+        await running
+
+
+async def serve_loops(base: Base, stop: asyncio.Event) -> None:
+    """Planning, and what has to be done now and then."""
+    async with _housekeeping(base, None):
+        await worker.run(loops_of(base), stop)
+
+
+def loops_of(base: Base) -> list[Loop]:
+    """Every loop of the loops process."""
+    db, keyring = base.db, base.keyring
+    return [
+        Loop("plan", 0.2, lambda: plan_due(db, keyring.app_by_id)),
+        Loop("release_expired_leases", 1.0, lambda: chunks.release_expired(db)),
+        Loop("close_messages", 1.0, lambda: closing.close_finished(db, keyring)),
+        Loop("make_partitions", 3600.0, lambda: partitions.ensure(db, today=base.clock.now().date())),
+        Loop("drop_partitions", _DAY_S, lambda: partitions.drop_older(db, than=_oldest_day(base))),
+        Loop("prune", 600.0, lambda: pruning.prune(db)),
+        Loop("forget_processes", 60.0, lambda: processes.forget_silent(db, silent_s=_PROCESS_SILENT_S)),
+    ]
+
+
+def _oldest_day(base: Base) -> date:
+    return (base.clock.now() - timedelta(days=pruning.HISTORY_DAYS)).date()
+
+
+@asynccontextmanager
+async def _housekeeping(base: Base, engine: Engine | None) -> AsyncGenerator[None]:
+    """What every process does beside its work: be heard, keep the time, exchange lanes; at first, free the dead."""
+    if base.place.predecessor is not None:
+        await chunks.release_owned(base.db, owner=base.place.predecessor)
+        await processes.forget(base.db, process_id=base.place.predecessor)
+    tasks = [asyncio.create_task(_be_heard(base, engine))]
+    if engine is not None:
+        tasks.append(asyncio.create_task(keep_exchanging(base.board, dice=base.dice)))
+        if not engine.claims:
+            tasks.append(asyncio.create_task(engine.run()))
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _be_heard(base: Base, engine: Engine | None) -> None:
+    place = base.place
+    while True:
+        try:
+            await base.clock.sync(base.db)
+            # A worker whose claim loop stands still is not heard: readiness asks for just that.
+            if engine is None or not engine.claims or base.clock.now_s() - engine.claimed_at_s < _PROCESS_SILENT_S / 4:
+                await processes.hear(
+                    base.db,
+                    process_id=place.process_id,
+                    role=place.role,
+                    host=host_name(),
+                    pid=place.pid,
+                    version=gateway.__version__,
+                )
+        except StoreUnavailable:
+            pass
+        await asyncio.sleep(5.0 * base.dice.uniform(0.8, 1.2))
+
+
+class _Readiness:
+    """Whether this process should get requests; the answer about migrations is kept for a minute."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._pending_until_s = 0.0
+        self._is_pending = False
+
+    async def why_not(self) -> list[str]:
+        """Reasons in words; none when it is ready."""
+        if not await self._db.ping():
+            return ["the database does not answer within half a second"]
+        reasons: list[str] = []
+        try:
+            if time.monotonic() > self._pending_until_s:
+                self._is_pending = bool(await migrate.pending(self._db))
+                self._pending_until_s = time.monotonic() + 60.0
+            if self._is_pending:
+                reasons.append("the database has not been migrated to this version")
+            if not await processes.count_heard(self._db, role="worker", within_s=30):
+                reasons.append("no worker has looked for work in the last 30 seconds")
+        except StoreUnavailable as fault:
+            reasons.append(fault.message)
+        return reasons

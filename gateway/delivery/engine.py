@@ -1,0 +1,221 @@
+"""The delivery engine of one process: claims chunks, sends their groups, settles them, and stops cleanly.
+
+At most `groups_max` groups are in flight: what a crash may repeat. A chunk is given back after a few groups, so that a
+campaign of a million and another app's campaign of a hundred take turns.
+"""
+
+import asyncio
+import random
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Final
+
+from gateway.delivery import closing, settle
+from gateway.delivery.feed import Feed, Group, Keys
+from gateway.delivery.lane import LaneBoard
+from gateway.delivery.send import GroupSender
+from gateway.delivery.singles import Singles
+from gateway.model.delivery import state_of
+from gateway.model.errors import StoreUnavailable
+from gateway.model.work import Chunk, GroupResult, Handover, Hold
+from gateway.store import chunks
+from gateway.store.chunks import LeaseLost
+from gateway.store.clock import DatabaseClock
+from gateway.store.database import Database
+from gateway.telemetry import GROUPS_SETTLED, LEASES_LOST, PROVIDER_IN_FLIGHT, RECIPIENTS, log
+from gateway.transports.base import Transport
+
+_GROUPS_PER_TURN: Final = 4
+"""Groups of a chunk before others have their turn."""
+_IDLE_S: Final = 0.2
+"""How often an idle worker looks for work: half of this is what a campaign waits to start."""
+_RENEW_EVERY_S: Final = 10.0
+_BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0)
+_SINGLES_MAX: Final = 512
+"""Born-claimed chunks in flight; beyond it they are left to the workers."""
+
+
+class Engine:
+    """Runs until `drain`. With `claims` False it only sends what is handed to it (the API's own messages)."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        keys: Keys,
+        transports: Mapping[str, Transport],
+        board: LaneBoard,
+        clock: DatabaseClock,
+        owner: int,
+        groups_max: int,
+        lease_s: int,
+        dice: random.Random,
+        claims: bool = True,
+    ) -> None:
+        self.owner = owner
+        self.is_draining = False
+        self.claimed_at_s = clock.now_s()
+        self._db = db
+        self._keys = keys
+        self._clock = clock
+        self._groups_max = groups_max
+        self._lease_s = lease_s
+        self._dice = dice
+        self.claims = claims
+        self._feed = Feed(db, keys, transports)
+        self._sender = GroupSender(transports, board, clock=clock.now_s, dice=dice)
+        self._singles = Singles(db, keys)
+        self._work: set[asyncio.Task[None]] = set()
+        self._handed: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
+
+    # --- the claim loop ---------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Claims and sends until `drain` is called. A database that is away is waited for."""
+        renewing = asyncio.create_task(self._keep_leases())
+        try:
+            while not self.is_draining:
+                self._freed.clear()
+                claimed = await self._claim() if self.claims else 0
+                if not claimed or len(self._work) >= self._groups_max:
+                    await self._wait_for_room()
+        finally:
+            renewing.cancel()
+
+    async def drain(self, within_s: float) -> None:
+        """Claims nothing more, lets the groups under way finish and be settled, gives the rest back."""
+        self.is_draining = True
+        self._freed.set()
+        under_way = self._work | self._handed
+        if under_way:
+            _, late = await asyncio.wait(under_way, timeout=within_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self._singles.aclose()
+
+    async def _claim(self) -> int:
+        free = self._groups_max - len(self._work)
+        if free <= 0:
+            return 0
+        try:
+            claimed = await chunks.claim(self._db, owner=self.owner, limit=free, lease_s=self._lease_s)
+        except StoreUnavailable:
+            await asyncio.sleep(1.0)
+            return 0
+        self.claimed_at_s = self._clock.now_s()
+        for chunk in claimed.chunks:
+            self._start(self._run_chunk(chunk), self._work)
+        return len(claimed.chunks)
+
+    async def _wait_for_room(self) -> None:
+        try:
+            async with asyncio.timeout(_IDLE_S * self._dice.uniform(0.75, 1.25)):
+                await self._freed.wait()
+        except TimeoutError:
+            return
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(min(_RENEW_EVERY_S, self._lease_s / 3))
+            if self._work or self._handed:
+                try:
+                    await chunks.renew(self._db, owner=self.owner, lease_s=self._lease_s)
+                except StoreUnavailable:
+                    log("delivery").warning("leases_not_renewed")
+
+    def _start(self, work: Coroutine[None, None, None], among: set[asyncio.Task[None]]) -> None:
+        task = asyncio.create_task(work)
+        among.add(task)
+        task.add_done_callback(lambda done: self._ended(done, among))
+        PROVIDER_IN_FLIGHT.labels("all").set(len(self._work) + len(self._handed))
+
+    def _ended(self, task: asyncio.Task[None], among: set[asyncio.Task[None]]) -> None:
+        among.discard(task)
+        self._freed.set()
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log("delivery").error("chunk_failed_inside", exc_info=fault)
+
+    # --- a chunk ----------------------------------------------------------------------------------------------------
+
+    async def _run_chunk(self, chunk: Chunk) -> None:
+        try:
+            await self._send_groups(chunk)
+        except StoreUnavailable:
+            # The lease runs out, and whoever claims the chunk then goes on behind its cursor.
+            log("delivery").warning("chunk_left", message=chunk.key.message_id, bucket=chunk.key.bucket)
+
+    async def _send_groups(self, chunk: Chunk) -> None:
+        """Up to four groups, then the chunk goes back to the queue (or is done)."""
+        ready = await self._feed.prepared(chunk.key.app_id, chunk.key.message_id)
+        if ready is None:
+            await chunks.abandon(self._db, chunk)
+            return
+        for _ in range(_GROUPS_PER_TURN):
+            read_at = self._clock.now()
+            group = await self._feed.next_group(chunk, ready)
+            credentials = await self._keys.credentials(chunk.key.app_id)
+            fates = await self._sender.send(
+                ready, group.devices, credentials, attempt=chunk.key.attempt, strikes=chunk.strikes
+            )
+            wait_s = settle.put_off_s(group, fates)
+            if wait_s is not None:
+                await chunks.release(self._db, chunk, delay_s=wait_s)
+                return
+            result = settle.result_of(chunk, ready, group, fates, read_at=read_at, dice=self._dice)
+            try:
+                hold = await self._settle_stubbornly(result)
+            except LeaseLost:
+                LEASES_LOST.inc()
+                await chunks.release(self._db, chunk)
+                return
+            count_ends(result.codes)
+            chunk = settle.advanced(chunk, result)
+            if result.is_finished:
+                await closing.close_of(self._db, self._keys, chunk.key.app_id, chunk.key.message_id)
+                return
+            if hold is not Hold.NONE or self.is_draining:
+                break
+        await chunks.release(self._db, chunk)
+
+    async def _settle_stubbornly(self, result: GroupResult) -> Hold:
+        """Settles as soon as the database is there. What was sent is never forgotten while this process lives.
+
+        A commit whose answer was lost is not written twice: the next try finds another cursor.
+        """
+        tries = 0
+        while True:
+            try:
+                return await chunks.settle(self._db, result, lease_s=self._lease_s)
+            except StoreUnavailable:
+                await asyncio.sleep(_BACK_OFF_S[min(tries, len(_BACK_OFF_S) - 1)])
+                tries += 1
+
+    # --- what the API hands over ------------------------------------------------------------------------------------
+
+    def room(self) -> int:
+        """How many born-claimed chunks it would take now."""
+        return 0 if self.is_draining else max(0, _SINGLES_MAX - len(self._handed))
+
+    def take(self, work: Sequence[Handover]) -> None:
+        """Sends chunks that were born claimed by `owner`, each with its devices, without reading anything."""
+        for handover in work:
+            self._start(self._send_handover(handover), self._handed)
+
+    async def _send_handover(self, handover: Handover) -> None:
+        read_at = self._clock.now()
+        ready = await self._feed.prepare(handover.message)
+        chunk = handover.chunk
+        group = Group(handover.devices, [], chunk.hi, is_last=True)
+        credentials = await self._keys.credentials(chunk.key.app_id)
+        fates = await self._sender.send(ready, group.devices, credentials, attempt=0, strikes=0)
+        result = settle.result_of(chunk, ready, group, fates, read_at=read_at, dice=self._dice)
+        await self._singles.settle(result, is_whole=handover.is_whole)
+        count_ends(result.codes)
+
+
+def count_ends(codes: bytes) -> None:
+    """Counts recipients by what became of them, once per group."""
+    for code in set(codes):
+        RECIPIENTS.labels(state_of(code)).inc(codes.count(code))
+    GROUPS_SETTLED.inc()

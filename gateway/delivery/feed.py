@@ -1,0 +1,135 @@
+"""Stop 5 of a message's path: what is due, and the next group of it.
+
+A group is read complete and as of now: whoever left since the message was planned is not in it, and nothing downstream
+asks the database again.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from datetime import UTC, date
+from typing import Final, Protocol
+
+import msgspec
+
+from gateway.model.app import App
+from gateway.model.audience import slugs_of
+from gateway.model.delivery import Device
+from gateway.model.limits import GROUP_RECIPIENTS_MAX
+from gateway.model.message import Message
+from gateway.model.work import Chunk
+from gateway.policy.receipt_token import ReceiptSigner
+from gateway.store import audiences, messages, topics
+from gateway.store.database import Database
+from gateway.transports.base import Credential, Renderer, Transport
+
+_MESSAGES_KEPT_MAX: Final = 512
+
+
+class Keys(Protocol):
+    """Where a process finds apps and their opened keys; `tenancy` has the real one."""
+
+    async def app_by_id(self, app_id: int) -> App:
+        """The app; raises `NotFound` if it is gone."""
+        ...
+
+    async def credentials(self, app_id: int) -> Mapping[int, Credential]:
+        """Every credential that subscriptions may name."""
+        ...
+
+    async def receipt_signer(self, app_id: int) -> ReceiptSigner:
+        """What signs the tokens of new messages."""
+        ...
+
+
+class Prepared(msgspec.Struct, frozen=True, eq=False):
+    """A message compiled for sending: made once per process, used for each of its recipients."""
+
+    message: Message
+    day: date
+    renderers: dict[str, Renderer]
+    signer: ReceiptSigner
+    topic_ids: Mapping[str, int]
+    ttl_s: int
+    collapse_key: str
+
+
+class Group(msgspec.Struct, frozen=True):
+    """The next recipients of a chunk. `missing` were named and are not to be reached any more."""
+
+    devices: list[Device]
+    missing: list[int]
+    cursor: int
+    is_last: bool
+
+
+class Feed:
+    """Reads for the lanes of one process."""
+
+    def __init__(self, db: Database, keys: Keys, transports: Mapping[str, Transport]) -> None:
+        self._db = db
+        self._keys = keys
+        self._transports = transports
+        self._prepared: OrderedDict[tuple[int, int], Prepared] = OrderedDict()
+
+    async def prepared(self, app_id: int, message_id: int) -> Prepared | None:
+        """The message of a chunk, compiled; None when it is not there any more."""
+        kept = self._prepared.get((app_id, message_id))
+        if kept is not None:
+            self._prepared.move_to_end((app_id, message_id))
+            return kept
+        stored = await messages.get(self._db, app_id=app_id, message_id=message_id)
+        return None if stored is None else await self.prepare(stored.on_its_way())
+
+    async def prepare(self, message: Message) -> Prepared:
+        """Compiles a message and keeps it for its other chunks."""
+        slugs = sorted(slugs_of(message.audience.topics))
+        ready = Prepared(
+            message,
+            message.planned_at.astimezone(UTC).date(),
+            {
+                name: transport.renderer(message.content, message_id=message.id)
+                for name, transport in self._transports.items()
+            },
+            await self._keys.receipt_signer(message.app_id),
+            await topics.by_slug(self._db, message.app_id, slugs) if slugs else {},
+            message.content.ttl_s,
+            # Copies of one message collapse at the push service, so that a repetition after a crash replaces.
+            message.content.collapse_key or f"{message.app_id}.{message.id}",
+        )
+        self._prepared[message.app_id, message.id] = ready
+        if len(self._prepared) > _MESSAGES_KEPT_MAX:
+            self._prepared.popitem(last=False)
+        return ready
+
+    async def next_group(self, chunk: Chunk, ready: Prepared) -> Group:
+        """The recipients behind the chunk's cursor, at most 500."""
+        return await (self._listed(chunk, chunk.ids) if chunk.ids is not None else self._range(chunk, ready))
+
+    async def _listed(self, chunk: Chunk, ids: list[int]) -> Group:
+        waiting = [number for number in ids if number > chunk.cursor]
+        part = waiting[:GROUP_RECIPIENTS_MAX]
+        key = chunk.key
+        devices = await audiences.read_listed(self._db, app_id=key.app_id, bucket=key.bucket, ids=part)
+        there = {device.subscription_id for device in devices}
+        missing = [number for number in part if number not in there]
+        return Group(devices, missing, part[-1] if part else chunk.hi, len(part) == len(waiting))
+
+    async def _range(self, chunk: Chunk, ready: Prepared) -> Group:
+        key = chunk.key
+        devices = await audiences.read_range(
+            self._db,
+            app_id=key.app_id,
+            bucket=key.bucket,
+            after=chunk.cursor,
+            up_to=chunk.hi,
+            planned_at=ready.message.planned_at,
+            audience=ready.message.audience,
+            topic_ids=ready.topic_ids,
+            limit=GROUP_RECIPIENTS_MAX,
+        )
+        is_last = len(devices) < GROUP_RECIPIENTS_MAX
+        return Group(devices, [], chunk.hi if is_last else devices[-1].subscription_id, is_last)
+
+
+Clock = Callable[[], float]
+"""Unix time in seconds, the database's."""

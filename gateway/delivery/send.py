@@ -1,0 +1,166 @@
+"""Stops 6 and 7: one group through its lanes, and the fate of each recipient.
+
+Encryption runs in the event loop, so a group is sent by a few dozen runners that share one list: whenever one waits for
+a push service, another encrypts, and the loop stays alive for timers and reads.
+"""
+
+import asyncio
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from gateway.delivery.feed import Clock, Prepared
+from gateway.delivery.lane import Lane, LaneBoard
+from gateway.model.delivery import Accepted, Code, Device, Outcome, Push, Rejected
+from gateway.policy.ending import SENT, Again, Circumstances, End, Fate, fate_of
+from gateway.telemetry import PROVIDER_REQUESTS, log
+from gateway.transports.base import Credential, Transport
+
+_RUNNERS_MAX: Final = 64
+"""Requests of one group under way at once."""
+
+_EXPIRED: Final = End(Code.EXPIRED)
+_TOO_LARGE: Final = End(Code.FAILED_TOO_LARGE)
+_NO_CREDENTIAL: Final = End(Code.FAILED_CREDENTIAL)
+_NO_TRANSPORT: Final = End(Code.FAILED_REJECTED)
+
+
+class GroupSender:
+    """Sends groups for one process."""
+
+    def __init__(
+        self, transports: Mapping[str, Transport], board: LaneBoard, *, clock: Clock, dice: random.Random
+    ) -> None:
+        self._transports = transports
+        self._board = board
+        self._clock = clock
+        self._dice = dice
+
+    async def send(
+        self,
+        ready: Prepared,
+        devices: Sequence[Device],
+        credentials: Mapping[int, Credential],
+        *,
+        attempt: int,
+        strikes: int,
+    ) -> list[Fate]:
+        """The fate of each device, in order. Never raises for what a push service does."""
+        fates: list[Fate] = [_EXPIRED] * len(devices)
+        run = _Run(self, ready, credentials, attempt, strikes)
+        places = iter(enumerate(devices))
+        if len(devices) == 1:
+            await _runner(run, places, fates)
+        else:
+            async with asyncio.TaskGroup() as runners:
+                for _ in range(min(_RUNNERS_MAX, len(devices))):
+                    runners.create_task(_runner(run, places, fates))
+        # Counted by group: a labelled metric costs as much as a tenth of an encryption.
+        PROVIDER_REQUESTS.labels("all", "accepted").inc(run.accepted)
+        return fates
+
+    def lane_of(self, transport: Transport, credential: Credential, wire: bytes) -> Lane:
+        """The lane that this address goes through with this credential."""
+        return self._board.of((credential.app_id, credential.id, transport.lane_of(wire)))
+
+    @property
+    def transports(self) -> Mapping[str, Transport]:
+        """By provider name."""
+        return self._transports
+
+    def now_s(self) -> float:
+        """Unix time, the database's."""
+        return self._clock()
+
+    @property
+    def dice(self) -> random.Random:
+        """For jitter."""
+        return self._dice
+
+
+async def _runner(run: "_Run", places: Iterator[tuple[int, Device]], fates: list[Fate]) -> None:
+    for place, device in places:
+        fates[place] = await run.one(device)
+
+
+class _Run:
+    """One group on its way: what is the same for all of its recipients."""
+
+    def __init__(
+        self, sender: GroupSender, ready: Prepared, credentials: Mapping[int, Credential], attempt: int, strikes: int
+    ) -> None:
+        self._sender = sender
+        self._ready = ready
+        self._credentials = credentials
+        self._attempt = attempt
+        self._strikes = strikes
+        self._expires_at_s = ready.message.expires_at.timestamp()
+        self.accepted = 0
+
+    async def one(self, device: Device) -> Fate:
+        """The fate of one recipient; a fault of ours that only it meets ends only it."""
+        transport = self._sender.transports.get(device.provider)
+        if transport is None:
+            return _NO_TRANSPORT
+        credential = self._credentials.get(device.credential_id)
+        if credential is None:
+            return _NO_CREDENTIAL
+        lane = self._sender.lane_of(transport, credential, device.wire)
+        try:
+            return await self._through(lane, transport, credential, device)
+        except Exception as fault:  # noqa: BLE001 - one poisoned recipient must not stop the group
+            lane.give_up_probe()
+            log("delivery").error("push_failed_inside", message=self._ready.message.id, fault=repr(type(fault)))
+            return End(Code.FAILED_INTERNAL)
+
+    async def _through(self, lane: Lane, transport: Transport, credential: Credential, device: Device) -> Fate:
+        payload = self._ready.renderers[device.provider](device, self._token(device))
+        if len(payload) > transport.payload_bytes_max(device.platform):
+            return _TOO_LARGE
+        async with lane.slots:
+            left_s = self._expires_at_s - self._sender.now_s()
+            if left_s <= 0:
+                return _EXPIRED
+            held_s = lane.held_s()
+            if held_s > 0:
+                return self._put_off(lane, held_s, left_s)
+            push = Push(
+                credential.app_id,
+                credential.id,
+                device.wire,
+                payload,
+                min(self._ready.ttl_s, int(left_s)),
+                self._ready.message.content.urgency,
+                self._ready.collapse_key,
+            )
+            outcome = await transport.send(push, credential)
+        lane.note(outcome)
+        if type(outcome) is Accepted:
+            self.accepted += 1
+            return SENT
+        return self._judged(outcome, lane, device, transport.name)
+
+    def _token(self, device: Device) -> str:
+        return self._ready.signer.sign(
+            message_id=self._ready.message.id, subscription_id=device.subscription_id, day=self._ready.day
+        )
+
+    def _put_off(self, lane: Lane, held_s: float, left_s: float) -> Fate:
+        wait_s = held_s + self._sender.dice.uniform(0, 1)
+        return _EXPIRED if wait_s >= left_s else Again(lane.reason or "lane_held", wait_s, is_counted=False)
+
+    def _judged(self, outcome: Outcome, lane: Lane, device: Device, provider: str) -> Fate:
+        PROVIDER_REQUESTS.labels(provider, type(outcome).__name__.lower()).inc()
+        around = Circumstances(
+            self._attempt, self._strikes, self._ready.message.expires_at, lane.verdict, lane_works=lane.works
+        )
+        if isinstance(outcome, Rejected) and outcome.alarm:
+            log("delivery").error("push_rejected", provider=provider, reason=outcome.reason, host=lane.key[2])
+        return fate_of(
+            outcome,
+            around,
+            suspect_at=device.suspect_at,
+            now=datetime.fromtimestamp(self._sender.now_s(), UTC),
+            dice=self._sender.dice,
+        )

@@ -1,0 +1,97 @@
+"""Stop 8: a group's fates become one transaction.
+
+`result_of` decides, `GroupResult` says it, `store.chunks.settle` writes it: all of it or nothing, and only while the
+chunk is ours.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from gateway.delivery.feed import Group, Prepared
+from gateway.model.delivery import Code, Device
+from gateway.model.work import Chunk, GroupResult, NewChunk
+from gateway.policy.counting import tally_key, unread_key
+from gateway.policy.ending import Again, End, Fate
+from gateway.policy.retry import shared_wait_s
+
+_ATTEMPT_MAX = 32_000
+"""A smallint counts the chunks of retries; at one a quarter of an hour this is most of a year."""
+
+
+def put_off_s(group: Group, fates: Sequence[Fate]) -> float | None:
+    """How long to leave the whole group, when every lane it needs stands still; None where anything was settled.
+
+    The cursor then stays where it is: no list of retries is written for people who were not tried.
+    """
+    waits: list[float] = []
+    for fate in fates:
+        if isinstance(fate, End) or fate.is_counted:
+            return None
+        waits.append(fate.wait_s)
+    return min(waits) if waits and not group.missing else None
+
+
+def result_of(
+    chunk: Chunk, ready: Prepared, group: Group, fates: Sequence[Fate], *, read_at: datetime, dice: random.Random
+) -> GroupResult:
+    """Everything that is to be written of a group."""
+    ends = [(device, fate) for device, fate in zip(group.devices, fates, strict=True) if isinstance(fate, End)]
+    codes = {device.subscription_id: fate.code for device, fate in ends}
+    codes.update(dict.fromkeys(group.missing, Code.SKIPPED_LEFT))
+    ids = sorted(codes)
+    seen = chunk.seen + len(group.devices) + len(group.missing)
+    return GroupResult(
+        chunk=chunk,
+        day=ready.day,
+        cursor=group.cursor,
+        seen=seen,
+        tally=_tally(chunk, group, ends, left=max(0, chunk.expected - seen) if group.is_last else 0),
+        is_finished=group.is_last,
+        ids=ids,
+        codes=bytes(codes[number] for number in ids),
+        retries=_retries(chunk, group.devices, fates, dice=dice),
+        gone=[device.subscription_id for device, fate in ends if fate.code is Code.GONE],
+        suspects=[d.subscription_id for d, fate in zip(group.devices, fates, strict=True) if fate.is_suspect],
+        cleared=[d.subscription_id for d, fate in ends if d.suspect_at is not None and fate.code is Code.SENT],
+        read_at=read_at,
+    )
+
+
+def _tally(chunk: Chunk, group: Group, ends: Sequence[tuple[Device, End]], *, left: int) -> dict[str, int]:
+    """The chunk's tally with this group added; `left` counted at planning and were not met any more."""
+    kinds = Counter((device.provider, device.platform, fate.code) for device, fate in ends)
+    tally = Counter(chunk.tally)
+    for (provider, platform, code), n in kinds.items():
+        tally[tally_key(provider, platform, code)] += n
+    if left or group.missing:
+        tally[unread_key(Code.SKIPPED_LEFT)] += left + len(group.missing)
+    return dict(tally)
+
+
+def _retries(chunk: Chunk, devices: Sequence[Device], fates: Sequence[Fate], *, dice: random.Random) -> list[NewChunk]:
+    """Chunks for those to be tried again: one for each step of waiting, so that few rows hold many people."""
+    waiting: dict[tuple[int, bool], list[int]] = {}
+    for device, fate in zip(devices, fates, strict=True):
+        if isinstance(fate, Again):
+            step = (shared_wait_s(fate.wait_s), fate.is_counted)
+            waiting.setdefault(step, []).append(device.subscription_id)
+    return [
+        NewChunk(
+            key=msgspec.structs.replace(chunk.key, lo=ids[0], attempt=min(chunk.key.attempt + 1, _ATTEMPT_MAX)),
+            hi=ids[-1],
+            ids=ids,
+            strikes=chunk.strikes + is_counted,
+            expected=len(ids),
+            delay_s=step_s + dice.uniform(0, step_s / 4),
+        )
+        for (step_s, is_counted), ids in waiting.items()
+    ]
+
+
+def advanced(chunk: Chunk, result: GroupResult) -> Chunk:
+    """The chunk after its group was settled."""
+    return msgspec.structs.replace(chunk, cursor=result.cursor, seen=result.seen, tally=result.tally)

@@ -1,0 +1,65 @@
+"""Cancel, pause and resume a message. Groups under way are finished; workers hear of it when they settle them."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.model.app import App
+from gateway.model.errors import Conflict, NotFound
+from gateway.model.message import STATE_NAMES, MessageState
+from gateway.model.work import Hold
+from gateway.store import chunks, messages
+from gateway.store.database import Database
+from gateway.store.messages import StoredMessage
+
+_UNDER_WAY: Final = (MessageState.SCHEDULED, MessageState.PLANNING, MessageState.SENDING)
+
+
+async def cancel(db: Database, app: App, message_id: int) -> int:
+    """Nothing of it goes out any more, but for groups under way; the state. Cancelling twice changes nothing.
+
+    Raises `NotFound`, and `Conflict` when it is done already.
+    """
+    message = await _message(db, app, message_id)
+    if message.state == MessageState.CANCELLED:
+        return message.state
+    await _move(db, app, message, to=MessageState.CANCELLED, only_from=(*_UNDER_WAY, MessageState.PAUSED))
+    await chunks.hold(db, app_id=app.id, buckets=app.buckets, message_id=message_id, to=Hold.CANCELLED)
+    return MessageState.CANCELLED
+
+
+async def pause(db: Database, app: App, message_id: int) -> int:
+    """Stops it until `resume`; the state. Its expiry goes on running: nobody wants yesterday's news."""
+    message = await _message(db, app, message_id)
+    if message.state == MessageState.PAUSED:
+        return message.state
+    await _move(db, app, message, to=MessageState.PAUSED, only_from=_UNDER_WAY)
+    await chunks.hold(db, app_id=app.id, buckets=app.buckets, message_id=message_id, to=Hold.PAUSED)
+    return MessageState.PAUSED
+
+
+async def resume(db: Database, app: App, message_id: int) -> int:
+    """Lets a paused message go on where it stopped; the state."""
+    message = await _message(db, app, message_id)
+    if message.state in _UNDER_WAY:
+        return message.state
+    # Without chunks it was paused before or during planning, which then starts over.
+    was_planned = await chunks.sums(db, app_id=app.id, buckets=app.buckets, message_id=message_id)
+    to = MessageState.SENDING if was_planned else MessageState.SCHEDULED
+    await _move(db, app, message, to=to, only_from=(MessageState.PAUSED,))
+    await chunks.hold(db, app_id=app.id, buckets=app.buckets, message_id=message_id, to=Hold.NONE)
+    return to
+
+
+async def _message(db: Database, app: App, message_id: int) -> StoredMessage:
+    message = await messages.get(db, app_id=app.id, message_id=message_id)
+    if message is None:
+        raise NotFound("message")
+    return message
+
+
+async def _move(
+    db: Database, app: App, message: StoredMessage, *, to: MessageState, only_from: Sequence[MessageState]
+) -> None:
+    if not await messages.move(db, app_id=app.id, message_id=message.id, to=to, only_from=only_from):
+        now = await _message(db, app, message.id)
+        raise Conflict("state_conflict", f"The message is {STATE_NAMES[now.state]}; it cannot be {STATE_NAMES[to]}.")

@@ -1,0 +1,112 @@
+"""What an order would do, without doing it: how many, on what, when, and what may surprise."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from gateway.model.app import App
+from gateway.model.audience import slugs_of
+from gateway.model.delivery import Device
+from gateway.model.errors import Invalid
+from gateway.model.message import Content
+from gateway.model.subscriber import PLATFORM_NAMES
+from gateway.sending.accept import Order
+from gateway.sending.plan import devices_named
+from gateway.store import audiences, topics
+from gateway.store.database import Database
+from gateway.transports.base import Transport
+
+_SAMPLE_TOKEN = "0" * 55
+"""As long as a receipt token."""
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a dry run."""
+
+    audience: int
+    per_channel: dict[str, int]
+    per_platform: dict[str, int]
+    due_at: datetime
+    payload_bytes: dict[str, int]
+    """By channel, the largest payload of all languages."""
+    warnings: list[str]
+
+
+def payload_bytes(content: Content, transports: Mapping[str, Transport]) -> dict[str, int]:
+    """How large a message gets on each channel, in its largest language, before encryption."""
+    return {
+        name: max(len(transport.renderer(content, message_id=0)(device, _SAMPLE_TOKEN)) for device in _devices(content))
+        for name, transport in transports.items()
+    }
+
+
+def check_size(content: Content, transports: Mapping[str, Transport]) -> None:
+    """Raises `Invalid` (content_too_large) where a message fits no device of a channel."""
+    for name, size in payload_bytes(content, transports).items():
+        largest = transports[name].payload_bytes_max(0)
+        if size > largest:
+            raise Invalid(
+                "content_too_large",
+                f"The message takes {size} bytes on {name} and {largest} fit; shorten texts, links or data.",
+            )
+
+
+async def preview(
+    db: Database, app: App, order: Order, *, transports: Mapping[str, Transport], now: datetime
+) -> Preview:
+    """Who an order would reach if it were sent now."""
+    known = await topics.by_slug(db, app.id, sorted(slugs_of(order.audience.topics)))
+    kinds: dict[tuple[str, int], int] = {}
+    if order.audience.is_named:
+        for _, device in await devices_named(db, app, order.audience):
+            kinds[device.provider, device.platform] = kinds.get((device.provider, device.platform), 0) + 1
+    else:
+        kinds = await audiences.count_by_kind(
+            db, app_id=app.id, buckets=app.buckets, audience=order.audience, topic_ids=known
+        )
+    sizes = payload_bytes(order.content, transports)
+    return Preview(
+        audience=sum(kinds.values()),
+        per_channel=_summed(kinds, lambda provider, _platform: provider),
+        per_platform=_summed(kinds, lambda _provider, platform: PLATFORM_NAMES.get(platform, "other")),
+        due_at=order.due_at or now,
+        payload_bytes=sizes,
+        warnings=_warnings(order, kinds, sizes, transports, unknown=slugs_of(order.audience.topics) - known.keys()),
+    )
+
+
+def _warnings(
+    order: Order,
+    kinds: Mapping[tuple[str, int], int],
+    sizes: Mapping[str, int],
+    transports: Mapping[str, Transport],
+    *,
+    unknown: set[str],
+) -> list[str]:
+    said = [f"The topic {slug} does not exist: nobody follows it." for slug in sorted(unknown)]
+    if not kinds:
+        said.append("Nobody would get this message.")
+    for (provider, platform), devices in sorted(kinds.items()):
+        transport = transports.get(provider)
+        if transport is not None and sizes[provider] > transport.payload_bytes_max(platform):
+            name = PLATFORM_NAMES.get(platform, "other")
+            said.append(f"{sizes[provider]} bytes are too large for {name}: {devices} devices would not get it.")
+    if order.content.ttl_s == 0:
+        said.append("With ttl 0 only devices that are online at the moment get it.")
+    return said
+
+
+def _summed(kinds: Mapping[tuple[str, int], int], name: Callable[[str, int], str]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for (provider, platform), devices in kinds.items():
+        sums[name(provider, platform)] = sums.get(name(provider, platform), 0) + devices
+    return sums
+
+
+def _devices(content: Content) -> list[Device]:
+    """A device for each language of the message."""
+    languages = {language for text in (content.title, content.body) if isinstance(text, dict) for language in text} or {
+        ""
+    }
+    return [Device(0, "", 0, b"", 0, language, None) for language in sorted(languages)]

@@ -1,0 +1,231 @@
+"""The processes of `steeple serve`: starts them, watches them, restarts them, stops them in order.
+
+The supervisor does no work of its own, so that nothing can bring it down: it owns the embedded Postgres (if there is one),
+one API process, a delivery process per core, one for the loops, and the metrics listener. A child that dies is replaced;
+its successor is told whose chunks to free, so that work goes on at once rather than when a lease runs out.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import uvloop
+
+from gateway.config import Settings
+from gateway.metrics import serve_metrics
+from gateway.model.errors import GatewayError
+from gateway.model.ids import ID_BITS
+from gateway.model.limits import METRICS_WAIT_S
+from gateway.process import METRICS_PLEASE, ORDER_BYTES_MAX, Order
+from gateway.store import partitions
+from gateway.store.database import Database
+from gateway.store.embedded import EmbeddedPostgres
+from gateway.store.migrate import migrate
+from gateway.telemetry import log, set_up_logs
+from gateway.tenancy.installation import ensure_installation, open_vault
+
+_RESTART_FIRST_S: Final = 0.1
+_RESTART_MAX_S: Final = 5.0
+_HEALTHY_AFTER_S: Final = 30.0
+_GRACE_S: Final = 10.0
+"""Beyond the drain time, before a child that does not end is killed."""
+
+
+class Child:
+    """One process, kept alive until told otherwise."""
+
+    def __init__(self, name: str, role: str, settings: Settings) -> None:
+        self.name = name
+        self._role = role
+        self._settings = settings
+        self._process: asyncio.subprocess.Process | None = None
+        self._tie: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._asking = asyncio.Lock()
+        self._is_stopping = False
+
+    async def keep_running(self) -> None:
+        """Starts the process again whenever it ends, with growing pauses while it ends at once."""
+        predecessor: int | None = None
+        pause_s = _RESTART_FIRST_S
+        while not self._is_stopping:
+            process_id = secrets.randbits(ID_BITS)
+            began_s = time.monotonic()
+            process = await self._start(process_id, predecessor)
+            code = await process.wait()
+            self._let_go()
+            if self._is_stopping:
+                return
+            log("supervisor").warning("process_died", name=self.name, pid=process.pid, code=code)
+            predecessor = process_id
+            pause_s = _RESTART_FIRST_S if time.monotonic() - began_s > _HEALTHY_AFTER_S else pause_s * 2
+            await asyncio.sleep(min(pause_s, _RESTART_MAX_S))
+
+    def stop(self) -> None:
+        """Tells the process to finish what it does and end."""
+        self._is_stopping = True
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        self._signal(signal.SIGKILL)
+
+    async def metrics(self) -> bytes:
+        """Its metrics as Prometheus text; empty when it does not answer in time."""
+        tie = self._tie
+        if tie is None:
+            return b""
+        reader, writer = tie
+        try:
+            async with asyncio.timeout(METRICS_WAIT_S), self._asking:
+                writer.write(METRICS_PLEASE)
+                await writer.drain()
+                return await reader.readexactly(int(await reader.readline()))
+        except (OSError, ValueError, TimeoutError, asyncio.IncompleteReadError):
+            # An answer that comes late would be taken for the next one's: the tie is only good for stopping now.
+            self._tie = None
+            return b""
+
+    async def _start(self, process_id: int, predecessor: int | None) -> asyncio.subprocess.Process:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "gateway.process",
+                str(theirs.fileno()),
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then stops in order
+            )
+        self._process = process
+        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=ORDER_BYTES_MAX)
+        order = Order(role=self._role, process_id=process_id, predecessor=predecessor, settings=self._settings)
+        with contextlib.suppress(OSError):
+            writer.write(msgspec.json.encode(order) + b"\n")
+            await writer.drain()
+        self._tie = (reader, writer)
+        self._writer = writer
+        return process
+
+    def _let_go(self) -> None:
+        self._writer.close()
+        self._tie = None
+        self._process = None
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+
+class Supervisor:
+    """All processes of one `steeple serve`."""
+
+    def __init__(self, settings: Settings, roles: Sequence[str]) -> None:
+        self._settings = settings
+        self._roles = roles
+        self._postgres = None if settings.database_url else EmbeddedPostgres(settings.data_path)
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self.children: list[Child] = []
+
+    async def run(self) -> int:
+        """Serves until SIGTERM or SIGINT; the exit code. A second signal stops at once."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._told_to_stop)
+        settings = await self._with_database()
+        watching = asyncio.create_task(self._keep_postgres())
+        try:
+            await prepare(settings)
+            return await self._serve(settings)
+        finally:
+            watching.cancel()
+            if self._postgres is not None:
+                await self._postgres.stop()
+
+    async def _serve(self, settings: Settings) -> int:
+        self.children = children_of(settings, self._roles)
+        running = [asyncio.create_task(child.keep_running()) for child in self.children]
+        async with serve_metrics(settings, self.children):
+            log("supervisor").info("serving", url=settings.url, processes=len(running), pid=os.getpid())
+            await self._stop.wait()
+            log("supervisor").info("stopping")
+            return await self._stop_children(running)
+
+    async def _stop_children(self, running: Sequence[asyncio.Task[None]]) -> int:
+        for child in self.children:
+            child.stop()
+        hurry = asyncio.create_task(self._hurry.wait())
+        everybody = asyncio.gather(*running, return_exceptions=True)
+        await asyncio.wait(
+            [hurry, everybody], timeout=self._settings.drain_s + _GRACE_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        hurry.cancel()
+        is_clean = everybody.done()
+        if not is_clean:
+            for child in self.children:
+                child.kill()
+            await everybody
+        return 0 if is_clean else 1
+
+    def _told_to_stop(self) -> None:
+        (self._hurry if self._stop.is_set() else self._stop).set()
+
+    async def _with_database(self) -> Settings:
+        if self._postgres is None:
+            return self._settings
+        return msgspec.structs.replace(self._settings, database_url=await self._postgres.start())
+
+    async def _keep_postgres(self) -> None:
+        """Brings the embedded Postgres back when it dies."""
+        while self._postgres is not None:
+            await self._postgres.wait()
+            if self._stop.is_set():
+                return
+            log("supervisor").error("postgres_died")
+            try:
+                await self._postgres.start()
+                log("supervisor").info("postgres_back")
+            except GatewayError as fault:
+                log("supervisor").error("postgres_not_back", message=fault.message)
+                await asyncio.sleep(_RESTART_MAX_S)
+
+
+def children_of(settings: Settings, roles: Sequence[str]) -> list[Child]:
+    """The processes that these roles need."""
+    names = [
+        *(["api"] if "api" in roles else []),
+        *([f"worker-{number}" for number in range(1, settings.worker_count + 1)] if "worker" in roles else []),
+        *(["loops"] if "loops" in roles else []),
+    ]
+    return [Child(name, name.partition("-")[0], settings) for name in names]
+
+
+async def prepare(settings: Settings) -> None:
+    """Makes the database ready to serve: schema, keys of the installation, partitions of the coming days."""
+    await migrate(settings.database_url)
+    db = await Database.open(settings.database_url, size_max=2, name="steeple supervisor")
+    try:
+        vault = await open_vault(settings, db)
+        first_key = await ensure_installation(db, vault)
+        if first_key is not None:
+            sys.stderr.write(f"The installation's admin key, shown this once: {first_key}\n")
+        today = await db.fetchval("SELECT (now() AT TIME ZONE 'UTC')::date")
+        await partitions.ensure(db, today=today)
+    finally:
+        await db.close()
+
+
+def serve(settings: Settings, *, roles: Sequence[str]) -> int:
+    """Runs the gateway in the foreground; the exit code. Raises `GatewayError` for what keeps it from starting."""
+    set_up_logs(settings.log, role="supervisor")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(Supervisor(settings, roles).run())
