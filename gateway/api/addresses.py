@@ -50,7 +50,9 @@ def _network(text: str) -> _Network:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise GatewayError(
-            "setting_invalid", f"Setting trusted_proxies: `{text}` is no address and no network.", param="trusted_proxies"
+            "setting_invalid",
+            f"Setting trusted_proxies: `{text}` is no address and no network.",
+            param="trusted_proxies",
         ) from None
 
 

@@ -52,9 +52,13 @@ async def read_body(request: web.Request, size_max: int) -> bytes:
         async with asyncio.timeout(BODY_READ_S):
             return await _read_slowly(content, size_max)
     except TimeoutError:
-        raise GatewayError("body_too_slow", f"The body was not complete after {BODY_READ_S:.0f} s.", status=408) from None
+        raise GatewayError(
+            "body_too_slow", f"The body was not complete after {BODY_READ_S:.0f} s.", status=408
+        ) from None
     except (ClientPayloadError, HttpProcessingError, web.RequestPayloadError):
-        raise GatewayError("http_unreadable", "The body breaks off or is not framed as HTTP demands.", status=400) from None
+        raise GatewayError(
+            "http_unreadable", "The body breaks off or is not framed as HTTP demands.", status=400
+        ) from None
 
 
 async def _read_slowly(content: Any, size_max: int) -> bytes:
@@ -70,15 +74,18 @@ async def _read_slowly(content: Any, size_max: int) -> bytes:
             raise too_large(size_max)
 
 
-def decode(body: bytes, decoder: "msgspec.json.Decoder[T]", *, prefix: str = "") -> T:
-    """The struct in these bytes. Raises `GatewayError`: 400 where they are no JSON, 422 where it does not fit."""
+def decode(body: bytes, decoder: "msgspec.json.Decoder[T]", *, prefix: str = "", is_final: bool = True) -> T:
+    """The struct in these bytes. Raises `GatewayError`: 400 where they are no JSON, 422 where it does not fit.
+
+    prefix: put before the path of a fault. is_final: False where parts of it are decoded, and checked, on their own.
+    """
     try:
         value = decoder.decode(body)
     except msgspec.ValidationError as fault:
         raise wrong(fault, prefix=prefix) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise unreadable(fault) from None
-    if _NUL in body:
+    if is_final and _NUL in body:
         _refuse_nul(body)
     return value
 

@@ -1,0 +1,68 @@
+"""`/v1/apps/{id}/credentials`: an app's keys at its providers. Private halves come in and never go out."""
+
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import web
+
+from gateway.api.answers import json_answer, no_content
+from gateway.api.apps import app_in_path
+from gateway.api.call import Call, decoder_of
+from gateway.api.schema.apps import CredentialAnswer, CredentialPage, CredentialRequest, RotateRequest
+from gateway.model.ids import to_text
+from gateway.store import credentials as store
+from gateway.store.credentials import StoredCredential
+from gateway.tenancy import credentials
+
+_NEW: Final = decoder_of(CredentialRequest)
+_ROTATE: Final = decoder_of(RotateRequest)
+
+
+async def page(call: Call) -> web.Response:
+    """GET /v1/apps/{id}/credentials"""
+    app = await app_in_path(call)
+    found = await store.list_of_app(call.services.database, app.id)
+    return json_answer(CredentialPage([_answer(one) for one in found], None))
+
+
+async def load(call: Call) -> web.Response:
+    """POST /v1/apps/{id}/credentials"""
+    app = await app_in_path(call)
+    wanted: CredentialRequest = call.decode(_NEW)
+    services = call.services
+    made = await credentials.load(
+        services.database, services.vault, app, wanted.channel, wanted.private_key,
+        actor=call.actor, is_current=wanted.current,
+    )  # fmt: skip
+    services.keyring.forget(app)
+    return json_answer(_answer(made), status=HTTPStatus.CREATED)
+
+
+async def rotate(call: Call) -> web.Response:
+    """POST /v1/apps/{id}/credentials/rotate"""
+    app = await app_in_path(call)
+    wanted: RotateRequest = call.decode(_ROTATE)
+    services = call.services
+    made = await credentials.rotate(services.database, services.vault, app, wanted.channel, actor=call.actor)
+    services.keyring.forget(app)
+    return json_answer(_answer(made), status=HTTPStatus.CREATED)
+
+
+async def retire(call: Call) -> web.Response:
+    """DELETE /v1/apps/{id}/credentials/{key}"""
+    app = await app_in_path(call)
+    public_id = credentials.parse_credential_id(call.request.match_info["key"])
+    await credentials.retire(call.services.database, app, public_id, actor=call.actor)
+    call.services.keyring.forget(app)
+    return no_content()
+
+
+def _answer(one: StoredCredential) -> CredentialAnswer:
+    return CredentialAnswer(
+        id=to_text("key", one.public_id),
+        channel=one.provider,
+        public=one.public,
+        current=one.is_current,
+        created_at=one.created_at,
+        retired_at=one.retired_at,
+    )

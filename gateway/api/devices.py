@@ -1,0 +1,70 @@
+"""Calls that a device makes for itself, or the shop's server for it.
+
+A device proves itself with its secret alone, so the secret says of which app it is: outside it is
+`stpl_ds_<app>_<random>`, inside `subscribers` keeps it without the app.
+"""
+
+from typing import Final
+
+from gateway.api.call import Call
+from gateway.model.app import App
+from gateway.model.errors import GatewayError
+from gateway.model.ids import to_text
+
+PREFIX: Final = "stpl_ds_"
+_APP_DIGITS: Final = 13
+_APP: Final = slice(len(PREFIX), len(PREFIX) + _APP_DIGITS)
+
+_PLATFORMS: Final[dict[tuple[str, str], str]] = {
+    ("chrome", "android"): "chrome_android",
+    ("firefox", "android"): "firefox_android",
+    ("edge", "android"): "edge_android",
+    ("chrome", ""): "chrome_desktop",
+    ("firefox", ""): "firefox_desktop",
+    ("edge", ""): "edge_desktop",
+    ("safari", ""): "safari_mac",
+}
+
+
+def outward(secret: str, app: App) -> str:
+    """The secret as the device gets it."""
+    return f"{PREFIX}{to_text('app', app.public_id).removeprefix('app_')}_{secret.removeprefix(PREFIX)}"
+
+
+def inward(text: str) -> tuple[str, str] | None:
+    """(app, secret as it is checked), or None for what is no device secret."""
+    if not text.startswith(PREFIX) or text[_APP.stop : _APP.stop + 1] != "_":
+        return None
+    return f"app_{text[_APP]}", PREFIX + text[_APP.stop + 1 :]
+
+
+async def enter(call: Call) -> tuple[App, str | None]:
+    """The app, and the device's secret; None instead for a key, which was admitted already.
+
+    Raises 401 without either, and what `Call.enter_app` raises.
+    """
+    if call.key is not None:
+        return await call.app_for(call.query("app")), None
+    token = call.bearer
+    if token is None:
+        raise GatewayError(
+            "key_missing", "Send the device's secret, or an API key, as `Authorization: Bearer ...`.", kind="authentication"
+        )
+    parts = inward(token)
+    if parts is None:
+        raise GatewayError("secret_invalid", "This is no secret of a device.", kind="authentication")
+    try:
+        return await call.enter_app(parts[0]), parts[1]
+    except GatewayError as fault:
+        if fault.kind != "not_found":
+            raise
+        raise GatewayError("secret_invalid", "This is no secret of a device.", kind="authentication") from None
+
+
+def platform_of(platform: str | None, os: str | None) -> str | None:
+    """Our name of a platform, from the browser and the system as the script tells them."""
+    if os is None or platform is None:
+        return platform
+    if os == "ios":
+        return "safari_ios"  # every browser of iOS is WebKit (App Store Review Guidelines, 2.5.6)
+    return _PLATFORMS.get((platform, "android" if os == "android" else ""), platform)

@@ -1,0 +1,23 @@
+"""Examples of requests, for the reference. A test sends each of them."""
+
+from typing import Any, Final
+
+EXAMPLES: Final[dict[tuple[str, str], Any]] = {
+    ("POST", "/v1/messages"): {
+        "audience": {"topics": "sale"},
+        "title": {"en": "Winter sale", "nl": "Winteruitverkoop"},
+        "body": {"en": "Up to half off until Sunday.", "nl": "Tot de helft eraf, tot en met zondag."},
+        "url": "https://shop.example/sale",
+        "ttl": 86400,
+    },
+    ("POST", "/v1/messages/batch"): {
+        "messages": [
+            {"audience": {"users": ["cust-17"]}, "title": "Your order is on its way", "url": "https://shop.example/orders/5"},
+            {"audience": {"users": ["cust-18"]}, "title": "Your parcel is here"},
+        ]
+    },
+    ("POST", "/v1/topics"): {"slug": "sale", "name": "Sales and offers"},
+    ("POST", "/v1/apps"): {"name": "My shop", "origins": ["https://shop.example"], "subject": "mailto:push@shop.example"},
+    ("PATCH", "/v1/apps/{id}"): {"link_hosts": ["shop.example", "blog.shop.example"]},
+    ("POST", "/v1/keys"): {"name": "Order mails", "scopes": ["send"]},
+}

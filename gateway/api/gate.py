@@ -1,0 +1,61 @@
+"""What one process remembers between calls: rates, proxies, origins, open streams. All of it bounded."""
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.api.addresses import TrustedProxies
+from gateway.api.buckets import Buckets
+from gateway.api.origins import OriginBook
+from gateway.api.route import Route
+from gateway.api.sdk_files import SdkFiles
+from gateway.api.services import Services
+from gateway.model.errors import GatewayError
+from gateway.model.limits import PUBLIC_BURST_FACTOR
+
+_NO_APP: Final = -1
+
+
+class Gate:
+    """Made once per process, by `routes.build`."""
+
+    def __init__(self, services: Services, routes: Sequence[Route]) -> None:
+        settings = services.settings
+        self.services = services
+        self.routes = routes
+        self.url = settings.url
+        self.proxies = TrustedProxies(settings.trusted_proxies)
+        self.origins = OriginBook(services.database)
+        self.sdk = SdkFiles(services.sdk_folder)
+        self.streams = 0
+        self._keys: Buckets[int] = Buckets(rate=settings.rate_per_key, burst=settings.rate_per_key)
+        self._public: Buckets[tuple[str, int]] = Buckets(
+            rate=settings.rate_public, burst=settings.rate_public * PUBLIC_BURST_FACTOR
+        )
+
+    def take_for_key(self, key_id: int) -> None:
+        """Counts a call of this key; raises 429 when it has none left."""
+        _refuse_after(self._keys.take(key_id, time.monotonic()))
+
+    def take_for_app(self, address: str, app_id: int) -> None:
+        """Counts a public call of this address to this app; raises 429 when it has none left."""
+        _refuse_after(self._public.take((address, app_id), time.monotonic()))
+
+    def check_stranger(self, address: str) -> None:
+        """Raises 429 for an address that named too many apps or keys that do not exist."""
+        _refuse_after(self._public.wait_s((address, _NO_APP), time.monotonic()))
+
+    def note_stranger(self, address: str) -> None:
+        """Remembers that this address named an app or key that does not exist: each costs us a look-up."""
+        self._public.take((address, _NO_APP), time.monotonic())
+
+
+def _refuse_after(wait_s: float) -> None:
+    if wait_s > 0.0:
+        raise GatewayError(
+            "rate_limited",
+            "Too many requests; wait as long as Retry-After says.",
+            kind="rate_limit",
+            retry_after_s=max(1, math.ceil(wait_s)),
+        )

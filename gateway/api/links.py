@@ -1,0 +1,68 @@
+"""Links in messages: where a notification may lead, and where its pictures may come from.
+
+A link that a browser reads otherwise than we do is an open redirect. So only plain absolute links pass: http or https, no
+user name, no backslash, no control character or space, a host that is on the app's list letter by letter.
+"""
+
+from gateway.model.app import App
+from gateway.model.errors import Invalid
+from gateway.model.limits import URL_BYTES_MAX
+from gateway.wire.urls import EgressRefused, to_a_labels
+
+_ENDS = "/?#"
+
+
+def check_link(url: str, *, hosts: frozenset[str], param: str) -> None:
+    """Raises 422 unless the link leads to one of these hosts."""
+    scheme, authority = _parts(url, param)
+    host, port = _host_and_port(authority, param)
+    plain = host if port in ("", "443" if scheme == "https" else "80") else f"{host}:{port}"
+    if plain not in hosts:
+        raise Invalid(
+            "link_refused",
+            f"Links to `{plain[:100]}` are not allowed: it is none of the app's link hosts.",
+            param=param,
+        )
+
+
+def check_picture(url: str, *, param: str) -> None:
+    """Raises 422 unless it is a plain https address. Any host: browsers fetch pictures, and lead nobody there."""
+    scheme, authority = _parts(url, param)
+    if scheme != "https":
+        raise _refused("A picture's address begins with https://.", param)
+    _host_and_port(authority, param)
+
+
+def hosts_of(app: App) -> frozenset[str]:
+    """The hosts that links of this app may name, with the port where it is not the scheme's own."""
+    return app.allowed_hosts
+
+
+def _parts(url: str, param: str) -> tuple[str, str]:
+    """Scheme and authority of a link without anything that parsers disagree about."""
+    if len(url.encode()) > URL_BYTES_MAX:
+        raise _refused(f"A link has at most {URL_BYTES_MAX} bytes.", param)
+    if not url.isprintable() or " " in url or "\\" in url:
+        raise _refused("A link has no spaces, backslashes or control characters.", param)
+    scheme, separator, rest = url.partition("://")
+    if scheme not in ("https", "http") or not separator:
+        raise _refused("A link begins with https:// or http://, in lower case.", param)
+    return scheme, rest[: min((at for at in map(rest.find, _ENDS) if at >= 0), default=len(rest))]
+
+
+def _host_and_port(authority: str, param: str) -> tuple[str, str]:
+    if "@" in authority:
+        raise _refused("A link carries no user name (@).", param)
+    host, colon, port = authority.rpartition(":") if ":" in authority else (authority, "", "")
+    if not host or (colon and not (port.isascii() and port.isdigit())):
+        raise _refused("The link names no host, or no port after the colon.", param)
+    if host.isascii():
+        return host.lower(), port
+    try:
+        return to_a_labels(host), port
+    except EgressRefused:
+        raise _refused("The host of the link is no host name.", param) from None
+
+
+def _refused(why: str, param: str) -> Invalid:
+    return Invalid("link_refused", why, param=param)

@@ -1,0 +1,123 @@
+"""`GET /v1/messages...`: what became of them."""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any, Final
+
+from aiohttp import web
+
+from gateway.analytics import reports
+from gateway.analytics.reports import MessageReport, Recipient
+from gateway.api.answers import json_answer
+from gateway.api.call import Call
+from gateway.api.schema.messages import MessageAnswer, MessagePage, RecipientAnswer, RecipientPage
+from gateway.model.errors import Invalid
+from gateway.model.ids import from_text, to_text
+from gateway.model.message import STATE_NAMES, MessageState
+
+_NUMBERS: Final = {word: MessageState(number) for number, word in STATE_NAMES.items()}
+_MESSAGE_CURSOR: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?[+-]\d\d:\d\d_\d{1,18}[0-9]?", re.ASCII)
+_RECIPIENT_CURSOR: Final = re.compile(r"\d{1,4}\.\d{1,19}\.\d{1,4}\.\d{1,4}", re.ASCII)
+_BIGINT_MAX: Final = (1 << 63) - 1
+
+
+async def show(call: Call) -> web.Response:
+    """GET /v1/messages/{id}"""
+    app = await call.app_for(call.query("app"))
+    report = await reports.message_report(call.services.database, app, call.path_id("msg", "message"))
+    return json_answer(message_answer(report))
+
+
+async def page(call: Call) -> web.Response:
+    """GET /v1/messages"""
+    app = await call.app_for(call.query("app"))
+    found, following = await reports.messages_page(
+        call.services.database,
+        app,
+        after=_opened(call.cursor(), _MESSAGE_CURSOR),
+        limit=call.page_limit(),
+        state=_state(call),
+    )
+    return json_answer(MessagePage([message_answer(report) for report in found], _closed(following)))
+
+
+async def recipients(call: Call) -> web.Response:
+    """GET /v1/messages/{id}/recipients"""
+    app = await call.app_for(call.query("app"))
+    named = call.query("subscription")
+    subscription = None if named is None else from_text("sub", named)
+    if named is not None and subscription is None:
+        raise Invalid("field_invalid", "Expected a subscription's id, `sub_...`.", param="subscription")
+    found, following = await reports.recipients_page(
+        call.services.database,
+        app,
+        call.path_id("msg", "message"),
+        after=_opened(call.cursor(), _RECIPIENT_CURSOR),
+        limit=call.page_limit(),
+        user=call.query("user"),
+        subscription=subscription,
+    )
+    return json_answer(RecipientPage([_recipient(one) for one in found], _closed(following)))
+
+
+def message_answer(report: MessageReport) -> MessageAnswer:
+    """A message as callers see it."""
+    content = report.content
+    word: Any = report.state_word
+    return MessageAnswer(
+        id=to_text("msg", report.id),
+        state=word,
+        title=content.title,
+        body=content.body,
+        url=content.url,
+        audience=report.audience,
+        created_at=report.created_at,
+        due_at=report.due_at,
+        planned_at=report.planned_at,
+        finished_at=report.finished_at,
+        expires_at=report.expires_at,
+        counts=report.counts,
+        skipped_by=report.skipped_by,
+        failed_by=report.failed_by,
+        per_channel=report.per_channel,
+        per_platform=report.per_platform,
+        per_variant={},
+        exact=report.exact,
+    )
+
+
+def _recipient(one: Recipient) -> RecipientAnswer:
+    return RecipientAnswer(
+        subscription=to_text("sub", one.subscription_id),
+        state=one.state,
+        reason=one.reason,
+        at=one.at,
+        attempt=one.attempt,
+    )
+
+
+def _state(call: Call) -> MessageState | None:
+    word = call.query("state")
+    if word is None:
+        return None
+    if word not in _NUMBERS:
+        raise Invalid("field_invalid", f"A state is one of {', '.join(_NUMBERS)}.", param="state")
+    return _NUMBERS[word]
+
+
+def _closed(cursor: str | None) -> str | None:
+    """A cursor as it goes out: plain letters, as a `+` in a query means a space."""
+    return None if cursor is None else urlsafe_b64encode(cursor.encode()).decode().rstrip("=")
+
+
+def _opened(text: str | None, shape: re.Pattern[str]) -> str | None:
+    """The cursor in it, once its numbers are such as the database can hold."""
+    if text is None:
+        return None
+    try:
+        cursor = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
+    except ValueError:
+        cursor = ""
+    if shape.fullmatch(cursor) is None or any(int(number) > _BIGINT_MAX for number in re.findall(r"\d+", cursor)):
+        raise Invalid("field_invalid", "Give the `next` of the page before, unchanged.", param="after")
+    return cursor

@@ -1,0 +1,114 @@
+"""`/v1/messages`: send, and change one's mind. Sending is the hot path: keep it short."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+from aiohttp import web
+
+from gateway.api.answers import ENCODER, json_answer, json_bytes
+from gateway.api.call import Call, decoder_of
+from gateway.api.orders import order_of
+from gateway.api.schema.messages import (
+    Accepted,
+    MessageState,
+    PreviewAnswer,
+    SendRequest,
+)
+from gateway.model import message
+from gateway.model.app import App
+from gateway.model.errors import Invalid
+from gateway.model.ids import to_text
+from gateway.sending import control
+from gateway.sending.accept import Order, Render
+from gateway.sending.preview import check_size, preview
+from gateway.store.database import Database
+from gateway.transports.base import Transport
+
+_DECODER: Final = decoder_of(SendRequest)
+_SURELY_FITS_BYTES: Final = 1_000
+"""A request no larger than this makes a payload that fits, even if each character of it is escaped threefold."""
+_TRUE: Final = ("true", "1", "yes")
+_FALSE: Final = ("false", "0", "no")
+
+
+async def send(call: Call) -> web.Response:
+    """POST /v1/messages"""
+    request = call.decode(_DECODER)
+    app = call.app if request.app is None and call.app is not None else await call.app_for(request.app)
+    order = order_of(request, app, call.now())
+    if call.request.query_string and _flag(call, "dry_run"):
+        return await _preview(call, app, order)
+    check_fits(order, len(call.body), call.services.transports)
+    acceptance = await call.services.acceptor.accept(app, order, claim=call.claim(), render=renderer(order))
+    answer = json_bytes(acceptance.answer, status=HTTPStatus.ACCEPTED)
+    if acceptance.replayed:
+        answer.headers["Idempotent-Replayed"] = "true"
+    return answer
+
+
+def check_fits(order: Order, request_bytes: int, transports: Mapping[str, Transport]) -> None:
+    """Raises 422 for a message that fits no device. Small requests are not measured: what they hold surely fits."""
+    if request_bytes > _SURELY_FITS_BYTES:
+        check_size(order.content, transports)
+
+
+def renderer(order: Order) -> Render:
+    """What writes the answer of an order, once it has an id."""
+
+    def render(message_id: int, state: int, created_at: datetime) -> bytes:
+        due_at = order.due_at or created_at
+        word = "done" if state == message.MessageState.DONE else "scheduled" if due_at > created_at else "accepted"
+        return ENCODER.encode(Accepted(id=to_text("msg", message_id), state=word, created_at=created_at, due_at=due_at))
+
+    return render
+
+
+async def cancel(call: Call) -> web.Response:
+    """POST /v1/messages/{id}/cancel"""
+    return await _change(call, control.cancel)
+
+
+async def pause(call: Call) -> web.Response:
+    """POST /v1/messages/{id}/pause"""
+    return await _change(call, control.pause)
+
+
+async def resume(call: Call) -> web.Response:
+    """POST /v1/messages/{id}/resume"""
+    return await _change(call, control.resume)
+
+
+async def _change(call: Call, how: Callable[[Database, App, int], Awaitable[int]]) -> web.Response:
+    app = await call.app_for(call.query("app"))
+    number = call.path_id("msg", "message")
+    state = await how(call.services.database, app, number)
+    return json_answer(MessageState(to_text("msg", number), _WORDS[state]))
+
+
+async def _preview(call: Call, app: App, order: Order) -> web.Response:
+    seen = await preview(call.services.database, app, order, transports=call.services.transports, now=call.now())
+    return json_answer(
+        PreviewAnswer(
+            dry_run=True,
+            audience=seen.audience,
+            per_channel=seen.per_channel,
+            per_platform=seen.per_platform,
+            due_at=seen.due_at,
+            payload_bytes=seen.payload_bytes,
+            warnings=seen.warnings,
+        )
+    )
+
+
+_WORDS: Final[dict[int, Any]] = message.STATE_NAMES
+
+
+def _flag(call: Call, name: str) -> bool:
+    text = call.query(name)
+    if text is None or text in _FALSE:
+        return False
+    if text in _TRUE:
+        return True
+    raise Invalid("field_invalid", "Expected true or false.", param=name)

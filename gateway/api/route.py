@@ -1,0 +1,75 @@
+"""One line of the URL table: what `routes.py` is made of."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import msgspec
+from aiohttp import web
+
+from gateway.model.app import Scope
+
+if TYPE_CHECKING:
+    from gateway.api.call import Call
+
+Handler: TypeAlias = "Callable[[Call], Awaitable[web.StreamResponse]]"
+Kind = Literal["none", "public", "device", "key"]
+"""none: anybody, no app. public: a page of the app. device: the device's secret, or a key. key: an API key."""
+
+Replay = Literal["no", "plain", "sealed", "claim"]
+"""What an Idempotency-Key does: nothing; the answer is stored; it is stored sealed, as it holds a secret; the message
+itself carries the claim."""
+
+
+class Auth(msgspec.Struct, frozen=True):
+    """Who may call: the kind, and the scope that an API key needs where one is sent."""
+
+    kind: Kind
+    scope: Scope | None = None
+
+    @property
+    def is_cross_origin(self) -> bool:
+        """Whether pages of other origins may read the answer."""
+        return self.kind in ("public", "device")
+
+
+OPEN: Final = Auth("none")
+PUBLIC: Final = Auth("public")
+ENROL: Final = Auth("public", "manage")
+DEVICE_READ: Final = Auth("device", "read")
+DEVICE_CHANGE: Final = Auth("device", "manage")
+SEND: Final = Auth("key", "send")
+READ: Final = Auth("key", "read")
+MANAGE: Final = Auth("key", "manage")
+ADMIN: Final = Auth("key", "admin")
+
+
+class Query(msgspec.Struct, frozen=True):
+    """A query parameter, for the reference."""
+
+    name: str
+    text: str
+    type: Literal["string", "integer", "boolean"] = "string"
+    is_needed: bool = False
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A method and a path, who may call it, what it reads and what it answers.
+
+    body_max: bytes of body that are read before the handler runs; 0: none. A stream is read by its handler.
+    request, answer: the structs of the bodies, for decoding and for the reference; None where there is no JSON.
+    """
+
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    path: str
+    handler: Any
+    auth: Auth
+    group: str
+    summary: str
+    body_max: int = 0
+    request: Any = None
+    answer: Any = None
+    status: int = 200
+    replay: Replay = "no"
+    query: tuple[Query, ...] = ()
+    media: str = "application/json"
+    is_documented: bool = True

@@ -1,0 +1,108 @@
+"""Every URL. Routing, keys and scopes, body limits, the reference and the tests all derive from this table."""
+# ruff: noqa: E501 - a table is read by its columns
+# fmt: off
+
+from typing import Final
+
+from aiohttp import web
+
+from gateway.api import (
+    apps,
+    batches,
+    credentials,
+    documents,
+    keys,
+    message_reports,
+    messages,
+    progress,
+    receipts,
+    sdk,
+    subscriptions,
+    system,
+    topics,
+)
+from gateway.api.gate import Gate
+from gateway.api.middleware import endpoint
+from gateway.api.route import ADMIN, DEVICE_CHANGE, DEVICE_READ, ENROL, MANAGE, OPEN, PUBLIC, READ, SEND, Query, Route
+from gateway.api.schema import apps as a
+from gateway.api.schema import messages as m
+from gateway.api.schema import receipts as r
+from gateway.api.schema import subscriptions as s
+from gateway.api.schema.sdk import SdkConfig
+from gateway.api.schema.system import Alive, Ready, Version
+from gateway.api.services import Services
+from gateway.api.unmatched import add_unmatched
+from gateway.model.limits import BULK_BODY_BYTES_MAX as BULK
+from gateway.model.limits import PUBLIC_BODY_BYTES_MAX as SMALL
+from gateway.model.limits import SEND_BODY_BYTES_MAX as LARGE
+
+APP: Final = Query("app", "The app, where the key is the installation's.")
+PAGE: Final = (APP, Query("limit", "Rows of the page, 1 to 100.", "integer"), Query("after", "`next` of the page before."))
+DRY: Final = Query("dry_run", "true: answer who would get it and when, and send nothing.", "boolean")
+STATE: Final = Query("state", "Only those in this state.")
+USER: Final = Query("user", "Only this user's.")
+TOPIC: Final = Query("topic", "Only those that follow this topic.")
+CHANNEL: Final = Query("channel", "Only those of this channel.")
+SUBSCRIPTION: Final = Query("subscription", "Only this device: why did it (not) get the message?")
+WHICH: Final = Query("app", "The app.", is_needed=True)
+
+ROUTES: Final[tuple[Route, ...]] = (
+    Route("POST",   "/v1/messages",                       messages.send,       SEND,   "Messages", "Send a message", LARGE, m.SendRequest, m.Accepted, 202, "claim", (DRY,)),
+    Route("POST",   "/v1/messages/batch",                 batches.send_batch,  SEND,   "Messages", "Send up to 1,000 messages to named people", BULK, m.BatchRequest, m.BatchAnswer, 202, "plain", (APP,)),
+    Route("GET",    "/v1/messages",                       message_reports.page, READ,  "Messages", "List messages", 0, None, m.MessagePage, query=(*PAGE, STATE)),
+    Route("GET",    "/v1/messages/{id}",                  message_reports.show, READ,  "Messages", "Show a message and what became of it", 0, None, m.MessageAnswer, query=(APP,)),
+    Route("GET",    "/v1/messages/{id}/progress",         progress.progress,   READ,   "Messages", "Follow a message while it runs", 0, None, m.MessageAnswer, query=(APP,), media="text/event-stream"),
+    Route("GET",    "/v1/messages/{id}/recipients",       message_reports.recipients, READ, "Messages", "What became of whom", 0, None, m.RecipientPage, query=(*PAGE, USER, SUBSCRIPTION)),
+    Route("POST",   "/v1/messages/{id}/cancel",           messages.cancel,     SEND,   "Messages", "Cancel what has not gone out", SMALL, None, m.MessageState, query=(APP,)),
+    Route("POST",   "/v1/messages/{id}/pause",            messages.pause,      SEND,   "Messages", "Pause", SMALL, None, m.MessageState, query=(APP,)),
+    Route("POST",   "/v1/messages/{id}/resume",           messages.resume,     SEND,   "Messages", "Go on", SMALL, None, m.MessageState, query=(APP,)),
+
+    Route("POST",   "/v1/subscriptions",                  subscriptions.enrol, ENROL,         "Subscriptions", "Enrol a device", SMALL, s.SubscribeRequest, s.Subscribed, 201),
+    Route("GET",    "/v1/subscriptions",                  subscriptions.page,  READ,          "Subscriptions", "List devices", 0, None, s.SubscriptionPage, query=(*PAGE, STATE, USER, TOPIC, CHANNEL)),
+    Route("GET",    "/v1/subscriptions/{id}",             subscriptions.show,  DEVICE_READ,   "Subscriptions", "Show a device", 0, None, s.SubscriptionAnswer, query=(APP,)),
+    Route("PATCH",  "/v1/subscriptions/{id}",             subscriptions.change, DEVICE_CHANGE, "Subscriptions", "Change a device", SMALL, s.SubscriptionChange, s.SubscriptionAnswer, query=(APP,)),
+    Route("DELETE", "/v1/subscriptions/{id}",             subscriptions.leave, DEVICE_CHANGE, "Subscriptions", "Leave", SMALL, None, None, 204, query=(APP,)),
+    Route("POST",   "/v1/subscriptions/{id}/identity",    subscriptions.login, DEVICE_CHANGE, "Subscriptions", "Log in", SMALL, s.IdentityRequest, s.IdentityAnswer, query=(APP,)),
+    Route("DELETE", "/v1/subscriptions/{id}/identity",    subscriptions.logout, DEVICE_CHANGE, "Subscriptions", "Log out", SMALL, None, None, 204, query=(APP,)),
+
+    Route("GET",    "/v1/topics",                         topics.page,         READ,   "Topics", "List topics", 0, None, a.TopicPage, query=(APP,)),
+    Route("POST",   "/v1/topics",                         topics.create,       MANAGE, "Topics", "Make a topic", SMALL, a.TopicRequest, a.TopicAnswer, 201, "plain"),
+    Route("DELETE", "/v1/topics/{slug}",                  topics.delete,       MANAGE, "Topics", "Delete a topic", SMALL, None, None, 204, query=(APP,)),
+
+    Route("GET",    "/v1/apps",                           apps.page,           ADMIN,  "Apps", "List apps", 0, None, a.AppPage, query=PAGE[1:]),
+    Route("POST",   "/v1/apps",                           apps.create,         ADMIN,  "Apps", "Make an app", SMALL, a.AppRequest, a.CreatedApp, 201, "sealed"),
+    Route("GET",    "/v1/apps/{id}",                      apps.show,           READ,   "Apps", "Show an app", 0, None, a.AppAnswer),
+    Route("PATCH",  "/v1/apps/{id}",                      apps.change,         MANAGE, "Apps", "Change an app", SMALL, a.AppChange, a.AppAnswer),
+    Route("DELETE", "/v1/apps/{id}",                      apps.delete,         ADMIN,  "Apps", "Delete an app", SMALL, None, None, 204),
+    Route("GET",    "/v1/apps/{id}/credentials",          credentials.page,    READ,   "Apps", "List an app's keys at its providers", 0, None, a.CredentialPage),
+    Route("POST",   "/v1/apps/{id}/credentials",          credentials.load,    MANAGE, "Apps", "Bring a key that is used elsewhere", SMALL, a.CredentialRequest, a.CredentialAnswer, 201, "plain"),
+    Route("POST",   "/v1/apps/{id}/credentials/rotate",   credentials.rotate,  MANAGE, "Apps", "Make a successor key", SMALL, a.RotateRequest, a.CredentialAnswer, 201, "plain"),
+    Route("DELETE", "/v1/apps/{id}/credentials/{key}",    credentials.retire,  MANAGE, "Apps", "Retire a key", SMALL, None, None, 204),
+
+    Route("GET",    "/v1/keys",                           keys.page,           MANAGE, "Keys", "List API keys", 0, None, a.KeyPage, query=(APP,)),
+    Route("POST",   "/v1/keys",                           keys.create,         MANAGE, "Keys", "Make an API key", SMALL, a.KeyRequest, a.IssuedKey, 201, "sealed"),
+    Route("DELETE", "/v1/keys/{id}",                      keys.revoke,         MANAGE, "Keys", "Revoke an API key", SMALL, None, None, 204, query=(APP,)),
+
+    Route("GET",    "/v1/sdk/config",                     sdk.config,          PUBLIC, "Pages", "What a page needs to know of its app", 0, None, SdkConfig, query=(WHICH,)),
+    Route("POST",   "/v1/receipts",                       receipts.take,       PUBLIC, "Pages", "Tell what became of notifications", SMALL, r.ReceiptsRequest, r.ReceiptsAnswer, 202),
+    Route("GET",    "/sdk/v1/{file}",                     sdk.rolling_file,    OPEN,   "Pages", "The script and the worker, always the newest", media="text/javascript"),
+    Route("GET",    "/sdk/{version}/{file}",              sdk.fixed_file,      OPEN,   "Pages", "The script and the worker of one version, for ever the same", media="text/javascript"),
+
+    Route("GET",    "/livez",                             system.livez,        OPEN,   "System", "Does it turn?", 0, None, Alive),
+    Route("GET",    "/readyz",                            system.readyz,       OPEN,   "System", "Should it get requests?", 0, None, Ready),
+    Route("GET",    "/version",                           system.version,      OPEN,   "System", "Which version runs", 0, None, Version),
+    Route("GET",    "/openapi.json",                      documents.openapi,   OPEN,   "System", "This reference as OpenAPI 3.1"),
+    Route("GET",    "/docs",                              documents.page,      OPEN,   "System", "This reference to read", media="text/html"),
+    Route("GET",    "/docs/{file}",                       documents.file,      OPEN,   "System", "Its script and style", media="text/css", is_documented=False),
+)
+# fmt: on
+
+
+def build(services: Services) -> web.Application:
+    """The application with every route. Serve it with `api.server.listen`."""
+    gate = Gate(services, ROUTES)
+    app = web.Application(client_max_size=0)
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, endpoint(route, gate))
+    add_unmatched(app, ROUTES, gate)
+    return app

@@ -1,0 +1,189 @@
+"""Messages on the wire. Which providers may have fields of their own is known by `transports`, not here."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from gateway import transports
+from gateway.api.answers import ErrorBody
+from gateway.model.delivery import Urgency
+from gateway.model.limits import (
+    ACTION_ID_CHARS_MAX,
+    ACTION_TITLE_CHARS_MAX,
+    ACTIONS_MAX,
+    AUDIENCE_LANGUAGES_MAX,
+    BADGE_COUNT_MAX,
+    BATCH_MESSAGES_MAX,
+    COLLAPSE_KEY_CHARS_MAX,
+    NAMED_RECIPIENTS_MAX,
+    NOTIFICATION_TAG_CHARS_MAX,
+    TTL_S_DEFAULT,
+    TTL_S_MAX,
+)
+
+Text: TypeAlias = str | dict[str, str]
+StateWord = Literal["accepted", "scheduled", "planning", "sending", "paused", "done", "cancelled", "failed"]
+
+
+class AudienceRequest(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"everybody": "all"}
+):
+    """Whom it is for. Several selectors are joined by AND, the entries of one list by OR."""
+
+    topics: Annotated[str, Meta(max_length=4096, description="Such as `sale && !wholesale`.")] | None = None
+    users: Annotated[list[str], Meta(max_length=NAMED_RECIPIENTS_MAX, description="The shop's own ids.")] = []
+    subscriptions: Annotated[list[str], Meta(max_length=NAMED_RECIPIENTS_MAX, description="`sub_...`")] = []
+    everybody: Annotated[bool, Meta(description="Every device of the app.")] = False
+    languages: Annotated[list[str], Meta(max_length=AUDIENCE_LANGUAGES_MAX, description="Such as `nl`.")] = []
+    channels: Annotated[list[str], Meta(max_length=16, description="Providers, such as the browsers'.")] = []
+
+
+class ActionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A button; its id comes back with the click."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=ACTION_ID_CHARS_MAX)]
+    title: Annotated[str, Meta(min_length=1, max_length=ACTION_TITLE_CHARS_MAX)]
+    icon: Annotated[str, Meta(description="https")] = ""
+    url: Annotated[str, Meta(description="On one of the app's link hosts.")] = ""
+
+
+class ScheduleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When it goes out."""
+
+    at: Annotated[datetime, Meta(tz=True, description="RFC 3339 with a zone.")] | None = None
+
+
+class MessageFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A message to send. Texts are one text, or one per language."""
+
+    audience: AudienceRequest
+    app: Annotated[str, Meta(description="May be left out: the key knows its app.")] | None = None
+    title: Text = ""
+    body: Text = ""
+    url: Annotated[str, Meta(description="Where a click leads; on one of the app's link hosts.")] = ""
+    icon: str = ""
+    image: str = ""
+    badge: str = ""
+    actions: Annotated[list[ActionRequest], Meta(max_length=ACTIONS_MAX)] = []
+    data: Annotated[dict[str, Any], Meta(description="For the page's own code; at most 2 KiB as JSON.")] = {}
+    tag: Annotated[str, Meta(max_length=NOTIFICATION_TAG_CHARS_MAX)] = ""
+    collapse_key: Annotated[str, Meta(max_length=COLLAPSE_KEY_CHARS_MAX)] = ""
+    ttl: Annotated[int, Meta(ge=0, le=TTL_S_MAX, description="Seconds until nobody wants it any more.")] = TTL_S_DEFAULT
+    urgency: Urgency = "normal"
+    silent: bool = False
+    require_interaction: bool = False
+    badge_count: Annotated[int, Meta(ge=0, le=BADGE_COUNT_MAX)] | None = None
+    schedule: ScheduleRequest | None = None
+
+
+PROVIDERS: Final = transports.names()
+
+SendRequest: Final[type[MessageFields]] = msgspec.defstruct(  # type: ignore[assignment]  # defstruct cannot tell its bases
+    "SendRequest",
+    [(name, dict[str, Any], msgspec.field(default_factory=dict)) for name in PROVIDERS],
+    bases=(MessageFields,),
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    module=__name__,
+)
+"""`MessageFields` and, for each installed provider, an object of fields that only its own file reads."""
+
+
+class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Up to 1,000 independent messages, each to named people."""
+
+    messages: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=BATCH_MESSAGES_MAX)]
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The message is stored and will be sent, whatever happens to this process."""
+
+    id: str
+    state: StateWord
+    created_at: datetime
+    due_at: datetime
+
+
+class BatchResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one message of a batch: accepted, or why not."""
+
+    status: int
+    message: msgspec.Raw | None = None
+    error: ErrorBody | None = None
+
+
+class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A result for each message, in their order."""
+
+    accepted: int
+    refused: int
+    data: list[BatchResult]
+
+
+class PreviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who would get it and when; nothing was stored."""
+
+    dry_run: bool
+    audience: int
+    per_channel: dict[str, int]
+    per_platform: dict[str, int]
+    due_at: datetime
+    payload_bytes: dict[str, int]
+    warnings: list[str]
+
+
+class MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A message and what became of it so far. Counts are subscriptions."""
+
+    id: str
+    state: StateWord
+    title: Text
+    body: Text
+    url: str
+    audience: dict[str, Any]
+    created_at: datetime
+    due_at: datetime
+    planned_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime
+    counts: dict[str, int]
+    skipped_by: dict[str, int]
+    failed_by: dict[str, int]
+    per_channel: dict[str, dict[str, int]]
+    per_platform: dict[str, dict[str, int]]
+    per_variant: dict[str, dict[str, int]]
+    exact: bool
+
+
+class MessagePage(msgspec.Struct, frozen=True):
+    """Messages, the newest first."""
+
+    data: list[MessageAnswer]
+    next: str | None
+
+
+class MessageState(msgspec.Struct, frozen=True):
+    """The state after a change."""
+
+    id: str
+    state: StateWord
+
+
+class RecipientAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one device of a message; `attempt` counts from 0."""
+
+    subscription: str
+    state: str
+    reason: str | None
+    at: datetime | None
+    attempt: int
+
+
+class RecipientPage(msgspec.Struct, frozen=True):
+    """Recipients in the order of their ids."""
+
+    data: list[RecipientAnswer]
+    next: str | None

@@ -1,0 +1,86 @@
+"""What pages load: the app's public settings, and the script and worker files.
+
+The files may be loaded from any page, by their nature: they are the same for everybody and hold nothing of any app. So
+they alone are sent with `Access-Control-Allow-Origin: *`, which a script with an integrity hash needs.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiohttp import web
+
+import gateway
+from gateway.api.answers import json_answer
+from gateway.api.call import Call
+from gateway.api.schema.sdk import SdkConfig, SdkTopic
+from gateway.api.sdk_files import SdkFile
+from gateway.model.app import App
+from gateway.model.errors import NotFound
+from gateway.model.event import ReceiptKind
+from gateway.model.ids import to_text
+from gateway.store import topics
+
+_ROLLING: Final = "public, max-age=3600"
+_IMMUTABLE: Final = "public, max-age=31536000, immutable"
+_PRIVATE_FIELDS: Final = frozenset({"subject"})
+
+
+async def config(call: Call) -> web.Response:
+    """GET /v1/sdk/config"""
+    app = await call.enter_app(call.query("app"))
+    answer = json_answer(
+        SdkConfig(
+            app=to_text("app", app.public_id),
+            killed=app.settings.get("sdk_killed") is True,
+            channels=await _channels(call, app),
+            link_hosts=sorted(app.allowed_hosts),
+            topics=[
+                SdkTopic(one.slug, one.name) for one in await topics.list_of_app(call.services.database, app.id)
+            ],
+            receipts=[kind.name.lower() for kind in ReceiptKind],
+            worker_version=gateway.__version__,
+        )
+    )
+    answer.headers["Cache-Control"] = "public, max-age=60"
+    return answer
+
+
+async def rolling_file(call: Call) -> web.Response:
+    """GET /sdk/v1/{file}"""
+    return _answer(call, call.gate.sdk.rolling.get(call.request.match_info["file"]), _ROLLING)
+
+
+async def fixed_file(call: Call) -> web.Response:
+    """GET /sdk/{version}/{file}"""
+    place = (call.request.match_info["version"], call.request.match_info["file"])
+    return _answer(call, call.gate.sdk.fixed.get(place), _IMMUTABLE)
+
+
+async def _channels(call: Call, app: App) -> Mapping[str, Mapping[str, Any]]:
+    """For each provider the public half of the key that new subscriptions are made with."""
+    channels: dict[str, dict[str, Any]] = {}
+    for provider in call.services.transports:
+        current = await call.services.keyring.current_credential(app.id, provider)
+        if current is not None:
+            shown = {name: value for name, value in current.public.items() if name not in _PRIVATE_FIELDS}
+            channels[provider] = {**shown, "vapid_key_id": to_text("key", current.public_id)}
+    return channels
+
+
+def _answer(call: Call, file: SdkFile | None, cache: str) -> web.Response:
+    if file is None:
+        raise NotFound("file")
+    headers = {
+        "ETag": file.etag,
+        "Cache-Control": cache,
+        "Vary": "Accept-Encoding",
+        "Access-Control-Allow-Origin": "*",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }
+    if call.request.headers.get("If-None-Match") == file.etag:
+        return web.Response(status=304, headers=headers)
+    headers["Content-Type"] = "text/javascript; charset=utf-8"
+    if "gzip" in call.request.headers.get("Accept-Encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        return web.Response(body=file.zipped, headers=headers)
+    return web.Response(body=file.body, headers=headers)

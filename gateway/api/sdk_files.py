@@ -1,0 +1,52 @@
+"""The built script and worker, read once at start."""
+
+import gzip
+import hashlib
+import re
+from base64 import b64encode
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from gateway.model.limits import SDK_FILE_BYTES_MAX
+
+NAMES: Final = ("steeple.js", "worker.js")
+_VERSION: Final = re.compile(rb"Steeple (\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.-]+)?)")
+_BANNER_BYTES: Final = 200
+
+
+class SdkFile(msgspec.Struct, frozen=True):
+    """One file, ready to go out."""
+
+    body: bytes
+    zipped: bytes
+    etag: str
+    integrity: str
+
+
+class SdkFiles:
+    """The built SDK, read once: the rolling files of the folder, and each under the version that its banner names."""
+
+    def __init__(self, folder: Path) -> None:
+        self.rolling: dict[str, SdkFile] = {}
+        self.fixed: dict[tuple[str, str], SdkFile] = {}
+        for name in NAMES:
+            path = folder / name
+            if path.is_file() and path.stat().st_size <= SDK_FILE_BYTES_MAX:
+                body = path.read_bytes()
+                self.rolling[name] = _file(body)
+                banner = _VERSION.search(body[:_BANNER_BYTES])
+                if banner is not None:
+                    self.fixed[banner[1].decode(), name] = self.rolling[name]
+
+
+def _file(body: bytes) -> SdkFile:
+    digest = hashlib.sha384(body).digest()
+    return SdkFile(
+        body=body,
+        zipped=gzip.compress(body, compresslevel=9, mtime=0),
+        # Weak: the same script plain and zipped. If-None-Match compares weakly (RFC 9110 section 13.1.2).
+        etag=f'W/"{digest[:16].hex()}"',
+        integrity=f"sha384-{b64encode(digest).decode()}",
+    )
