@@ -41,6 +41,7 @@ _T = TypeVar("_T")
 
 _CLIENT_GRACE_S: Final = 5.0
 # The server's own statement_timeout comes first and leaves a clean connection; ours is for a server that fell silent.
+_CONNECT_S: Final = 10.0
 _STATEMENTS_PER_CONNECTION_MAX: Final = 100_000_000
 # asyncpg replaces a connection after 50,000 statements: a minute of work here, and a new one looks up its types again.
 
@@ -168,6 +169,7 @@ class Database(_Asking):
             dsn,
             min_size=size_min,
             max_size=size_max,
+            timeout=_CONNECT_S,
             max_queries=_STATEMENTS_PER_CONNECTION_MAX,
             max_inactive_connection_lifetime=0,
             command_timeout=statement_timeout_s + _CLIENT_GRACE_S,

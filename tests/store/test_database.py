@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
@@ -171,6 +172,21 @@ async def test_a_transaction_that_lost_its_connection_is_not_resumed(
             await tx.execute("INSERT INTO t VALUES (2)", idempotent=True)
     async with db.transaction() as tx:
         assert await tx.fetchval("SELECT count(*) FROM t") == 0
+
+
+async def test_a_transaction_begins_on_a_connection_that_lives(db: Database, empty_dsn: str) -> None:
+    """A session cut while it was idle is not noticed: nothing had been done in it."""
+
+    async def kill() -> None:
+        raw = await asyncpg.connect(empty_dsn)
+        await raw.fetchval(KILL_MY_NEIGHBOURS)
+        await raw.close()
+
+    killer = threading.Thread(target=asyncio.run, args=(kill(),))
+    killer.start()
+    killer.join()  # blocks this loop on purpose: the pool cannot hear of the loss before it uses the connection
+    async with db.transaction() as tx:
+        assert await tx.fetchval("SELECT 1") == 1
 
 
 async def test_faults_of_our_own_are_not_called_an_outage(db: Database) -> None:

@@ -89,6 +89,7 @@ async def test_no_other_local_user_gets_in(made_data_dir: Path, make_server: Mak
     server = make_server(made_data_dir)
     dsn = await server.start()
     path = socket_folder(dsn) / ".s.PGSQL.5432"
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     reach = f"import socket; socket.socket(socket.AF_UNIX).connect({str(path)!r})"
     assert "Permission denied" in as_nobody(sys.executable, "-c", reach).stderr
     for closed in ("postgres/PG_VERSION", "postgres.password", "postgres.log"):
@@ -158,13 +159,16 @@ async def test_killed_postgres_comes_back_with_its_data(made_data_dir: Path, mak
     """The server killed with -9 loses nothing that was committed."""
     server = make_server(made_data_dir)
     dsn = await server.start()
-    busy = await asyncpg.connect(dsn)  # a session that outlives the server by a moment
-    await busy.execute("CREATE TABLE kept AS SELECT 7 AS answer")
+    await ask(dsn, "CREATE TABLE kept AS SELECT 7 AS answer")
+    # A session at work outlives its server by a moment, and no other server may start meanwhile.
+    spin = "DO $$ BEGIN WHILE clock_timestamp() < now() + interval '1.5 s' LOOP NULL; END LOOP; END $$"
+    busy = asyncio.create_task(ask(dsn, spin))
+    await asyncio.sleep(0.3)
     os.kill(server.pid or 0, signal.SIGKILL)
     await asyncio.wait_for(server.wait(), 10)
     assert not server.is_running
     assert await ask(await server.start(), "SELECT answer FROM kept") == 7
-    busy.terminate()
+    await asyncio.gather(busy, return_exceptions=True)
 
 
 async def test_the_server_of_a_killed_gateway_is_adopted(made_data_dir: Path, make_server: MakeServer) -> None:
@@ -217,13 +221,21 @@ async def test_two_owners_are_refused(made_data_dir: Path, make_server: MakeServ
     assert make_server(made_data_dir).running_dsn() == dsn, "but other commands reach it"
 
 
-@pytest.fixture
-def stranger(made_data_dir: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process of the server's account that is no Postgres."""
-    process = subprocess.Popen(["sleep", "60"], user=(made_data_dir / "postgres").stat().st_uid)
+@pytest.fixture(params=["another program", "a Postgres of another folder", "another user's"])
+def stranger(request: pytest.FixtureRequest, made_data_dir: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that is not our server, however much it looks like it."""
+    cluster = made_data_dir / "postgres"
+    owner = cluster.stat().st_uid
+    words, uid = {
+        "another program": (["something", "-c", "read _", "-D", str(cluster)], owner),
+        "a Postgres of another folder": (["postgres", "-c", "read _", "-D", str(cluster.parent)], owner),
+        "another user's": (["postgres", "-c", "read _", "-D", str(cluster)], os.geteuid()),
+    }[request.param]
+    if request.param == "another user's" and owner == uid:
+        words[0] = "sh"  # no second user to be had
+    process = subprocess.Popen(words, executable="/bin/sh", user=uid, stdin=subprocess.PIPE)
     yield process
-    process.kill()
-    process.wait()
+    process.communicate()
 
 
 async def test_a_pid_file_that_names_a_stranger_is_not_believed(

@@ -94,6 +94,16 @@ async def test_a_file_that_fails_leaves_no_trace(
     assert [row["number"] for row in await raw.fetch("SELECT number FROM schema_migrations")] == [1]
 
 
+async def test_a_file_and_the_note_of_it_go_together(
+    folder: Path, empty_dsn: str, raw: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """A crash between the two would apply the file a second time."""
+    (folder / "0002_pre_odd.sql").write_text("CREATE TABLE odd (n int); ALTER TABLE schema_migrations RENAME TO gone;")
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await migrate(empty_dsn, folder=folder)
+    assert await raw.fetchval("SELECT to_regclass('odd')") is None
+
+
 async def test_a_newer_database_is_accepted(folder: Path, empty_dsn: str) -> None:
     """In a rolling upgrade the old version meets the new schema; it notes that and goes on."""
     (folder / "0002_pre_newer.sql").write_text("CREATE TABLE newer (n int);")

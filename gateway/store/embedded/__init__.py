@@ -8,7 +8,8 @@ tested.
 settings, where the socket lies, whose process that is.
 """
 
+from gateway.store.embedded.data_dir import prepare_data_dir
 from gateway.store.embedded.server import EmbeddedPostgres
 from gateway.store.embedded.trouble import EmbeddedPostgresError
 
-__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError"]
+__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "prepare_data_dir"]
