@@ -22,7 +22,7 @@ async def attach(db: Queryable, app: App, person: str, subscription_id: int) -> 
     """Makes the device this person's, and nobody else's."""
     async with db.transaction() as tx:
         await _move(tx, app, subscription_id, person)
-    await _shed(db, app, person)
+    await shed(db, app, person)
 
 
 async def detach(db: Queryable, app: App, subscription_id: int) -> None:
@@ -89,11 +89,43 @@ async def _remove(db: Queryable, app: App, person: str, subscription_id: int) ->
     )
 
 
-async def _shed(db: Queryable, app: App, person: str) -> None:
-    """Lets go of the devices that a person has too many of; after the move, so that locks are taken in one order."""
+async def shed(db: Queryable, app: App, person: str) -> None:
+    """Lets go of the devices that a person has too many of; after a move, so that locks are taken in one order."""
     held = (await subscriptions_of(db, app, [person])).get(person, [])
-    for subscription_id in held[: max(0, len(held) - SUBSCRIPTIONS_PER_PERSON_MAX)]:
-        await detach(db, app, subscription_id)
+    surplus = held[: max(0, len(held) - SUBSCRIPTIONS_PER_PERSON_MAX)]
+    if not surplus:
+        return
+    async with db.transaction() as tx:
+        await _unname(tx, app, person, surplus)
+        await _remove_many(tx, app, person, surplus)
+
+
+async def _unname(db: Queryable, app: App, person: str, ids: Sequence[int]) -> None:
+    await db.execute(
+        """
+        UPDATE subscriptions SET person = NULL
+        WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND id = ANY($3::bigint[]) AND person = $4
+        """,
+        app.id,
+        list({bucket_of(app, one) for one in ids}),
+        list(ids),
+        person,
+    )
+
+
+async def _remove_many(db: Queryable, app: App, person: str, ids: Sequence[int]) -> None:
+    await db.execute(
+        """
+        UPDATE persons
+        SET subs = ARRAY(SELECT one FROM unnest(subs) WITH ORDINALITY AS held (one, place)
+                         WHERE one <> ALL($4::bigint[]) ORDER BY place)
+        WHERE app_id = $1 AND bucket = $2 AND person = $3
+        """,
+        app.id,
+        person_bucket_of(app, person),
+        person,
+        list(ids),
+    )
 
 
 async def subscriptions_of(db: Queryable, app: App, persons: Sequence[str]) -> dict[str, list[int]]:

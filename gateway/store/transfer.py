@@ -1,0 +1,307 @@
+"""Thousands of devices at once: what an import writes, in transactions of up to 2,000 rows.
+
+A batch is a few statements whatever its size: take the addresses that are free, look up whose the others are, insert,
+update, and mend the map of people. Locks are taken in one order (addresses, devices, people; each in the order of their
+keys), so imports and opt-ins wait for one another and do not deadlock; where they do all the same, the batch is tried
+again.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+import msgspec
+
+from gateway.model.app import App
+from gateway.model.errors import StoreUnavailable
+from gateway.model.ids import new_id
+from gateway.model.limits import IMPORT_ATTEMPTS_MAX, SUBSCRIPTIONS_PER_PERSON_MAX
+from gateway.model.subscriber import SubscriptionState
+from gateway.store.database import Queryable
+from gateway.store.persons import person_bucket_of, shed
+from gateway.store.subscriptions import address_bucket_of, bucket_of
+
+_PAUSE_S: Final = 0.05
+
+
+class ImportedDevice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A row to write. None: not said, which leaves a known device as it is. JSON columns come as their text."""
+
+    address_hash: bytes
+    wanted_id: int | None
+    provider: str
+    credential_id: int
+    wire: bytes
+    state: int
+    platform: int | None
+    person: str | None
+    topics: tuple[int, ...] | None
+    attrs: str | None
+    locale: str | None
+    timezone: str | None
+    country: str | None
+    consent: str | None
+    created_at: datetime | None
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What became of a batch."""
+
+    inserted: int
+    updated: int
+
+
+class _Placed(msgspec.Struct, frozen=True, gc=False):
+    """A row and the device that it is about."""
+
+    device: ImportedDevice
+    id: int
+    bucket: int
+
+
+async def write(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> Written:
+    """Inserts the new devices and updates the known ones, all or none of them; each address occurs once."""
+    for attempt in range(1, IMPORT_ATTEMPTS_MAX + 1):
+        try:
+            async with db.transaction() as tx:
+                written, crowded = await _write(tx, app, devices)
+        except (asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError):
+            # Somebody else took the same rows, or an id that the file wants, in the same moment.
+            await asyncio.sleep(_PAUSE_S * attempt)
+        else:
+            for person in crowded:
+                await shed(db, app, person)
+            return written
+    raise StoreUnavailable("The same devices are being changed elsewhere all the time; try again.")
+
+
+async def _write(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> tuple[Written, list[str]]:
+    placed = await _place(db, app, devices)
+    held = await _lock(db, app, placed)
+    new = [one for one in placed if one.id not in held]
+    known = [one for one in placed if one.id in held]
+    if new:
+        await _insert(db, app, new)
+    if known:
+        await _update(db, app, known)
+    crowded = await _attach(db, app, new, known, held)
+    return Written(len(new), len(known)), crowded
+
+
+async def _place(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> list[_Placed]:
+    """Finds the device of each address; a free address becomes that of a new device."""
+    taken = await _taken_ids(db, app, [one.wanted_id for one in devices if one.wanted_id is not None])
+    by_hash = {one.address_hash: one for one in devices}
+    ids: dict[bytes, int] = {}
+    for one in devices:
+        is_free = one.wanted_id is not None and one.wanted_id not in taken
+        ids[one.address_hash] = one.wanted_id if is_free and one.wanted_id is not None else new_id()
+        taken.add(ids[one.address_hash])
+    ids |= await _take_addresses(db, app, ids)
+    placed = [_Placed(by_hash[hashed], number, bucket_of(app, number)) for hashed, number in ids.items()]
+    return sorted(placed, key=lambda one: (one.bucket, one.id))
+
+
+async def _taken_ids(db: Queryable, app: App, wanted: Sequence[int]) -> set[int]:
+    if not wanted:
+        return set()
+    buckets = [bucket_of(app, one) for one in wanted]
+    rows = await db.fetch(
+        """
+        SELECT s.id FROM unnest($2::smallint[], $3::bigint[]) AS n (bucket, id)
+        JOIN subscriptions AS s ON s.bucket = n.bucket AND s.id = n.id
+        WHERE s.app_id = $1 AND s.bucket = ANY($4::smallint[])
+        """,
+        app.id,
+        buckets,
+        list(wanted),
+        list(set(buckets)),
+    )
+    return {row["id"] for row in rows}
+
+
+async def _take_addresses(db: Queryable, app: App, ids: Mapping[bytes, int]) -> dict[bytes, int]:
+    """Whose those addresses are that were taken already."""
+    wanted = sorted((address_bucket_of(app, hashed), hashed, number) for hashed, number in ids.items())
+    rows = await db.fetch(
+        """
+        INSERT INTO addresses (app_id, bucket, hash, subscription_id)
+        SELECT $1, bucket, hash, id FROM unnest($2::smallint[], $3::bytea[], $4::bigint[]) AS n (bucket, hash, id)
+        ON CONFLICT DO NOTHING RETURNING hash
+        """,
+        app.id,
+        *([list(column) for column in zip(*wanted, strict=True)]),
+    )
+    won = {row["hash"] for row in rows}
+    lost = [(bucket, hashed) for bucket, hashed, _ in wanted if hashed not in won]
+    return await _owners(db, app, lost) if lost else {}
+
+
+async def _owners(db: Queryable, app: App, addresses: Sequence[tuple[int, bytes]]) -> dict[bytes, int]:
+    rows = await db.fetch(
+        """
+        SELECT a.hash, a.subscription_id FROM unnest($2::smallint[], $3::bytea[]) AS n (bucket, hash)
+        JOIN addresses AS a ON a.bucket = n.bucket AND a.hash = n.hash
+        WHERE a.app_id = $1 AND a.bucket = ANY($4::smallint[])
+        """,
+        app.id,
+        [bucket for bucket, _ in addresses],
+        [hashed for _, hashed in addresses],
+        list({bucket for bucket, _ in addresses}),
+    )
+    return {row["hash"]: row["subscription_id"] for row in rows}
+
+
+async def _lock(db: Queryable, app: App, placed: Sequence[_Placed]) -> dict[int, str | None]:
+    """The devices that exist already, locked, and whose each is."""
+    rows = await db.fetch(
+        """
+        SELECT s.id, s.person FROM unnest($2::smallint[], $3::bigint[]) AS n (bucket, id)
+        JOIN subscriptions AS s ON s.bucket = n.bucket AND s.id = n.id
+        WHERE s.app_id = $1 AND s.bucket = ANY($4::smallint[])
+        ORDER BY s.bucket, s.id FOR UPDATE OF s
+        """,
+        app.id,
+        [one.bucket for one in placed],
+        [one.id for one in placed],
+        list({one.bucket for one in placed}),
+    )
+    return {row["id"]: row["person"] for row in rows}
+
+
+async def _insert(db: Queryable, app: App, placed: Sequence[_Placed]) -> None:
+    await db.execute(
+        """
+        INSERT INTO subscriptions (app_id, bucket, id, provider, state, credential_id, wire, platform, person, topics,
+                                   attrs, locale, timezone, country, consent, created_at, ended_at)
+        SELECT $1, bucket, id, provider, state, credential_id, wire, coalesce(platform, 0), person,
+               coalesce(topics::int[], '{}'), attrs::jsonb, locale, timezone, country, consent::jsonb,
+               coalesce(created_at, now()), CASE WHEN state <> 0 THEN now() END
+        FROM unnest($2::smallint[], $3::bigint[], $4::text[], $5::smallint[], $6::smallint[], $7::bytea[],
+                    $8::smallint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
+                    $15::text[], $16::timestamptz[])
+             AS n (bucket, id, provider, state, credential_id, wire, platform, person, topics, attrs, locale, timezone,
+                   country, consent, created_at)
+        """,
+        app.id,
+        *_columns(placed),
+    )
+
+
+async def _update(db: Queryable, app: App, placed: Sequence[_Placed]) -> None:
+    """Writes only rows that differ. A device that left stays so: an older list must not bring it back."""
+    await db.execute(
+        """
+        UPDATE subscriptions AS s
+        SET provider = n.provider, credential_id = n.credential_id, wire = n.wire,
+            registered_at = CASE WHEN s.wire = n.wire THEN s.registered_at ELSE now() END,
+            state = CASE WHEN n.state = $18 THEN n.state ELSE s.state END,
+            ended_at = CASE WHEN n.state = $18 THEN coalesce(s.ended_at, now()) ELSE s.ended_at END,
+            platform = coalesce(n.platform, s.platform), person = coalesce(n.person, s.person),
+            topics = coalesce(n.topics::int[], s.topics),
+            attrs = CASE WHEN n.attrs IS NULL THEN s.attrs ELSE coalesce(s.attrs, '{}') || n.attrs::jsonb END,
+            locale = coalesce(n.locale, s.locale), timezone = coalesce(n.timezone, s.timezone),
+            country = coalesce(n.country, s.country), consent = coalesce(n.consent::jsonb, s.consent),
+            created_at = coalesce(n.created_at, s.created_at)
+        FROM unnest($2::smallint[], $3::bigint[], $4::text[], $5::smallint[], $6::smallint[], $7::bytea[],
+                    $8::smallint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
+                    $15::text[], $16::timestamptz[])
+             AS n (bucket, id, provider, state, credential_id, wire, platform, person, topics, attrs, locale, timezone,
+                   country, consent, created_at)
+        WHERE s.app_id = $1 AND s.bucket = ANY($17::smallint[]) AND s.bucket = n.bucket AND s.id = n.id
+          AND (s.provider, s.credential_id, s.wire, s.state, s.platform, s.person, s.topics, s.attrs, s.locale,
+               s.timezone, s.country, s.consent, s.created_at)
+              IS DISTINCT FROM
+              (n.provider, n.credential_id, n.wire, CASE WHEN n.state = $18 THEN n.state ELSE s.state END,
+               coalesce(n.platform, s.platform), coalesce(n.person, s.person), coalesce(n.topics::int[], s.topics),
+               CASE WHEN n.attrs IS NULL THEN s.attrs ELSE coalesce(s.attrs, '{}') || n.attrs::jsonb END,
+               coalesce(n.locale, s.locale), coalesce(n.timezone, s.timezone), coalesce(n.country, s.country),
+               coalesce(n.consent::jsonb, s.consent), coalesce(n.created_at, s.created_at))
+        """,
+        app.id,
+        *_columns(placed),
+        list({one.bucket for one in placed}),
+        int(SubscriptionState.LEFT),
+    )
+
+
+def _columns(placed: Sequence[_Placed]) -> list[list[object]]:
+    """The arguments $2 to $16 of both statements."""
+    rows = (
+        (
+            one.bucket,
+            one.id,
+            device.provider,
+            device.state,
+            device.credential_id,
+            device.wire,
+            device.platform,
+            device.person,
+            None if device.topics is None else _array(device.topics),
+            device.attrs,
+            device.locale,
+            device.timezone,
+            device.country,
+            device.consent,
+            device.created_at,
+        )
+        for one in placed
+        for device in (one.device,)
+    )
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+async def _attach(
+    db: Queryable, app: App, new: Sequence[_Placed], known: Sequence[_Placed], held: Mapping[int, str | None]
+) -> list[str]:
+    """Mends the map of people; those who have too many devices now are returned."""
+    moved = [one for one in known if one.device.person is not None and one.device.person != held[one.id]]
+    left: dict[str, list[int]] = {}
+    joined: dict[str, list[int]] = {}
+    for one in moved:
+        before = held[one.id]
+        if before is not None:
+            left.setdefault(before, []).append(one.id)
+    for one in (*new, *moved):
+        if one.device.person is not None:
+            joined.setdefault(one.device.person, []).append(one.id)
+    if left:
+        await _remove(db, app, left)
+    return await _add(db, app, joined) if joined else []
+
+
+async def _remove(db: Queryable, app: App, left: Mapping[str, Sequence[int]]) -> None:
+    keyed = sorted((person_bucket_of(app, person), person, _array(ids)) for person, ids in left.items())
+    await db.execute(
+        """
+        UPDATE persons AS p
+        SET subs = ARRAY(SELECT one FROM unnest(p.subs) WITH ORDINALITY AS held (one, place)
+                         WHERE one <> ALL(n.ids::bigint[]) ORDER BY place)
+        FROM unnest($2::smallint[], $3::text[], $4::text[]) AS n (bucket, person, ids)
+        WHERE p.app_id = $1 AND p.bucket = ANY($2::smallint[]) AND p.bucket = n.bucket AND p.person = n.person
+        """,
+        app.id,
+        *([list(column) for column in zip(*keyed, strict=True)]),
+    )
+
+
+async def _add(db: Queryable, app: App, joined: Mapping[str, Sequence[int]]) -> list[str]:
+    keyed = sorted((person_bucket_of(app, person), person, _array(ids)) for person, ids in joined.items())
+    rows = await db.fetch(
+        """
+        INSERT INTO persons (app_id, bucket, person, subs)
+        SELECT $1, bucket, person, ids::bigint[]
+        FROM unnest($2::smallint[], $3::text[], $4::text[]) AS n (bucket, person, ids)
+        ON CONFLICT (app_id, bucket, person) DO UPDATE SET subs = persons.subs || excluded.subs
+        RETURNING person, cardinality(subs) AS held
+        """,
+        app.id,
+        *([list(column) for column in zip(*keyed, strict=True)]),
+    )
+    return [row["person"] for row in rows if row["held"] > SUBSCRIPTIONS_PER_PERSON_MAX]
+
+
+def _array(ids: Sequence[int]) -> str:
+    return f"{{{','.join(map(str, ids))}}}"

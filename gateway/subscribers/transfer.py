@@ -1,0 +1,213 @@
+"""Moving devices in and out by the thousand, as lines of JSON.
+
+An import reads while the database writes: while one batch of 2,000 is on its way, the next is decoded and checked, in
+small steps so that the process goes on answering others. Batches commit one by one; a line that is wrong is reported
+and left out; running the same file again changes nothing that is not different in it.
+"""
+
+import asyncio
+from codecs import BOM_UTF8
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+import msgspec
+
+from gateway.model.app import App
+from gateway.model.errors import GatewayError
+from gateway.model.limits import (
+    EXPORT_PAGE_ROWS,
+    IMPORT_BATCH_ROWS,
+    IMPORT_ERRORS_MAX,
+    IMPORT_STEP_LINES,
+    TOPICS_PER_APP_MAX,
+)
+from gateway.store import subscriptions, topics, transfer
+from gateway.store.credentials import list_of_app as credentials_of_app
+from gateway.store.database import Queryable
+from gateway.store.transfer import ImportedDevice, Written
+from gateway.subscribers.rows import Draft, LineReader, line_of, overlay
+from gateway.subscribers.topics import made
+from gateway.transports.base import Credential, Transport
+
+
+class TransferKeys(Protocol):
+    """Where an app's keys are found."""
+
+    async def credentials(self, app_id: int) -> Mapping[int, Credential]:
+        """The live credentials by number."""
+        ...
+
+    async def address_key(self) -> bytes:
+        """What address hashes are made with."""
+        ...
+
+
+class LineError(msgspec.Struct, frozen=True):
+    """A line that was left out. Lines count from 1."""
+
+    line: int
+    code: str
+    message: str
+
+
+class ImportReport(msgspec.Struct, frozen=True):
+    """imported: new devices. updated: known ones, also where nothing was different. errors: the first 100."""
+
+    imported: int
+    updated: int
+    rejected: int
+    errors: list[LineError]
+
+
+class _Tally:
+    """The report while it grows."""
+
+    def __init__(self) -> None:
+        self.lines = self.imported = self.updated = self.rejected = 0
+        self.errors: list[LineError] = []
+
+    def reject(self, line: int, fault: GatewayError) -> None:
+        self.rejected += 1
+        if len(self.errors) < IMPORT_ERRORS_MAX:
+            self.errors.append(LineError(line, fault.code, fault.message))
+
+    def add(self, written: Written) -> None:
+        self.imported += written.inserted
+        self.updated += written.updated
+
+    def report(self) -> ImportReport:
+        return ImportReport(self.imported, self.updated, self.rejected, sorted(self.errors, key=lambda one: one.line))
+
+
+class Transfer:
+    """Imports into and exports from the apps of this process."""
+
+    def __init__(self, db: Queryable, keys: TransferKeys, transports: Mapping[str, Transport]) -> None:
+        self._db = db
+        self._keys = keys
+        self._transports = transports
+
+    async def import_subscriptions(
+        self,
+        app: App,
+        lines: AsyncIterator[bytes],
+        *,
+        on_progress: Callable[[int], None] | None = None,
+        now: datetime | None = None,
+    ) -> ImportReport:
+        """Stores the devices of all lines that can be read. `on_progress` gets the number of lines dealt with.
+
+        Raises `StoreUnavailable` when the database goes away meanwhile: what was committed stays, and the same file
+        can be sent again. A line may be as long as it likes; one over 16 KiB is refused (see `rows.lines_of`).
+        """
+        reader = LineReader(
+            self._transports,
+            list((await self._keys.credentials(app.id)).values()),
+            address_key=await self._keys.address_key(),
+            now=now or datetime.now(UTC),
+        )
+        tally = _Tally()
+        resolver = _Topics(self._db, app)
+        writing: asyncio.Task[Written] | None = None
+        try:
+            async for drafts in _batches(reader, lines, tally):
+                devices = _distinct(await resolver.resolved(drafts, tally), tally)
+                if writing is not None:
+                    tally.add(await writing)
+                    writing = None
+                if devices:
+                    writing = asyncio.create_task(transfer.write(self._db, app, devices))
+                if on_progress is not None:
+                    on_progress(tally.lines)
+            if writing is not None:
+                tally.add(await writing)
+        finally:
+            if writing is not None and not writing.done():
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+        return tally.report()
+
+    async def export_subscriptions(self, app: App) -> AsyncIterator[bytes]:
+        """Every device as `import_subscriptions` reads it, in pieces of whole lines.
+
+        Read page by page: who enrols meanwhile may or may not be in it. Devices of a provider that is not installed
+        are left out.
+        """
+        topic_names = {one.id: one.slug for one in await topics.list_of_app(self._db, app.id)}
+        credential_ids = {one.id: one.public_id for one in await credentials_of_app(self._db, app.id)}
+        after: int | None = None
+        while page := await subscriptions.list_page(self._db, app, after, EXPORT_PAGE_ROWS):
+            after = page[-1].id
+            yield b"".join(
+                line_of(
+                    one, self._transports[one.provider], topic_names=topic_names, credential_ids=credential_ids
+                ) + b"\n"
+                for one in page
+                if one.provider in self._transports
+            )  # fmt: skip
+
+
+async def _batches(reader: LineReader, lines: AsyncIterator[bytes], tally: _Tally) -> AsyncIterator[list[Draft]]:
+    batch: list[Draft] = []
+    async for line in lines:
+        tally.lines += 1
+        if tally.lines % IMPORT_STEP_LINES == 0:
+            await asyncio.sleep(0)
+        if tally.lines == 1:
+            line = line.removeprefix(BOM_UTF8)  # noqa: PLW2901 - editors on Windows put it there
+        if not line.strip():
+            continue
+        try:
+            batch.append(reader.read(line, number=tally.lines))
+        except GatewayError as fault:
+            tally.reject(tally.lines, fault)
+        if len(batch) >= IMPORT_BATCH_ROWS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _distinct(devices: Sequence[ImportedDevice], tally: _Tally) -> list[ImportedDevice]:
+    """One row for each address. A line that repeats one counts as an update of it."""
+    by_address: dict[bytes, ImportedDevice] = {}
+    for device in devices:
+        earlier = by_address.get(device.address_hash)
+        if earlier is not None:
+            tally.updated += 1
+            device = overlay(earlier, device)  # noqa: PLW2901 - the row is the two lines together
+        by_address[device.address_hash] = device
+    return list(by_address.values())
+
+
+class _Topics:
+    """The numbers of topics by name, for the length of one import; new names become topics."""
+
+    def __init__(self, db: Queryable, app: App) -> None:
+        self._db = db
+        self._app = app
+        self._known: dict[str, int] = {}
+
+    async def resolved(self, drafts: Sequence[Draft], tally: _Tally) -> list[ImportedDevice]:
+        """The devices with their topics' numbers; a line whose topics find no room in the app is left out."""
+        missing = {slug for draft in drafts for slug in draft.slugs or () if slug not in self._known}
+        if missing:
+            self._known |= await made(self._db, self._app, sorted(missing))
+        devices: list[ImportedDevice] = []
+        for draft in drafts:
+            try:
+                devices.append(self._with_numbers(draft))
+            except KeyError:
+                tally.reject(draft.line, _no_room())
+        return devices
+
+    def _with_numbers(self, draft: Draft) -> ImportedDevice:
+        if draft.slugs is None:
+            return draft.device
+        numbers = tuple(sorted(self._known[slug] for slug in draft.slugs))
+        return msgspec.structs.replace(draft.device, topics=numbers)
+
+
+def _no_room() -> GatewayError:
+    return GatewayError("topics_too_many", f"The app has {TOPICS_PER_APP_MAX} topics, the most there may be.")
