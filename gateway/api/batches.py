@@ -1,7 +1,7 @@
 """`POST /v1/messages/batch`: many independent messages in one request, each with a result of its own.
 
-With an Idempotency-Key every message of the batch carries a claim of its own as well, so that a repetition after a crash
-makes only what was not made: the answers of the others come back as they were.
+With an Idempotency-Key every message of the batch carries a claim of its own as well, so that a repetition after a
+crash makes only what was not made: the answers of the others come back as they were.
 """
 
 import asyncio
@@ -62,9 +62,7 @@ async def _send_one(call: Call, app: App, at: int, body: bytes, key: str | None)
         claim = None if key is None else Claim(f"{key}\n{at}", hashlib.sha256(body).digest())
         acceptance = await call.services.acceptor.accept(app, order, claim=claim, render=renderer(order))
     except GatewayError as fault:
-        return BatchResult(
-            status=fault.status, error=error_body(fault, request_id=call.request_id, url=call.gate.url)
-        )
+        return BatchResult(status=fault.status, error=error_body(fault, request_id=call.request_id, url=call.gate.url))
     return BatchResult(status=HTTPStatus.ACCEPTED, message=msgspec.Raw(acceptance.answer))
 
 

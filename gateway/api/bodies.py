@@ -22,8 +22,8 @@ _TYPES: Final = ("application/json", "text/plain", "application/x-ndjson", "appl
 _NUL: Final = b"\\u0000"
 
 
-def check_head(request: web.Request, size_max: int) -> None:
-    """Refuses by the headers alone what is compressed, of a foreign type, or too large."""
+def check_head(request: web.Request, size_max: int | None) -> None:
+    """Refuses by the headers alone what is compressed, of a foreign type, or too large (None: nothing is)."""
     headers = request.headers
     if "Content-Encoding" in headers:
         raise GatewayError("encoding_unsupported", "Send the body without Content-Encoding.", status=415)
@@ -31,7 +31,7 @@ def check_head(request: web.Request, size_max: int) -> None:
     if declared is not None and not declared.lower().startswith(_TYPES):
         raise GatewayError("media_type_unsupported", "Send the body as application/json.", status=415)
     length = request.content_length
-    if length is not None and length > size_max:
+    if size_max is not None and length is not None and length > size_max:
         raise too_large(size_max)
 
 

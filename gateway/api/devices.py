@@ -48,7 +48,9 @@ async def enter(call: Call) -> tuple[App, str | None]:
     token = call.bearer
     if token is None:
         raise GatewayError(
-            "key_missing", "Send the device's secret, or an API key, as `Authorization: Bearer ...`.", kind="authentication"
+            "key_missing",
+            "Send the device's secret, or an API key, as `Authorization: Bearer ...`.",
+            kind="authentication",
         )
     parts = inward(token)
     if parts is None:

@@ -12,12 +12,20 @@ EXAMPLES: Final[dict[tuple[str, str], Any]] = {
     },
     ("POST", "/v1/messages/batch"): {
         "messages": [
-            {"audience": {"users": ["cust-17"]}, "title": "Your order is on its way", "url": "https://shop.example/orders/5"},
+            {
+                "audience": {"users": ["cust-17"]},
+                "title": "Your order is on its way",
+                "url": "https://shop.example/orders/5",
+            },
             {"audience": {"users": ["cust-18"]}, "title": "Your parcel is here"},
         ]
     },
     ("POST", "/v1/topics"): {"slug": "sale", "name": "Sales and offers"},
-    ("POST", "/v1/apps"): {"name": "My shop", "origins": ["https://shop.example"], "subject": "mailto:push@shop.example"},
+    ("POST", "/v1/apps"): {
+        "name": "My shop",
+        "origins": ["https://shop.example"],
+        "subject": "mailto:push@shop.example",
+    },
     ("PATCH", "/v1/apps/{id}"): {"link_hosts": ["shop.example", "blog.shop.example"]},
     ("POST", "/v1/keys"): {"name": "Order mails", "scopes": ["send"]},
 }

@@ -1,4 +1,4 @@
-"""msgspec's words for a wrong body, in ours: which field, and what it should be.
+"""What msgspec says of a wrong body, in our words: which field, and what it should be.
 
 msgspec says `Expected `str`, got `int` - at `$.audience.users[3]``; a caller gets the path as `audience.users[3]` and
 a sentence. Unreadable bytes are a 400, readable but wrong ones a 422.
@@ -74,7 +74,7 @@ def wrong(fault: msgspec.ValidationError, *, prefix: str = "") -> Invalid:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """msgspec's sentence and the dotted path in it ("" for the whole body)."""
+    """The sentence and the dotted path in it ("" for the whole body)."""
     at = text.rfind(" - at `")
     if at < 0:
         return text, ""

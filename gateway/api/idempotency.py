@@ -1,8 +1,9 @@
 """Repeated calls: the same Idempotency-Key with the same body makes a thing once and answers the same again.
 
-Reserve, run, complete. A message's key is stored with the message itself, in one transaction (`sending.accept`); this file
-is for everything else. Only answers that made something are kept: a refusal may be different next time. An answer with a
-secret in it (a new API key) is sealed like every other secret at rest, so that a caller who lost it can ask again.
+Reserve, run, complete. A message's key is stored with the message itself, in one transaction (`sending.accept`); this
+file is for everything else. Only answers that made something are kept: a refusal may be different next time. An answer
+with a secret in it (a new API key) is sealed like every other secret at rest, so that a caller who lost it can ask
+again.
 
 Enrolling a device needs none of this: the same address is the same subscription, however often it comes.
 """

@@ -1,7 +1,7 @@
 """Links in messages: where a notification may lead, and where its pictures may come from.
 
-A link that a browser reads otherwise than we do is an open redirect. So only plain absolute links pass: http or https, no
-user name, no backslash, no control character or space, a host that is on the app's list letter by letter.
+A link that a browser reads otherwise than we do is an open redirect. So only plain absolute links pass: http or https,
+no user name, no backslash, no control character or space, a host that is on the app's list letter by letter.
 """
 
 from gateway.model.app import App

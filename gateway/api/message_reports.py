@@ -16,7 +16,9 @@ from gateway.model.ids import from_text, to_text
 from gateway.model.message import STATE_NAMES, MessageState
 
 _NUMBERS: Final = {word: MessageState(number) for number, word in STATE_NAMES.items()}
-_MESSAGE_CURSOR: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?[+-]\d\d:\d\d_\d{1,18}[0-9]?", re.ASCII)
+_MESSAGE_CURSOR: Final = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?[+-]\d\d:\d\d_\d{1,18}[0-9]?", re.ASCII
+)
 _RECIPIENT_CURSOR: Final = re.compile(r"\d{1,4}\.\d{1,19}\.\d{1,4}\.\d{1,4}", re.ASCII)
 _BIGINT_MAX: Final = (1 << 63) - 1
 

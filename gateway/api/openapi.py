@@ -38,7 +38,12 @@ def document(routes: Iterable[Route], *, url: str, version: str) -> dict[str, An
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Steeple", "version": version, "description": _ABOUT, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+        "info": {
+            "title": "Steeple",
+            "version": version,
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
         "servers": [{"url": url}],
         "tags": [{"name": group} for group in dict.fromkeys(route.group for route in shown)],
         "paths": paths,
@@ -68,12 +73,16 @@ def _operation(route: Route, schema_of: dict[Any, Any]) -> dict[str, Any]:
         if example is not None:
             content["example"] = example
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+    elif route.reads != "application/json":
+        operation["requestBody"] = {"required": True, "content": {route.reads: {"schema": {"type": "string"}}}}
     if route.auth.scope is not None:
         operation["description"] = f"Needs a key with the scope `{route.auth.scope}`."
         if route.auth.kind == "device":
             operation["description"] = f"Takes the device's own secret, or a key with the scope `{route.auth.scope}`."
         elif route.auth.kind == "public":
-            operation["description"] = f"For pages of the app's origins, or with a key of the scope `{route.auth.scope}`."
+            operation["description"] = (
+                f"For pages of the app's origins, or with a key of the scope `{route.auth.scope}`."
+            )
     return operation
 
 

@@ -1,4 +1,4 @@
-"""From the request of a message to an order that `sending` takes: everything that can be wrong with it, field by field."""
+"""From the request of a message to an order that `sending` takes: all that can be wrong with it, field by field."""
 
 import re
 from datetime import datetime, timedelta
@@ -28,7 +28,7 @@ from gateway.model.message import Action, Content
 from gateway.sending.accept import Order
 
 _COLLAPSE_KEY: Final = re.compile(r"[A-Za-z0-9._:-]*")
-_LANGUAGE: Final = re.compile(rf"[A-Za-z]{{2,8}}(?:-[A-Za-z0-9]{{1,8}}){{0,8}}")
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,8}")
 _NO_HOSTS: Final[frozenset[str]] = frozenset()
 
 

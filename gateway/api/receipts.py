@@ -1,4 +1,4 @@
-"""`POST /v1/receipts`: devices tell what became of a notification. The token in its payload is the only proof asked for."""
+"""`POST /v1/receipts`: devices tell what became of a notification. The token in its payload is their only proof."""
 
 from http import HTTPStatus
 from typing import Final

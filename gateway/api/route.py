@@ -1,17 +1,11 @@
 """One line of the URL table: what `routes.py` is made of."""
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal
 
 import msgspec
-from aiohttp import web
 
 from gateway.model.app import Scope
 
-if TYPE_CHECKING:
-    from gateway.api.call import Call
-
-Handler: TypeAlias = "Callable[[Call], Awaitable[web.StreamResponse]]"
 Kind = Literal["none", "public", "device", "key"]
 """none: anybody, no app. public: a page of the app. device: the device's secret, or a key. key: an API key."""
 
@@ -55,7 +49,9 @@ class Query(msgspec.Struct, frozen=True):
 class Route(msgspec.Struct, frozen=True):
     """A method and a path, who may call it, what it reads and what it answers.
 
+    handler: an async function from a `Call` to an answer (not named here: calls know their route).
     body_max: bytes of body that are read before the handler runs; 0: none. A stream is read by its handler.
+    media, reads: types of the answer and of the request.
     request, answer: the structs of the bodies, for decoding and for the reference; None where there is no JSON.
     """
 
@@ -72,4 +68,5 @@ class Route(msgspec.Struct, frozen=True):
     replay: Replay = "no"
     query: tuple[Query, ...] = ()
     media: str = "application/json"
+    reads: str = "application/json"
     is_documented: bool = True

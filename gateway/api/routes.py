@@ -20,6 +20,7 @@ from gateway.api import (
     subscriptions,
     system,
     topics,
+    transfers,
 )
 from gateway.api.gate import Gate
 from gateway.api.middleware import endpoint
@@ -35,6 +36,7 @@ from gateway.api.unmatched import add_unmatched
 from gateway.model.limits import BULK_BODY_BYTES_MAX as BULK
 from gateway.model.limits import PUBLIC_BODY_BYTES_MAX as SMALL
 from gateway.model.limits import SEND_BODY_BYTES_MAX as LARGE
+from gateway.subscribers.transfer import ImportReport
 
 APP: Final = Query("app", "The app, where the key is the installation's.")
 PAGE: Final = (APP, Query("limit", "Rows of the page, 1 to 100.", "integer"), Query("after", "`next` of the page before."))
@@ -64,6 +66,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("DELETE", "/v1/subscriptions/{id}",             subscriptions.leave, DEVICE_CHANGE, "Subscriptions", "Leave", SMALL, None, None, 204, query=(APP,)),
     Route("POST",   "/v1/subscriptions/{id}/identity",    subscriptions.login, DEVICE_CHANGE, "Subscriptions", "Log in", SMALL, s.IdentityRequest, s.IdentityAnswer, query=(APP,)),
     Route("DELETE", "/v1/subscriptions/{id}/identity",    subscriptions.logout, DEVICE_CHANGE, "Subscriptions", "Log out", SMALL, None, None, 204, query=(APP,)),
+
+    Route("POST",   "/v1/subscriptions/import",           transfers.load,      MANAGE, "Subscriptions", "Bring devices, one JSON object a line", 0, None, ImportReport, query=(APP,), reads="application/x-ndjson"),
+    Route("GET",    "/v1/subscriptions/export",           transfers.export,    MANAGE, "Subscriptions", "Take all devices, one JSON object a line", 0, None, None, query=(APP,), media="application/x-ndjson"),
 
     Route("GET",    "/v1/topics",                         topics.page,         READ,   "Topics", "List topics", 0, None, a.TopicPage, query=(APP,)),
     Route("POST",   "/v1/topics",                         topics.create,       MANAGE, "Topics", "Make a topic", SMALL, a.TopicRequest, a.TopicAnswer, 201, "plain"),

@@ -34,9 +34,7 @@ async def config(call: Call) -> web.Response:
             killed=app.settings.get("sdk_killed") is True,
             channels=await _channels(call, app),
             link_hosts=sorted(app.allowed_hosts),
-            topics=[
-                SdkTopic(one.slug, one.name) for one in await topics.list_of_app(call.services.database, app.id)
-            ],
+            topics=[SdkTopic(one.slug, one.name) for one in await topics.list_of_app(call.services.database, app.id)],
             receipts=[kind.name.lower() for kind in ReceiptKind],
             worker_version=gateway.__version__,
         )

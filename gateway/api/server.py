@@ -1,9 +1,9 @@
 """The listener: aiohttp's server with time limits, connection limits, and our shape for requests that are no HTTP.
 
-aiohttp gives a new connection its whole keep-alive time for the first request, so a client that sends half a header holds
-a socket for that long. Here it has 10 s (`HEADER_READ_S`). On a connection that has served a request the keep-alive time
-(75 s) bounds a half-sent header. The limits on connections are per process; a proxy in front is still advised on the open
-internet, and its address belongs into `trusted_proxies`, or all its clients count as one.
+aiohttp gives a new connection its whole keep-alive time for the first request, so a client that sends half a header
+holds a socket for that long. Here it has 10 s (`HEADER_READ_S`). On a connection that has served a request the
+keep-alive time (75 s) bounds a half-sent header. The limits on connections are per process; a proxy in front is still
+advised on the open internet, and its address belongs into `trusted_proxies`, or all its clients count as one.
 """
 
 import asyncio
@@ -32,6 +32,12 @@ from gateway.model.limits import (
 _log: Final = structlog.get_logger(room="api")
 _BACKLOG: Final = 1024
 _INTERNAL: Final = 500
+_OPTIONS: Final[dict[str, Any]] = {
+    "access_log": None,  # metrics count; a log line per request would cost as much as the request
+    "keepalive_timeout": KEEP_ALIVE_S,
+    "lingering_time": LINGER_S,
+    "auto_decompress": False,
+}
 
 
 class _Connection(RequestHandler):
@@ -68,6 +74,7 @@ class _Connection(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """The answer to what aiohttp could not read, in our shape. Says nothing of what was sent."""
+        del message
         if request.writer.output_size > 0:
             raise ConnectionError("the answer is on its way already")
         if status >= _INTERNAL:
@@ -120,14 +127,7 @@ class _Runner(web.AppRunner):
     """aiohttp's runner with our server in it."""
 
     def __init__(self, app: web.Application, *, url: str, proxies: TrustedProxies, shutdown_s: float) -> None:
-        super().__init__(
-            app,
-            access_log=None,
-            shutdown_timeout=shutdown_s,
-            keepalive_timeout=KEEP_ALIVE_S,
-            lingering_time=LINGER_S,
-            auto_decompress=False,
-        )
+        super().__init__(app, shutdown_timeout=shutdown_s, **_OPTIONS)
         self._url = url
         self._proxies = proxies
 
@@ -139,7 +139,7 @@ class _Runner(web.AppRunner):
             loop=asyncio.get_running_loop(),
             url=self._url,
             proxies=self._proxies,
-            **made._kwargs,  # noqa: SLF001 - what aiohttp's own runner would have made it with
+            **_OPTIONS,
         )
 
 

@@ -43,9 +43,7 @@ async def enrol(call: Call) -> web.Response:
         wanted, platform=platform_of(wanted.platform, wanted.os), secret=None if known is None else known[1]
     )
     enrolled = await call.services.enroller.enrol(app, raw, now=call.now())
-    answer = Subscribed(
-        id=to_text("sub", enrolled.id), secret=outward(enrolled.secret, app), topics=enrolled.topics
-    )
+    answer = Subscribed(id=to_text("sub", enrolled.id), secret=outward(enrolled.secret, app), topics=enrolled.topics)
     return json_answer(answer, status=HTTPStatus.CREATED if enrolled.is_new else HTTPStatus.OK)
 
 

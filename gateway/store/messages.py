@@ -61,9 +61,11 @@ async def insert(db: Queryable, messages: Sequence[NewMessage], *, at: datetime)
         """
         INSERT INTO messages (app_id, bucket, id, kind, state, content, audience, due_at, expires_at, created_at,
                               planned_at, finished_at, tally)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8 + $9 * interval '1 second', $10,
-                CASE WHEN $5 IN (2, 4) THEN $10 END, CASE WHEN $5 = 4 THEN $10 END,
-                CASE WHEN $5 = 4 THEN '{}'::jsonb END)
+        VALUES ($1, $2, $3, $4, $5::smallint, $6, $7, $8::timestamptz, $8::timestamptz + $9 * interval '1 second',
+                $10::timestamptz,
+                CASE WHEN $5::smallint IN (2, 4) THEN $10::timestamptz END,
+                CASE WHEN $5::smallint = 4 THEN $10::timestamptz END,
+                CASE WHEN $5::smallint = 4 THEN '{}'::jsonb END)
         """,
         [
             (
@@ -140,7 +142,7 @@ async def move(
 ) -> bool:
     """Changes the state if it is one of `only_from`; whether it was. Moved to DONE, nobody was in it."""
     tag = await db.execute(
-        "UPDATE messages SET state = $4, finished_at = CASE WHEN $4 IN (4, 5, 6) THEN now() END,"
+        "UPDATE messages SET state = $4::smallint, finished_at = CASE WHEN $4::smallint IN (4, 5, 6) THEN now() END,"
         " tally = CASE WHEN $4 = 4 THEN '{}'::jsonb ELSE tally END"
         " WHERE app_id = $1 AND bucket = $2 AND id = $3 AND state = ANY($5::smallint[])",
         app_id,

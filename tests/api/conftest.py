@@ -1,9 +1,8 @@
-"""A gateway's API over real HTTP, on a database of its own. Nobody listens at the push services: nothing is sent here."""
+"""A gateway's API over real HTTP, on a database of its own. Nothing is sent here: orders are left to workers."""
 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,11 @@ from gateway.sending.accept import Acceptor
 from gateway.store import partitions
 from gateway.store.database import Database
 from gateway.subscribers.enrol import Enroller
-from gateway.tenancy import api_keys, apps
 from gateway.tenancy.api_keys import ApiKeys
 from gateway.tenancy.installation import ensure_installation
 from gateway.tenancy.keyring import Keyring
 from gateway.transports import find, names
 from gateway.transports.base import Wire
-from gateway.wire.base64url import encode_base64url
 from gateway.wire.egress import EgressPolicy
 from gateway.wire.http1 import Http1Client
 from gateway.wire.vault import Vault
@@ -57,7 +54,9 @@ async def wire() -> AsyncIterator[Wire]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def make_gateway(api_database: Database, wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Any]:
+async def make_gateway(
+    api_database: Database, wire: Wire, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Any]:
     """Starts a gateway's API with these settings; all are stopped in the end."""
     running: list[tuple[web.AppRunner, Services]] = []
     vault = Vault(secrets.token_bytes(32))
@@ -69,7 +68,9 @@ async def make_gateway(api_database: Database, wire: Wire, tmp_path_factory: pyt
     async def make(**given: Any) -> Gateway:
         settings = Settings(**{"public_url": "https://push.example", "rate_public": 10_000, **given})
         services = _services(api_database, vault, wire, sdk, settings)
-        runner = await listen(routes.build(services), host="127.0.0.1", port=0, url=settings.url, trusted_proxies=settings.trusted_proxies)
+        runner = await listen(
+            routes.build(services), host="127.0.0.1", port=0, url=settings.url, trusted_proxies=settings.trusted_proxies
+        )
         running.append((runner, services))
         return Gateway(f"http://127.0.0.1:{runner.addresses[0][1]}", services)
 

@@ -49,7 +49,7 @@ async def ask(
     headers: dict[str, str] | None = None,
 ) -> Answer:
     """One call."""
-    given = {"json": body} if raw is None and body is not None else {"data": raw}
+    given: dict[str, Any] = {"json": body} if raw is None and body is not None else {"data": raw}
     async with session.request(method, url, headers=headers, **given) as answer:
         text = await answer.text()
         is_json = answer.headers.get("Content-Type", "").startswith("application/json")

@@ -16,7 +16,9 @@ class AppRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name: str
     origins: Annotated[list[str], Meta(max_length=ORIGINS_PER_APP_MAX, description="Such as https://shop.example")] = []
     link_hosts: Annotated[list[str], Meta(max_length=LINK_HOSTS_PER_APP_MAX)] = []
-    subject: Annotated[str, Meta(description="Contact that push services see; the setting's where it is left out.")] = ""
+    subject: Annotated[str, Meta(description="Contact that push services see; the setting's where it is left out.")] = (
+        ""
+    )
 
 
 class AppChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -66,7 +68,9 @@ class KeyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     name: str
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=4)]
-    app: Annotated[str, Meta(description="Left out with a key of the installation: another one of those.")] | None = None
+    app: Annotated[str, Meta(description="Left out with a key of the installation: another one of those.")] | None = (
+        None
+    )
     expires_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
@@ -106,7 +110,9 @@ class CredentialRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """A key that the app has elsewhere already, so that its subscriptions can be moved here."""
 
     channel: str
-    private_key: Annotated[str, Meta(max_length=16_384, description="In any form that the provider reads, such as PEM.")]
+    private_key: Annotated[
+        str, Meta(max_length=16_384, description="In any form that the provider reads, such as PEM.")
+    ]
     current: Annotated[bool, Meta(description="Use it for new subscriptions.")] = False
 
 
@@ -138,7 +144,9 @@ class TopicRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A new topic."""
 
     slug: Annotated[str, Meta(max_length=SLUG_CHARS_MAX, description="Lower-case letters, digits, `.`, `-`, `_`.")]
-    name: Annotated[str, Meta(max_length=APP_NAME_CHARS_MAX, description="What people read; the slug where left out.")] = ""
+    name: Annotated[
+        str, Meta(max_length=APP_NAME_CHARS_MAX, description="What people read; the slug where left out.")
+    ] = ""
     app: str | None = None
 
 
