@@ -309,6 +309,8 @@ TIMEZONES_KEPT_MAX: Final = 1_024
 """Zone names whose verdict is remembered; there are about 600."""
 IMPORT_BATCH_ROWS: Final = 2_000
 """Rows of one transaction of an import: what a crash may cost, and few enough to hold locks for a blink."""
+IMPORT_WRITES_MAX: Final = 2
+"""Batches of an import on their way to the database at once: one is prepared while another is worked on there."""
 IMPORT_STEP_LINES: Final = 64
 """Lines read between two looks at everything else that this process does: about 2 ms."""
 IMPORT_ATTEMPTS_MAX: Final = 5

@@ -78,8 +78,8 @@ async def write(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> W
 
 
 async def _write(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> tuple[Written, list[str]]:
-    placed = await _place(db, app, devices)
-    held = await _lock(db, app, placed)
+    placed, owned = await _place(db, app, devices)
+    held = await _lock(db, app, [one for one in placed if one.id in owned]) if owned else {}
     new = [one for one in placed if one.id not in held]
     known = [one for one in placed if one.id in held]
     if new:
@@ -90,8 +90,8 @@ async def _write(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> 
     return Written(len(new), len(known)), crowded
 
 
-async def _place(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> list[_Placed]:
-    """Finds the device of each address; a free address becomes that of a new device."""
+async def _place(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> tuple[list[_Placed], set[int]]:
+    """Finds the device of each address; a free address becomes that of a new device. Also: which were owned before."""
     taken = await _taken_ids(db, app, [one.wanted_id for one in devices if one.wanted_id is not None])
     by_hash = {one.address_hash: one for one in devices}
     ids: dict[bytes, int] = {}
@@ -99,9 +99,10 @@ async def _place(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> 
         is_free = one.wanted_id is not None and one.wanted_id not in taken
         ids[one.address_hash] = one.wanted_id if is_free and one.wanted_id is not None else new_id()
         taken.add(ids[one.address_hash])
-    ids |= await _take_addresses(db, app, ids)
+    owners = await _take_addresses(db, app, ids)
+    ids |= owners
     placed = [_Placed(by_hash[hashed], number, bucket_of(app, number)) for hashed, number in ids.items()]
-    return sorted(placed, key=lambda one: (one.bucket, one.id))
+    return sorted(placed, key=lambda one: (one.bucket, one.id)), set(owners.values())
 
 
 async def _taken_ids(db: Queryable, app: App, wanted: Sequence[int]) -> set[int]:

@@ -35,6 +35,8 @@ class _Fields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def address_fields(self) -> dict[str, Any]:
         """The fields that are the provider's, as far as they were given."""
+        if self.token is None and self.environment is None and self.bundle_id is None:
+            return {} if self.endpoint is self.keys is None else {"endpoint": self.endpoint, "keys": self.keys}
         given = ((name, getattr(self, name)) for name in _ADDRESS_FIELDS)
         return {name: value for name, value in given if value is not None}
 

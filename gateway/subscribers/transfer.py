@@ -7,9 +7,10 @@ and left out; running the same file again changes nothing that is not different 
 
 import asyncio
 from codecs import BOM_UTF8
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, Self
 
 import msgspec
 
@@ -20,6 +21,7 @@ from gateway.model.limits import (
     IMPORT_BATCH_ROWS,
     IMPORT_ERRORS_MAX,
     IMPORT_STEP_LINES,
+    IMPORT_WRITES_MAX,
     TOPICS_PER_APP_MAX,
 )
 from gateway.store import subscriptions, topics, transfer
@@ -109,23 +111,11 @@ class Transfer:
         )
         tally = _Tally()
         resolver = _Topics(self._db, app)
-        writing: asyncio.Task[Written] | None = None
-        try:
+        async with _Writer(self._db, app, tally) as writer:
             async for drafts in _batches(reader, lines, tally):
-                devices = _distinct(await resolver.resolved(drafts, tally), tally)
-                if writing is not None:
-                    tally.add(await writing)
-                    writing = None
-                if devices:
-                    writing = asyncio.create_task(transfer.write(self._db, app, devices))
+                await writer.write(_distinct(await resolver.resolved(drafts, tally), tally))
                 if on_progress is not None:
                     on_progress(tally.lines)
-            if writing is not None:
-                tally.add(await writing)
-        finally:
-            if writing is not None and not writing.done():
-                writing.cancel()
-                await asyncio.gather(writing, return_exceptions=True)
         return tally.report()
 
     async def export_subscriptions(self, app: App) -> AsyncIterator[bytes]:
@@ -146,6 +136,44 @@ class Transfer:
                 for one in page
                 if one.provider in self._transports
             )  # fmt: skip
+
+
+class _Writer:
+    """Writes batches in the background, a few at once; leaving the block waits for the rest, or gives them up."""
+
+    def __init__(self, db: Queryable, app: App, tally: _Tally) -> None:
+        self._db = db
+        self._app = app
+        self._tally = tally
+        self._under_way: deque[tuple[asyncio.Task[Written], Collection[bytes]]] = deque()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, fault: type[BaseException] | None, *_: object) -> None:
+        try:
+            while fault is None and self._under_way:
+                await self._finish_one()
+        finally:
+            left = [task for task, _ in self._under_way]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    async def write(self, devices: Mapping[bytes, ImportedDevice]) -> None:
+        """Begins to write once there is room, and once no earlier batch is at one of the same addresses."""
+        while len(self._under_way) >= IMPORT_WRITES_MAX or any(
+            not devices.keys().isdisjoint(addresses) for _, addresses in self._under_way
+        ):
+            await self._finish_one()
+        if devices:
+            task = asyncio.create_task(transfer.write(self._db, self._app, list(devices.values())))
+            self._under_way.append((task, devices.keys()))
+
+    async def _finish_one(self) -> None:
+        task, _ = self._under_way[0]
+        self._tally.add(await task)
+        self._under_way.popleft()
 
 
 async def _batches(reader: LineReader, lines: AsyncIterator[bytes], tally: _Tally) -> AsyncIterator[list[Draft]]:
@@ -169,7 +197,7 @@ async def _batches(reader: LineReader, lines: AsyncIterator[bytes], tally: _Tall
         yield batch
 
 
-def _distinct(devices: Sequence[ImportedDevice], tally: _Tally) -> list[ImportedDevice]:
+def _distinct(devices: Sequence[ImportedDevice], tally: _Tally) -> dict[bytes, ImportedDevice]:
     """One row for each address. A line that repeats one counts as an update of it."""
     by_address: dict[bytes, ImportedDevice] = {}
     for device in devices:
@@ -178,7 +206,7 @@ def _distinct(devices: Sequence[ImportedDevice], tally: _Tally) -> list[Imported
             tally.updated += 1
             device = overlay(earlier, device)  # noqa: PLW2901 - the row is the two lines together
         by_address[device.address_hash] = device
-    return list(by_address.values())
+    return by_address
 
 
 class _Topics:
