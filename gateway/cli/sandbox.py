@@ -37,5 +37,5 @@ def _introduce(sandbox: Sandbox) -> None:
     lines = [f"Push services for rehearsal at {sandbox.origin}; Ctrl-C ends them. A gateway sends here with:", ""]
     lines += [f"  export {name}='{value}'" for name, value in sandbox.egress_settings().items()]
     lines += ["", "A thousand virtual devices, as the gateway imports them:", ""]
-    lines += [f"  curl -s '{sandbox.origin}/sandbox/mint' -d '' -X POST"]
+    lines += [f"  curl -s -X POST '{sandbox.origin}/sandbox/mint?n=1000'"]
     say(sandbox.describe(), "\n".join(lines))

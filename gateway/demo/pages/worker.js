@@ -1,0 +1,1 @@
+importScripts("@GATEWAY@/sdk/v1/worker.js")
