@@ -113,8 +113,8 @@ class Sandbox:
     # --- where everything is ------------------------------------------------------------------------------------------
     @property
     def origin(self) -> str:
-        """The plain port's origin."""
-        return f"http://{self._authority(self.port)}"
+        """The plain port's origin, by name: a gateway sends to no IP address, in a rehearsal neither."""
+        return f"http://localhost:{self.port}"
 
     @property
     def webpush_url(self) -> str:
@@ -138,11 +138,13 @@ class Sandbox:
 
     def egress_settings(self) -> dict[str, str]:
         """The environment that makes a gateway send here, and only here and to the default push hosts."""
-        here = {f"{name}:{self.port}" for name in (self._host, "localhost")}
+        here = f"localhost:{self.port}"
+        # localhost is named as well: a machine may look it up as ::1 first, where nobody listens.
+        found_at = {here: self.port} | {f"{name}:443": self.tls_port for name in PUSH_NAMES}
         return {
             "STEEPLE_SANDBOX": "1",
-            "STEEPLE_EGRESS_ALLOW": ",".join(sorted(here | set(PUSH_NAMES))),
-            "STEEPLE_EGRESS_RESOLVE": ",".join(f"{name}:443={self._authority(self.tls_port)}" for name in PUSH_NAMES),
+            "STEEPLE_EGRESS_ALLOW": ",".join((here, *PUSH_NAMES)),
+            "STEEPLE_EGRESS_RESOLVE": ",".join(f"{name}={self._authority(port)}" for name, port in found_at.items()),
             "STEEPLE_EGRESS_CA": str(self.ca_path),
         }
 

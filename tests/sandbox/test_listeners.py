@@ -8,6 +8,7 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from gateway.sandbox import Sandbox
+from gateway.wire.egress import EgressPolicy, EgressRefused
 from sandbox.actors import AppServer
 
 
@@ -44,6 +45,22 @@ async def test_chromiums_endpoints_answer_under_their_own_names(sandbox: Sandbox
         assert (await answer.json())["errno"] == 102
 
 
+async def test_a_gateway_with_its_settings_may_send_to_it(sandbox: Sandbox, server: AppServer) -> None:
+    """Minted, Firefox's and Chromium's endpoints pass the gateway's own guard; others on loopback do not."""
+    settings = sandbox.egress_settings()
+    policy = EgressPolicy.of(
+        allow=settings["STEEPLE_EGRESS_ALLOW"].split(","),
+        resolve=settings["STEEPLE_EGRESS_RESOLVE"].split(","),
+        sandbox=settings["STEEPLE_SANDBOX"] == "1",
+    )
+    (device,) = sandbox.mint(1, server.key.public)
+
+    assert policy.check_url(device["endpoint"]).origin == sandbox.origin
+    assert policy.check_url("https://jmt17.google.com/fcm/send/x").host == "jmt17.google.com"
+    with pytest.raises(EgressRefused):
+        policy.check_url(f"http://localhost:{sandbox.tls_port}/fcm/send/x")
+
+
 async def test_its_certificate_is_trusted_by_nobody_else(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
     """Without the CA file the connection fails."""
     with pytest.raises(aiohttp.ClientConnectorCertificateError):
@@ -68,7 +85,7 @@ async def test_it_tells_what_to_set(sandbox: Sandbox, http: aiohttp.ClientSessio
     async with http.get(f"{sandbox.origin}/sandbox") as answer:
         said = await answer.json()
     assert said["gateway_settings"]["STEEPLE_SANDBOX"] == "1"
-    assert f"127.0.0.1:{sandbox.port}" in said["gateway_settings"]["STEEPLE_EGRESS_ALLOW"]
+    assert f"localhost:{sandbox.port}" in said["gateway_settings"]["STEEPLE_EGRESS_ALLOW"]
     assert said["firefox_ws_url"] == f"ws://127.0.0.1:{sandbox.port}/"
     assert any(switch.startswith("--gcm-mcs-endpoint=") for switch in said["chromium_switches"])
 

@@ -104,8 +104,8 @@ async def test_a_signature_for_another_service_is_a_401(sandbox: Sandbox, server
     (device,) = sandbox.mint(1, server.key.public)
     for audience in (
         "https://fcm.googleapis.com",
-        "http://127.0.0.1",
-        sandbox.origin.replace("127.0.0.1", "localhost"),
+        "http://localhost",
+        sandbox.origin.replace("localhost", "127.0.0.1"),
     ):
         elsewhere = server.signer.authorization(audience, clock())
         assert (await server.send(device, Authorization=elsewhere)).status == 401
