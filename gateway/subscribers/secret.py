@@ -48,5 +48,5 @@ async def authorised(db: Queryable, app: App, subscription_id: int, secret: str 
             raise NotFound("subscription")
         return found
     if found is None or not fits(secret, found):
-        raise GatewayError("secret_invalid", "The device secret does not fit this subscription.", kind="permission")
+        raise GatewayError("secret_invalid", "The device secret does not fit this subscription.", kind="authentication")
     return found
