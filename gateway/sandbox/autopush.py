@@ -38,7 +38,7 @@ class Ack(msgspec.Struct, frozen=True):
 
 
 class _Update(msgspec.Struct):
-    channelID: str  # noqa: N815 - the protocol's spelling
+    channel: str = msgspec.field(name="channelID")
     version: str = ""
     code: int = 100
 
@@ -46,9 +46,9 @@ class _Update(msgspec.Struct):
 class _FromFirefox(msgspec.Struct):
     """Every message that Firefox sends, with the fields that matter here."""
 
-    messageType: str = "ping"  # noqa: N815
+    kind: str = msgspec.field(name="messageType", default="ping")
     uaid: str = ""
-    channelID: str = ""  # noqa: N815
+    channel: str = msgspec.field(name="channelID", default="")
     key: str | None = None
     code: int = 0
     version: str = ""
@@ -125,7 +125,7 @@ class Autopush:
 
     def _hear(self, said: _FromFirefox, line: _Line, agent: Agent | None) -> Agent | None:
         """Act on one message; returns the agent that this line belongs to from now on."""
-        match said.messageType:
+        match said.kind:
             case "ping":
                 line.say({})
             case "hello":
@@ -137,7 +137,7 @@ class Autopush:
             case "ack":
                 self._ack(said)
             case "nack":
-                self.acks.append(Ack("nack", said.channelID, said.version, said.code))
+                self.acks.append(Ack("nack", said.channel, said.version, said.code))
             case _:
                 pass  # broadcast_subscribe and what later versions may add: of no interest to web push
         return agent
@@ -150,11 +150,11 @@ class Autopush:
         return agent
 
     def _register(self, said: _FromFirefox, line: _Line, agent: Agent) -> None:
-        answer: dict[str, object] = {"messageType": "register", "channelID": said.channelID}
+        answer: dict[str, object] = {"messageType": "register", "channelID": said.channel}
         try:
             channel = Channel(
                 token=token_urlsafe(48),
-                name=said.channelID,
+                name=said.channel,
                 agent_id=agent.agent_id,
                 vapid_key=vapid_point(said.key),
                 service=SERVICE,
@@ -166,11 +166,11 @@ class Autopush:
         line.say({**answer, "status": 200, "pushEndpoint": self._endpoint_base() + channel.token})
 
     def _unregister(self, said: _FromFirefox, line: _Line, agent: Agent) -> None:
-        self.acks.append(Ack("unregister", said.channelID, "", said.code))
-        self._mailbox.close(agent, said.channelID)
-        line.say({"messageType": "unregister", "channelID": said.channelID, "status": 200})
+        self.acks.append(Ack("unregister", said.channel, "", said.code))
+        self._mailbox.close(agent, said.channel)
+        line.say({"messageType": "unregister", "channelID": said.channel, "status": 200})
 
     def _ack(self, said: _FromFirefox) -> None:
         for update in said.updates:
-            self.acks.append(Ack("ack", update.channelID, update.version, update.code))
+            self.acks.append(Ack("ack", update.channel, update.version, update.code))
             self._mailbox.confirm(update.version)

@@ -5,20 +5,63 @@ For people with curl and for the command line; programs in the same process use 
 
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import msgspec
 from aiohttp import web
 
 from gateway.model.limits import SEND_BODY_BYTES_MAX
 from gateway.sandbox.devices import RECEIVER_KEYS_DEFAULT, MintedLine
-from gateway.sandbox.faults import RuleSet
-
-if TYPE_CHECKING:
-    from gateway.sandbox.server import Sandbox
+from gateway.sandbox.faults import Faults, RuleSet
+from gateway.sandbox.ledger import Ledger
+from gateway.sandbox.mailbox import Mailbox
 
 PREFIX: Final = "/sandbox"
 _LINES_A_PIECE: Final = 1_000
+
+
+class Steered(Protocol):
+    """What the calls need of a sandbox."""
+
+    @property
+    def faults(self) -> Faults:
+        """The rules in force."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was accepted."""
+        ...
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """Browsers and their channels."""
+        ...
+
+    def describe(self) -> dict[str, object]:
+        """Where everything is."""
+        ...
+
+    def mint_lines(
+        self,
+        n: int,
+        vapid_public_key: str | bytes | None,
+        *,
+        prefix: str,
+        receiver_keys: int,
+        vapid_key_id: str | None,
+        user_prefix: str | None,
+    ) -> Iterator[MintedLine]:
+        """Virtual devices, as they are made."""
+        ...
+
+    def forget_subscriptions(self) -> int:
+        """Lose them; says of how many browsers."""
+        ...
+
+    def drop_lines(self) -> int:
+        """Cut them; says how many."""
+        ...
 
 
 class _MintQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,10 +81,10 @@ class _Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token: str
 
 
-_Call = Callable[["Sandbox", web.BaseRequest], Awaitable[web.StreamResponse]]
+_Call = Callable[[Steered, web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
-async def control(sandbox: "Sandbox", request: web.BaseRequest) -> web.StreamResponse:
+async def control(sandbox: Steered, request: web.BaseRequest) -> web.StreamResponse:
     """Answer one call under `/sandbox`."""
     call = _CALLS.get((request.method, request.path.removeprefix(PREFIX).rstrip("/")))
     if call is None:
@@ -52,11 +95,11 @@ async def control(sandbox: "Sandbox", request: web.BaseRequest) -> web.StreamRes
         return _json({"error": str(error)}, 422)
 
 
-async def _describe(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response:
+async def _describe(sandbox: Steered, _request: web.BaseRequest) -> web.Response:
     return _json(sandbox.describe())
 
 
-async def _mint(sandbox: "Sandbox", request: web.BaseRequest) -> web.StreamResponse:
+async def _mint(sandbox: Steered, request: web.BaseRequest) -> web.StreamResponse:
     query = msgspec.convert(dict(request.query), _MintQuery, strict=False)
     lines = sandbox.mint_lines(
         query.n,
@@ -80,25 +123,25 @@ def _pieces(lines: Iterator[MintedLine]) -> Iterator[bytes]:
         yield encoder.encode_lines(piece)
 
 
-async def _faults(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response:
+async def _faults(sandbox: Steered, _request: web.BaseRequest) -> web.Response:
     return _json(sandbox.faults.report())
 
 
-async def _put_faults(sandbox: "Sandbox", request: web.BaseRequest) -> web.Response:
+async def _put_faults(sandbox: Steered, request: web.BaseRequest) -> web.Response:
     sandbox.faults.put(msgspec.json.decode(await _body(request), type=RuleSet))
     return _json(sandbox.faults.report())
 
 
-async def _no_faults(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response:
+async def _no_faults(sandbox: Steered, _request: web.BaseRequest) -> web.Response:
     sandbox.faults.put(RuleSet())
     return _json(sandbox.faults.report())
 
 
-async def _ledger(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response:
+async def _ledger(sandbox: Steered, _request: web.BaseRequest) -> web.Response:
     return _json(sandbox.ledger.summary())
 
 
-async def _agents(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response:
+async def _agents(sandbox: Steered, _request: web.BaseRequest) -> web.Response:
     return _json(
         [
             {
@@ -114,15 +157,15 @@ async def _agents(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response
     )
 
 
-async def _forget_subscriptions(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response:
+async def _forget_subscriptions(sandbox: Steered, _request: web.BaseRequest) -> web.Response:
     return _json({"forgotten": sandbox.forget_subscriptions()})
 
 
-async def _drop_lines(sandbox: "Sandbox", _request: web.BaseRequest) -> web.Response:
+async def _drop_lines(sandbox: Steered, _request: web.BaseRequest) -> web.Response:
     return _json({"dropped": sandbox.drop_lines()})
 
 
-async def _retire(sandbox: "Sandbox", request: web.BaseRequest) -> web.Response:
+async def _retire(sandbox: Steered, request: web.BaseRequest) -> web.Response:
     sandbox.mailbox.retire(msgspec.json.decode(await _body(request), type=_Token).token)
     return _json({"retired": 1})
 
