@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from e2e.drivers.browser import Browser, Page, until
+from e2e.drivers.browser import Browser, Page, ScriptError, until
 from e2e.drivers.firefox import Firefox
 from e2e.drivers.notifications import NotificationDaemon
 from gateway.sandbox import Sandbox
@@ -287,6 +287,41 @@ async def test_a_screenshot_has_the_size_and_scheme_asked_for(browser: Browser, 
     assert dark.startswith(b"\x89PNG")
     assert dark != light
     assert int.from_bytes(dark[16:20], "big") == 390
+    await page.close()
+
+
+async def test_clicks_and_keys_are_a_persons(browser: Browser, shop: str) -> None:
+    """They are trusted by the page, reach into shadow roots, and count as user activation."""
+    page = await browser.new_page(f"{shop}/")
+    await page.evaluate("""(() => {
+        window.heard = [];
+        const host = document.body.appendChild(document.createElement("x-card"));
+        host.attachShadow({mode: "open"}).innerHTML = "<button style='margin-top: 200vh'>deep</button><input>";
+        const note = e => heard.push([e.type, e.key ?? "", e.isTrusted, navigator.userActivation.isActive]);
+        host.shadowRoot.querySelector("button").onclick = note;
+        document.onkeydown = note;
+    })()""")
+
+    await page.click("x-card >>> button")
+    await page.press("Tab")
+    await page.press("a")
+
+    assert await page.evaluate("heard") == [
+        ["click", "", True, True],
+        ["keydown", "Tab", True, True],
+        ["keydown", "a", True, True],
+    ]
+    assert await page.evaluate("document.querySelector('x-card').shadowRoot.querySelector('input').value") == "a"
+    await page.close()
+
+
+async def test_what_goes_wrong_is_said(browser: Browser, shop: str) -> None:
+    """A script's error, and a click on nothing, name themselves."""
+    page = await browser.new_page(f"{shop}/")
+    with pytest.raises(ScriptError, match="no such luck"):
+        await page.evaluate("Promise.reject(new Error('no such luck'))")
+    with pytest.raises(ScriptError, match="#nobody"):
+        await page.click("#nobody")
     await page.close()
 
 
