@@ -25,7 +25,7 @@ from gateway.config import Settings, host_name
 from gateway.delivery import closing
 from gateway.delivery.engine import Engine
 from gateway.delivery.lane import LaneBoard, keep_exchanging
-from gateway.model.errors import StoreUnavailable
+from gateway.model.errors import GatewayError, StoreUnavailable
 from gateway.model.limits import LANE_IN_FLIGHT_MAX
 from gateway.sending.accept import Acceptor
 from gateway.sending.plan import plan_due
@@ -73,15 +73,21 @@ class Base(msgspec.Struct, frozen=True, eq=False):
 
 
 def egress_policy(settings: Settings) -> EgressPolicy:
-    """Where this gateway may connect: what providers bring with them, and what the operator named."""
-    return EgressPolicy.of(
-        defaults=[host for name in names() for host in find(name).hosts],
-        allow=_listed(settings.egress_allow),
-        resolve=_listed(settings.egress_resolve),
-        sandbox=settings.sandbox,
-        ca_file=Path(settings.egress_ca) if settings.egress_ca else None,
-        on_refused=lambda rule: SSRF_BLOCKED.labels(rule).inc(),
-    )
+    """Where this gateway may connect: what providers bring with them, and what the operator named.
+
+    Raises `GatewayError` (setting_invalid) for an entry that cannot be read.
+    """
+    try:
+        return EgressPolicy.of(
+            defaults=[host for name in names() for host in find(name).hosts],
+            allow=_listed(settings.egress_allow),
+            resolve=_listed(settings.egress_resolve),
+            sandbox=settings.sandbox,
+            ca_file=Path(settings.egress_ca) if settings.egress_ca else None,
+            on_refused=lambda rule: SSRF_BLOCKED.labels(rule).inc(),
+        )
+    except ValueError as fault:
+        raise GatewayError("setting_invalid", f"Setting egress_allow or egress_resolve: {fault}") from None
 
 
 def sdk_folder() -> Path:

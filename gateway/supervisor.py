@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 import uvloop
 
+from gateway.app import egress_policy
 from gateway.config import Settings
 from gateway.metrics import serve_metrics
 from gateway.model.errors import GatewayError
@@ -141,6 +142,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop)
+        egress_policy(self._settings)  # so that a wrong entry is a sentence here rather than children that die
         settings = await self._with_database()
         watching = asyncio.create_task(self._keep_postgres())
         try:

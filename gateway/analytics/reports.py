@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from gateway.model.app import App
+from gateway.model.audience import topics_text
 from gateway.model.delivery import REASONS, Code, state_of
 from gateway.model.errors import Invalid, NotFound
 from gateway.model.event import ReceiptKind
@@ -133,11 +134,17 @@ async def _under_way(db: Queryable, app: App, message: StoredMessage) -> tuple[i
 
 
 def audience_words(message: StoredMessage) -> dict[str, object]:
-    """The audience with ids as their texts."""
-    said: dict[str, object] = msgspec.to_builtins(message.audience)
-    if message.audience.subscriptions:
-        said["subscriptions"] = [to_text("sub", number) for number in message.audience.subscriptions]
-    return said
+    """The audience in the words of the API."""
+    audience = message.audience
+    said: dict[str, object] = {
+        "all": audience.everybody,
+        "users": audience.users,
+        "subscriptions": [to_text("sub", number) for number in audience.subscriptions],
+        "topics": topics_text(audience.topics) if audience.topics is not None else "",
+        "languages": audience.languages,
+        "channels": audience.channels,
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 async def _devices_of(db: Queryable, app: App, user: str) -> list[int]:

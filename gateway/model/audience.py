@@ -132,6 +132,24 @@ def parse_topics(text: str) -> Expression:
     return tree
 
 
+def topics_text(tree: Expression) -> str:
+    """The expression as one would write it; `parse_topics` reads the same tree from it."""
+    match tree:
+        case Topic(slug):
+            return slug
+        case Not(term):
+            return f"!{_bracketed(term)}"
+        case Both(terms):
+            return " && ".join(map(_bracketed, terms))
+        case Either(terms):
+            return " || ".join(map(_bracketed, terms))
+
+
+def _bracketed(tree: Expression) -> str:
+    text = topics_text(tree)
+    return f"({text})" if isinstance(tree, Both | Either) else text
+
+
 def slugs_of(tree: Expression | None) -> set[str]:
     """Every topic that an expression names."""
     match tree:

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from gateway.model.ids import ID_BITS, bucket_of_id
-from gateway.model.limits import CHUNK_RECIPIENTS_AIM, LIST_CHUNK_RECIPIENTS_MAX
+from gateway.model.limits import CHUNK_RECIPIENTS_AIM, GROUP_RECIPIENTS_MAX, LIST_CHUNK_RECIPIENTS_MAX
 
 _TOP_SHIFT: Final = ID_BITS - 10
 
@@ -20,12 +20,18 @@ class Range(msgspec.Struct, frozen=True):
     recipients: int
 
 
-def ranges(slices: Iterable[tuple[int, int]], *, home: int, spread: int) -> list[Range]:
-    """Cuts (top ten bits, recipients) slices, in order, into ranges of about `CHUNK_RECIPIENTS_AIM` recipients.
+_CHUNKS_AIM: Final = 16
+"""A small audience is cut into about so many chunks, so that every core of a few hosts has work from the start."""
+
+
+def ranges(slices: Sequence[tuple[int, int]], *, home: int, spread: int) -> list[Range]:
+    """Cuts (top ten bits, recipients) slices, in order, into ranges of at most `CHUNK_RECIPIENTS_AIM` recipients.
 
     Together they cover exactly the slices given. A slice is never cut: a bucket holds about 50,000 recipients at most,
     a slice of it a thousandth of the app.
     """
+    total = sum(recipients for _, recipients in slices)
+    aim = max(GROUP_RECIPIENTS_MAX, min(CHUNK_RECIPIENTS_AIM, total // _CHUNKS_AIM))
     found: list[Range] = []
     open_ranges: dict[int, Range] = {}
     for top_bits, recipients in slices:
@@ -33,7 +39,7 @@ def ranges(slices: Iterable[tuple[int, int]], *, home: int, spread: int) -> list
         hi = lo | ((1 << _TOP_SHIFT) - 1)
         bucket = bucket_of_id(lo, home=home, spread=spread)
         before = open_ranges.get(bucket)
-        if before is not None and before.recipients + recipients <= CHUNK_RECIPIENTS_AIM:
+        if before is not None and before.recipients + recipients <= aim:
             open_ranges[bucket] = Range(bucket, before.lo, hi, before.recipients + recipients)
             continue
         if before is not None:

@@ -66,7 +66,7 @@ async def chunks_of(db: Queryable, app: App, message: StoredMessage) -> list[New
     if audience.is_named:
         return _list_chunks(app, message.id, await _named(db, app, audience))
     slices = await audiences.count_slices(db, app_id=app.id, buckets=app.buckets, audience=audience, topic_ids=known)
-    cut = ranges(((part.top_bits, part.recipients) for part in slices), home=app.home, spread=app.spread)
+    cut = ranges([(part.top_bits, part.recipients) for part in slices], home=app.home, spread=app.spread)
     return [
         NewChunk(key=ChunkKey(app.id, part.bucket, message.id, 0, part.lo, 0), hi=part.hi, expected=part.recipients)
         for part in cut

@@ -34,7 +34,7 @@ async def insert(db: Queryable, chunks: Sequence[NewChunk]) -> None:
     await db.executemany(
         """
         INSERT INTO chunks (app_id, bucket, msg_id, part, lo, attempt, hi, cursor, ids, strikes, expected, due_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $5 - 1, $8, $9, $10, now() + $11 * interval '1 second')
+        VALUES ($1, $2, $3, $4, $5::bigint, $6, $7, $5::bigint - 1, $8, $9, $10, now() + $11 * interval '1 second')
         ON CONFLICT DO NOTHING
         """,
         [
