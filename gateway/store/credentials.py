@@ -108,6 +108,11 @@ async def set_subject(db: Queryable, app_id: int, subject: str) -> None:
     )
 
 
+async def lock_of_app(db: Queryable, app_id: int) -> None:
+    """Whoever else wants to change which credential is current waits for the end of this transaction."""
+    await db.fetch("SELECT id FROM credentials WHERE app_id = $1 ORDER BY id FOR UPDATE", app_id)
+
+
 async def unset_current(db: Queryable, app_id: int, provider: str) -> None:
     """Afterwards the app has no current credential at this provider: half of `set_current`, in its transaction."""
     await db.execute(

@@ -113,6 +113,7 @@ async def make_current(db: Queryable, app: App, public_id: int, *, actor: str) -
 
 
 async def _made_current(db: Queryable, app: App, stored: StoredCredential, *, actor: str) -> StoredCredential:
+    await credentials.lock_of_app(db, app.id)
     await credentials.unset_current(db, app.id, stored.provider)
     if not await credentials.set_current(db, app.id, stored.id):
         raise _unknown()
