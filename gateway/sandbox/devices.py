@@ -6,10 +6,12 @@ receiver keys (17 us each to make), so a million endpoints are minted in seconds
 one private key, and no two devices share endpoint or auth secret.
 """
 
+import os
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from hashlib import blake2b
+from pathlib import Path
 from typing import Final, TypedDict
 
 import msgspec
@@ -25,6 +27,8 @@ _SECRET_BYTES: Final = 32
 _AUTH_BYTES: Final = 16
 _POINT_BYTES: Final = 65
 _TOKEN_PARTS: Final = 3
+_CURVE_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Of P-256, SEC 2 section 2.4.2."""
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -67,17 +71,27 @@ class MintedLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     user: str | None = None
 
 
-class _Batch:
-    """One order: its secret, its receiver keys, whose VAPID key may send to it."""
+class _Order(msgspec.Struct, frozen=True, kw_only=True):
+    """One order as it is written down: everything about its devices follows from it."""
 
-    def __init__(self, *, head: str, count: int, vapid_key: bytes | None, receiver_keys: int) -> None:
-        self.head = head
-        self.count = count
-        self.vapid_key = vapid_key
-        self.private_keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(receiver_keys)]
+    head: str
+    count: int
+    vapid_key: bytes | None
+    receiver_keys: int
+    secret: bytes
+    """Keys the hashes in tokens and makes the receivers' keys: nobody else can make up a token that we would take."""
+
+
+class _Batch:
+    """The devices of one order."""
+
+    def __init__(self, order: _Order) -> None:
+        self.head = order.head
+        self.count = order.count
+        self.vapid_key = order.vapid_key
+        self._secret = order.secret
+        self.private_keys = [_receiver_key(order.secret, index) for index in range(order.receiver_keys)]
         self.public_keys = [_base64url(_point(key)) for key in self.private_keys]
-        # Seeded by a key of this order: nobody else can make up a token that we would take.
-        self._secret = self.private_keys[0].private_numbers().private_value.to_bytes(_SECRET_BYTES, "big")
 
     def token_and_auth(self, index: int) -> tuple[str, bytes]:
         digest = blake2b(index.to_bytes(8, "big"), digest_size=_SECRET_BYTES, key=self._secret).digest()
@@ -96,6 +110,15 @@ class Devices:
 
     def __init__(self) -> None:
         self._batches: dict[str, _Batch] = {}
+        self._path: Path | None = None
+
+    def remember_in(self, path: Path) -> None:
+        """Write each order into this file from now on, and know those that it holds already."""
+        self._path = path
+        path.touch(mode=0o600)
+        for line in path.read_bytes().splitlines():
+            order = msgspec.json.decode(line, type=_Order)
+            self._batches[order.head] = _Batch(order)
 
     def mint(
         self,
@@ -126,9 +149,21 @@ class Devices:
         if len(self._batches) >= SANDBOX_BATCHES_MAX:
             raise ValueError(f"This sandbox has minted {SANDBOX_BATCHES_MAX} orders; restart it to mint more.")
         head = f"{prefix}d{len(self._batches):x}"
-        batch = _Batch(head=head, count=n, vapid_key=vapid_point(vapid_public_key), receiver_keys=min(n, receiver_keys))
-        self._batches[head] = batch
+        order = _Order(
+            head=head,
+            count=n,
+            vapid_key=vapid_point(vapid_public_key),
+            receiver_keys=min(n, receiver_keys),
+            secret=os.urandom(_SECRET_BYTES),
+        )
+        batch = self._batches[head] = _Batch(order)
+        self._write_down(order)
         return _lines(batch, base_url=base_url, vapid_key_id=vapid_key_id, user_prefix=user_prefix)
+
+    def _write_down(self, order: _Order) -> None:
+        if self._path is not None:
+            with self._path.open("ab") as orders:
+                orders.write(msgspec.json.encode(order) + b"\n")
 
     def find(self, token: str) -> Device | None:
         """The device of that token, if this sandbox minted it."""
@@ -174,6 +209,11 @@ def _lines(batch: _Batch, *, base_url: str, vapid_key_id: str | None, user_prefi
             vapid_key_id=vapid_key_id,
             user=None if user_prefix is None else f"{user_prefix}{index}",
         )
+
+
+def _receiver_key(secret: bytes, index: int) -> ec.EllipticCurvePrivateKey:
+    digest = blake2b(index.to_bytes(8, "big"), digest_size=64, key=secret, person=b"receiver").digest()
+    return ec.derive_private_key(1 + int.from_bytes(digest, "big") % (_CURVE_ORDER - 1), ec.SECP256R1())
 
 
 def _point(key: ec.EllipticCurvePrivateKey) -> bytes:

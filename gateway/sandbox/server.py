@@ -49,7 +49,7 @@ class Sandbox:
 
         `ledger_path`: where accepted messages are written (none: only counted). `decrypts`: open what virtual devices
         get, and read the gateway's ids in it. `clock`: Unix time, for lives of messages and tokens. `directory`: where
-        the certificates lie (none: a temporary one that goes with the sandbox).
+        the certificates lie and orders of virtual devices are remembered (none: both go with the sandbox).
         """
         self.ledger = Ledger(ledger_path)
         self.faults = Faults()
@@ -88,20 +88,16 @@ class Sandbox:
 
         Raises:
             ValueError: `host` is not a loopback address: anybody could mint devices and order faults.
+            OSError: a port is taken; nothing is left listening.
         """
         if not ipaddress.ip_address(host).is_loopback:
             raise ValueError("The sandbox listens on loopback addresses only.")
         self._host = host
-        authority = make_authority(self._certificates(), now=datetime.fromtimestamp(self._clock(), UTC))
-        self.ca_path = authority.ca_path
-        self.port = await self._listen(port, self._routes.plain)
-        self.tls_port = await self._listen(tls_port, self._routes.tls, tls=authority.server_context)
-        await self._gcm.start(host, mcs_port, authority.server_context)
-        self._stack.push_async_callback(self._gcm.stop)
-        self._routes.answer_as(
-            plain={self._authority(self.port), f"localhost:{self.port}"},
-            tls={self._authority(self.tls_port), f"localhost:{self.tls_port}"},
-        )
+        try:
+            await self._listen_everywhere(port=port, tls_port=tls_port, mcs_port=mcs_port)
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """Hang up on everybody, stop listening, close the ledger."""
@@ -233,7 +229,20 @@ class Sandbox:
         if self._directory is None:
             return Path(self._stack.enter_context(TemporaryDirectory(prefix="steeple-sandbox-")))
         self._directory.mkdir(parents=True, exist_ok=True)
+        self.devices.remember_in(self._directory / "devices.ndjson")
         return self._directory
+
+    async def _listen_everywhere(self, *, port: int, tls_port: int, mcs_port: int) -> None:
+        authority = make_authority(self._certificates(), now=datetime.fromtimestamp(self._clock(), UTC))
+        self.ca_path = authority.ca_path
+        self.port = await self._listen(port, self._routes.plain)
+        self.tls_port = await self._listen(tls_port, self._routes.tls, tls=authority.server_context)
+        await self._gcm.start(self._host, mcs_port, authority.server_context)
+        self._stack.push_async_callback(self._gcm.stop)
+        self._routes.answer_as(
+            plain={self._authority(self.port), f"localhost:{self.port}"},
+            tls={self._authority(self.tls_port), f"localhost:{self.tls_port}"},
+        )
 
     async def _listen(self, port: int, handler: Answer, *, tls: ssl.SSLContext | None = None) -> int:
         runner = web.ServerRunner(web.Server(handler), shutdown_timeout=_SHUTDOWN_S)

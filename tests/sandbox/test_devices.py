@@ -1,11 +1,13 @@
 """Virtual devices: many, cheap, and each with its own address and secret."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from gateway.sandbox import Sandbox
 from gateway.wire.vapid import VapidKey
-from sandbox.actors import AppServer
+from sandbox.actors import AppServer, sealed
 
 
 async def test_each_has_its_own_address_and_secret(sandbox: Sandbox, server: AppServer) -> None:
@@ -58,6 +60,19 @@ async def test_a_wrong_order_is_a_422(sandbox: Sandbox, server: AppServer, query
     async with server.http.post(f"{sandbox.origin}/sandbox/mint", params=query) as answer:
         assert answer.status == 422
         assert (await answer.json())["error"]
+
+
+async def test_they_outlive_the_sandbox_in_its_directory(server: AppServer, tmp_path: Path) -> None:
+    """The subscriptions of yesterday's rehearsal still receive, and open, today; new orders do not collide."""
+    async with Sandbox(directory=tmp_path) as yesterday:
+        old = yesterday.mint(3, server.key.public)[2]
+
+    async with Sandbox(directory=tmp_path, decrypts=True) as today:
+        (new,) = today.mint(1, server.key.public)
+        for device in (old, new):
+            moved = today.webpush_url + device["endpoint"].rpartition("/")[2]
+            assert (await server.post(moved, sealed(device, b"{}"))).status == 201
+        assert today.ledger.counters["decrypted"] == 2
 
 
 async def test_a_retired_device_is_gone(sandbox: Sandbox, server: AppServer) -> None:

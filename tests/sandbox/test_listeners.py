@@ -1,5 +1,6 @@
 """Names, certificates and settings: how a gateway finds the sandbox, and who may not."""
 
+import asyncio
 import socket
 import ssl
 
@@ -101,6 +102,21 @@ async def test_it_listens_on_loopback_only() -> None:
     """Nobody else on the network can use it."""
     with pytest.raises(ValueError, match="loopback"):
         await Sandbox().start("0.0.0.0")  # noqa: S104 - the refusal is the point
+
+
+async def test_a_taken_port_leaves_nothing_behind(sandbox: Sandbox) -> None:
+    """A start that fails half-way frees what it had."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free_port = probe.getsockname()[1]
+
+    with pytest.raises(OSError, match="in use"):
+        await Sandbox().start(port=free_port, tls_port=sandbox.port)
+
+    async with asyncio.timeout(5):
+        second = Sandbox()
+        await second.start(port=free_port)
+        await second.stop()
 
 
 async def test_stopping_ends_hanging_requests(server: AppServer) -> None:
