@@ -1,7 +1,7 @@
 """The metrics listener of the supervisor: `/metrics` for all processes together, `/metrics/{process}` for one.
 
-Counters and histograms are summed over processes; gauges are told apart by a label `process`. Loopback by default: figures
-say more about a business than they should.
+Counters and histograms are summed over processes; gauges are told apart by a label `process`. Loopback by default:
+figures say more about a business than they should.
 """
 
 from collections.abc import AsyncGenerator, Sequence

@@ -1,8 +1,8 @@
 """One process of the gateway, as the supervisor starts it: `python -m gateway.process FD`.
 
-FD is one end of a socket pair, the only tie to the supervisor. The first line that comes is the order (who to be, and the
-settings: secrets travel here rather than in arguments or the environment, which other programs can read). Later lines ask
-for metrics. When the supervisor is gone the socket closes, and the process stops as if told to.
+FD is one end of a socket pair, the only tie to the supervisor. The first line that comes is the order (who to be, and
+the settings: secrets travel here rather than in arguments or the environment, which other programs can read). Later
+lines ask for metrics. When the supervisor is gone the socket closes, and the process stops as if told to.
 """
 
 import asyncio
@@ -24,7 +24,6 @@ from gateway.model.errors import GatewayError
 from gateway.telemetry import BUILD_INFO, DB_POOL, LOOP_LAG_SECONDS, REGISTRY, log, set_up_logs
 
 METRICS_PLEASE: Final = b"metrics\n"
-READY: Final = b"ready\n"
 ORDER_BYTES_MAX: Final = 1024 * 1024
 _LAG_EVERY_S: Final = 1.0
 

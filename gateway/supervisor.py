@@ -1,8 +1,8 @@
 """The processes of `steeple serve`: starts them, watches them, restarts them, stops them in order.
 
-The supervisor does no work of its own, so that nothing can bring it down: it owns the embedded Postgres (if there is one),
-one API process, a delivery process per core, one for the loops, and the metrics listener. A child that dies is replaced;
-its successor is told whose chunks to free, so that work goes on at once rather than when a lease runs out.
+The supervisor does no work of its own, so that nothing can bring it down: it owns the embedded Postgres (if there is
+one), one API process, a delivery process per core, one for the loops, and the metrics listener. A child that dies is
+replaced; its successor is told whose chunks to free, so that work goes on at once rather than when a lease runs out.
 """
 
 import asyncio
@@ -49,6 +49,7 @@ class Child:
         self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
         self._tie: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._writer: asyncio.StreamWriter | None = None
         self._asking = asyncio.Lock()
         self._is_stopping = False
 
@@ -99,6 +100,7 @@ class Child:
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-P",  # what lies in the current folder is not imported
                 "-m",
                 "gateway.process",
                 str(theirs.fileno()),
@@ -116,8 +118,9 @@ class Child:
         return process
 
     def _let_go(self) -> None:
-        self._writer.close()
-        self._tie = None
+        if self._writer is not None:
+            self._writer.close()
+        self._tie = self._writer = None
         self._process = None
 
     def _signal(self, number: signal.Signals) -> None:

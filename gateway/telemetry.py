@@ -38,22 +38,23 @@ RECIPIENTS: Final = _counter("recipients_total", "Recipients that reached an end
 PROVIDER_REQUESTS: Final = _counter(
     "provider_requests_total", "Requests to push services, by outcome.", "provider", "outcome"
 )
-PROVIDER_SECONDS: Final = _histogram("provider_request_duration_seconds", "Time of a group at a provider.", "provider")
-PROVIDER_IN_FLIGHT: Final = _gauge("provider_inflight", "Requests to push services under way.", "provider")
-LANE_PAUSED: Final = _gauge("lane_paused", "1 while a lane of this provider is stopped.", "provider", "reason")
+GROUP_SECONDS: Final = _histogram("group_duration_seconds", "From reading a group to its outcomes being recorded.")
+CHUNKS_IN_FLIGHT: Final = _gauge("chunks_in_flight", "Chunks that this process is sending.")
+LANES_STANDING: Final = _gauge("lanes_standing", "Lanes that stand still, by parked (for a while) or stopped.", "state")
 RETRIES: Final = _counter("retries_total", "Recipients put off for another try.", "provider", "reason")
 GROUPS_SETTLED: Final = _counter("groups_settled_total", "Groups whose outcomes were recorded.")
 LEASES_LOST: Final = _counter(
     "leases_lost_total", "Groups whose results were dropped, as another process held the chunk."
 )
-SEND_LAG_SECONDS: Final = _histogram("send_lag_seconds", "From due to the first answer of a group.")
+SEND_LAG_SECONDS: Final = _histogram(
+    "send_lag_seconds", "From a message being planned to the end of a group of its first tries."
+)
 SUBSCRIPTION_DROPS: Final = _counter(
     "subscription_drops_total", "Subscriptions closed, by reason.", "provider", "reason"
 )
 ENROLMENTS: Final = _counter("enrolments_total", "Opt-ins by what they were.", "kind")
 RECEIPTS: Final = _counter("receipts_total", "Receipts by kind and whether they counted.", "kind", "result")
 SSRF_BLOCKED: Final = _counter("ssrf_blocked_total", "Connections refused by the egress guard.", "rule")
-CREDENTIAL_OK: Final = _gauge("credential_ok", "0 while a credential of this provider is refused.", "provider")
 LOOP_LAG_SECONDS: Final = _gauge("event_loop_lag_seconds", "How late a timer of the event loop came.")
 LOOP_RUNS: Final = _counter("loop_runs_total", "Runs of background loops, by result.", "loop", "result")
 DB_POOL: Final = _gauge("db_pool_connections", "Database connections of this process.", "state")

@@ -9,19 +9,18 @@ import random
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Final
 
-from gateway.delivery import closing, settle
+from gateway.delivery import closing, figures, settle
 from gateway.delivery.feed import Feed, Group, Keys
 from gateway.delivery.lane import LaneBoard
 from gateway.delivery.send import GroupSender
 from gateway.delivery.singles import Singles
-from gateway.model.delivery import state_of
 from gateway.model.errors import StoreUnavailable
 from gateway.model.work import Chunk, GroupResult, Handover, Hold
 from gateway.store import chunks
 from gateway.store.chunks import LeaseLost
 from gateway.store.clock import DatabaseClock
 from gateway.store.database import Database
-from gateway.telemetry import GROUPS_SETTLED, LEASES_LOST, PROVIDER_IN_FLIGHT, RECIPIENTS, log
+from gateway.telemetry import CHUNKS_IN_FLIGHT, LEASES_LOST, log
 from gateway.transports.base import Transport
 
 _GROUPS_PER_TURN: Final = 4
@@ -128,7 +127,7 @@ class Engine:
         task = asyncio.create_task(work)
         among.add(task)
         task.add_done_callback(lambda done: self._ended(done, among))
-        PROVIDER_IN_FLIGHT.labels("all").set(len(self._work) + len(self._handed))
+        CHUNKS_IN_FLIGHT.set(len(self._work) + len(self._handed))
 
     def _ended(self, task: asyncio.Task[None], among: set[asyncio.Task[None]]) -> None:
         among.discard(task)
@@ -169,7 +168,7 @@ class Engine:
                 LEASES_LOST.inc()
                 await chunks.release(self._db, chunk)
                 return
-            count_ends(result.codes)
+            figures.count(group, fates, result, now=self._clock.now(), planned_at=ready.message.planned_at)
             chunk = settle.advanced(chunk, result)
             if result.is_finished:
                 await closing.close_of(self._db, self._keys, chunk.key.app_id, chunk.key.message_id)
@@ -211,11 +210,4 @@ class Engine:
         fates = await self._sender.send(ready, group.devices, credentials, attempt=0, strikes=0)
         result = settle.result_of(chunk, ready, group, fates, read_at=read_at, dice=self._dice)
         await self._singles.settle(result, is_whole=handover.is_whole)
-        count_ends(result.codes)
-
-
-def count_ends(codes: bytes) -> None:
-    """Counts recipients by what became of them, once per group."""
-    for code in set(codes):
-        RECIPIENTS.labels(state_of(code)).inc(codes.count(code))
-    GROUPS_SETTLED.inc()
+        figures.count(group, fates, result, now=self._clock.now(), planned_at=ready.message.planned_at)

@@ -17,7 +17,7 @@ from gateway.model.limits import LANE_IN_FLIGHT_MAX, RETRY_BASE_S, RETRY_BASE_TH
 from gateway.policy.circuit import CredentialHealth, Verdict
 from gateway.store import lanes
 from gateway.store.database import Database
-from gateway.telemetry import LANE_PAUSED, log
+from gateway.telemetry import LANES_STANDING, log
 
 LaneKey = tuple[int, int, str]
 """(app, credential, origin of the push service)."""
@@ -182,8 +182,8 @@ class LaneBoard:
 
     def _note_change(self, lane: Lane) -> None:
         self._changed[lane.key] = lane
-        standing = sum(one.state != "running" for one in self._lanes.values())
-        LANE_PAUSED.labels(provider="all", reason="any").set(standing)
+        for state in ("parked", "stopped"):
+            LANES_STANDING.labels(state).set(sum(one.state == state for one in self._lanes.values()))
 
 
 async def keep_exchanging(board: LaneBoard, *, every_s: float = 1.0, dice: random.Random) -> None:

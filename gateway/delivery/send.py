@@ -6,6 +6,7 @@ a push service, another encrypts, and the loop stays alive for timers and reads.
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -57,7 +58,8 @@ class GroupSender:
                 for _ in range(min(_RUNNERS_MAX, len(devices))):
                     runners.create_task(_runner(run, places, fates))
         # Counted by group: a labelled metric costs as much as a tenth of an encryption.
-        PROVIDER_REQUESTS.labels("all", "accepted").inc(run.accepted)
+        for provider, count in run.accepted.items():
+            PROVIDER_REQUESTS.labels(provider, "accepted").inc(count)
         return fates
 
     def lane_of(self, transport: Transport, credential: Credential, wire: bytes) -> Lane:
@@ -96,7 +98,7 @@ class _Run:
         self._attempt = attempt
         self._strikes = strikes
         self._expires_at_s = ready.message.expires_at.timestamp()
-        self.accepted = 0
+        self.accepted: Counter[str] = Counter()
 
     async def one(self, device: Device) -> Fate:
         """The fate of one recipient; a fault of ours that only it meets ends only it."""
@@ -137,7 +139,7 @@ class _Run:
             outcome = await transport.send(push, credential)
         lane.note(outcome)
         if type(outcome) is Accepted:
-            self.accepted += 1
+            self.accepted[device.provider] += 1
             return SENT
         return self._judged(outcome, lane, device, transport.name)
 
