@@ -27,8 +27,8 @@ field, bound and a `curl` line at `/docs`, and as OpenAPI 3.1 at `/openapi.json`
 - **Keys.** `Authorization: Bearer stpl_sk_...`. A key belongs to one app, so `app` may be left out; naming another app
   is a 404. Scopes are `send`, `read` and `manage`; `admin` is the installation's, includes the others, and names the
   app in each call.
-- **Devices** prove a change with the secret that they got when they enrolled, sent in the same header. Pages are held to
-  the app's exact origins.
+- **Devices** prove a change with the secret that they got when they enrolled, sent in the same header. Pages are held
+  to the app's exact origins.
 - **Bodies** are JSON in UTF-8, at most 64 KiB on public routes, 1 MiB for a message, 16 MiB for a batch; compressed
   bodies are refused. An unknown field is a 422 that names it.
 - **Idempotency-Key** goes with every POST that makes something (marked *once* below). The same key with the same body
