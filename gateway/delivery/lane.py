@@ -76,6 +76,8 @@ class Lane:
     def note(self, outcome: Outcome) -> None:
         """Learns from one answer."""
         match outcome:
+            case Rejected(is_unsent=True):
+                self.give_up_probe()
             case Accepted() | Gone() | Rejected():
                 self._worked()
             case Retry(reason, after_s, "lane"):

@@ -67,10 +67,14 @@ class Gone(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
-    """This push can never succeed; the device stays. `alarm` when the fault is likely ours."""
+    """This push can never succeed; the device stays. `alarm` when the fault is likely ours.
+
+    `is_unsent`: we refused it ourselves, so that it says nothing about the service.
+    """
 
     reason: str
     alarm: bool = False
+    is_unsent: bool = False
 
 
 class Suspect(msgspec.Struct, frozen=True, gc=False):

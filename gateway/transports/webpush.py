@@ -141,11 +141,11 @@ class Provider:
         try:
             target = self._wire.egress.check_url(wire[_ENDPOINT].decode())
         except EgressRefused:
-            return Rejected("endpoint_refused")
+            return Rejected("endpoint_refused", is_unsent=True)
         try:
             body = ece.encrypt(push.payload, p256dh=wire[_POINT], auth=wire[_AUTH])
         except ValueError:
-            return Rejected("key_material")
+            return Rejected("key_material", is_unsent=True)
         now_s = self._wire.clock()
         headers = {
             "Authorization": self._signer(credential).authorization(target.origin, now_s),
@@ -294,7 +294,7 @@ def _outcome_of_failure(failure: WireFailure) -> Outcome:
     """No answer: did the service perhaps get the request all the same?"""
     match failure.kind:
         case "refused":
-            return Rejected("endpoint_refused")
+            return Rejected("endpoint_refused", is_unsent=True)
         case "tls":
             return Misconfigured("tls")
         case "unresolved" | "unreachable":
