@@ -175,10 +175,13 @@ async def finish(
 async def running(db: Queryable, *, limit: int) -> list[tuple[int, int]]:
     """(app, message) of those that may be done by now: running ones, and cancelled ones without a final tally.
 
-    One slice of everything, for the loop that closes messages (index messages_running).
+    One slice of everything, for the loop that closes messages (index messages_running). Whoever sends closes too; what
+    was planned a moment ago, such as single sends by the thousand, is theirs.
     """
     rows = await db.fetch(
-        "SELECT app_id, id FROM messages WHERE (state = 2 OR (state = 5 AND tally IS NULL))"
+        "SELECT app_id, id FROM messages"
+        " WHERE (state = 2 OR (state = 5 AND tally IS NULL))"
+        "   AND (state = 5 OR planned_at < now() - interval '2 seconds')"
         " ORDER BY created_at LIMIT $1",
         limit,
     )
