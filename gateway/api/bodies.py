@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 _TYPES: Final = ("application/json", "text/plain", "application/x-ndjson", "application/octet-stream")
 _NUL: Final = b"\\u0000"
+_ANY_JSON: Final = msgspec.json.Decoder(msgspec.Raw)
 
 
 def check_head(request: web.Request, size_max: int | None) -> None:
@@ -82,12 +83,21 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[T]", *, prefix: str = "",
     try:
         value = decoder.decode(body)
     except msgspec.ValidationError as fault:
+        _check_readable(body)
         raise wrong(fault, prefix=prefix) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise unreadable(fault) from None
     if is_final and _NUL in body:
         _refuse_nul(body)
     return value
+
+
+def _check_readable(body: bytes) -> None:
+    """Raises the 400: a fault of a field may have been found before the place where the body stops being JSON."""
+    try:
+        _ANY_JSON.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        raise unreadable(fault) from None
 
 
 def _refuse_nul(body: bytes) -> None:

@@ -21,6 +21,7 @@ from gateway.api.gate import Gate
 from gateway.api.origins import allow, has_origin, vary
 from gateway.api.route import Route
 from gateway.model.errors import GatewayError
+from gateway.model.ids import new_id, to_text
 from gateway.telemetry import HTTP_REQUESTS, HTTP_SECONDS
 
 Endpoint: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -59,6 +60,25 @@ def endpoint(route: Route, gate: Gate) -> Endpoint:
         return answer
 
     return serve
+
+
+def expectation(gate: Gate) -> Callable[[web.Request], Awaitable[web.StreamResponse | None]]:
+    """What aiohttp asks about an Expect header: 100-continue is met, anything else is a 417 in our shape."""
+
+    async def answer(request: web.Request) -> web.StreamResponse | None:
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0  # the answer proper has not begun
+            return None
+        fault = GatewayError(
+            "header_invalid", "The only Expect that is met is 100-continue.", status=417, param="Expect"
+        )
+        request_id = to_text("req", new_id())
+        refusal = error_answer(fault, request_id=request_id, url=gate.url)
+        dress(refusal, request_id)
+        return refusal
+
+    return answer
 
 
 async def _run(call: Call) -> web.StreamResponse:

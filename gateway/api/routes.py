@@ -23,7 +23,7 @@ from gateway.api import (
     transfers,
 )
 from gateway.api.gate import Gate
-from gateway.api.middleware import endpoint
+from gateway.api.middleware import endpoint, expectation
 from gateway.api.route import ADMIN, DEVICE_CHANGE, DEVICE_READ, ENROL, MANAGE, OPEN, PUBLIC, READ, SEND, Query, Route
 from gateway.api.schema import apps as a
 from gateway.api.schema import messages as m
@@ -108,6 +108,6 @@ def build(services: Services) -> web.Application:
     gate = Gate(services, ROUTES)
     app = web.Application(client_max_size=0)
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, endpoint(route, gate))
+        app.router.add_route(route.method, route.path, endpoint(route, gate), expect_handler=expectation(gate))
     add_unmatched(app, ROUTES, gate)
     return app

@@ -2,44 +2,49 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from aiohttp import web
 
+from gateway.api.answers import error_answer
 from gateway.api.call import Call
 from gateway.api.gate import Gate
-from gateway.api.middleware import endpoint
+from gateway.api.middleware import endpoint, expectation
 from gateway.api.origins import has_origin, preflight_answer
-from gateway.api.route import OPEN, Auth, Route
+from gateway.api.route import OPEN, Route
 from gateway.model.errors import GatewayError
-
-_ANY: Final = Auth("public")
 
 
 def add_unmatched(app: web.Application, routes: Iterable[Route], gate: Gate) -> None:
     """Gives each path an answer to the methods it lacks, and everything else a 404."""
     by_path: defaultdict[str, dict[str, Route]] = defaultdict(dict)
+
+    def add(method: str, path: str, route: Route) -> None:
+        app.router.add_route(method, path, endpoint(route, gate), expect_handler=expectation(gate))
+
     for route in routes:
         by_path[route.path][route.method] = route
     for path, methods in by_path.items():
         if "GET" in methods:
-            app.router.add_route("HEAD", path, endpoint(methods["GET"], gate))
+            add("HEAD", path, methods["GET"])
         if any(route.auth.is_cross_origin for route in methods.values()):
-            app.router.add_route("OPTIONS", path, endpoint(_internal(path, _preflight(methods), OPEN), gate))
-        app.router.add_route("*", path, endpoint(_internal(path, _wrong_method(methods), OPEN), gate))
-    app.router.add_route("*", "/{tail:.*}", endpoint(_internal("(unmatched)", _unknown_path, OPEN), gate))
+            add("OPTIONS", path, _internal(path, _preflight(methods)))
+        add("*", path, _internal(path, _wrong_method(methods)))
+    add("*", "/{tail:.*}", _internal("(unmatched)", _unknown_path))
 
 
-def _internal(path: str, handler: Any, auth: Auth) -> Route:
-    return Route(method="GET", path=path, handler=handler, auth=auth, summary="", group="", is_documented=False)
+def _internal(path: str, handler: Any) -> Route:
+    return Route("*", path, handler, OPEN, "", "", is_documented=False)
 
 
 def _wrong_method(methods: Mapping[str, Route]) -> Any:
     allowed = ", ".join(sorted({*methods, *({"HEAD"} if "GET" in methods else ())}))
 
     async def refuse(call: Call) -> web.Response:
-        del call
-        raise GatewayError("method_not_allowed", f"This path takes {allowed}.", status=405)
+        fault = GatewayError("method_not_allowed", f"This path takes {allowed}.", status=405)
+        answer = error_answer(fault, request_id=call.request_id, url=call.gate.url)
+        answer.headers["Allow"] = allowed  # demanded by RFC 9110 section 15.5.6
+        return answer
 
     return refuse
 

@@ -1,5 +1,6 @@
 """What a test of the API talks with: a gateway, and a shop that calls it."""
 
+import io
 import itertools
 import secrets
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ async def ask(
     headers: dict[str, str] | None = None,
 ) -> Answer:
     """One call."""
-    given: dict[str, Any] = {"json": body} if raw is None and body is not None else {"data": raw}
+    given: dict[str, Any] = {"json": body} if raw is None and body is not None else {"data": raw and io.BytesIO(raw)}
     async with session.request(method, url, headers=headers, **given) as answer:
         text = await answer.text()
         is_json = answer.headers.get("Content-Type", "").startswith("application/json")
