@@ -1,8 +1,8 @@
 """What a caller is told when something is refused.
 
 A refusal is raised as a `GatewayError` with a code of the closed list below and a sentence that says what to do. The
-API renders it in one JSON shape; the command line prints the sentence. Answers of push services are not errors but outcomes
-(`model.delivery`), and faults of our own are assertions.
+API renders it in one JSON shape; the command line prints the sentence. Answers of push services are not errors but
+outcomes (`model.delivery`), and faults of our own are assertions.
 """
 
 from typing import Final, Literal

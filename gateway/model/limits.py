@@ -219,7 +219,7 @@ MCS_FRAME_BYTES_MAX: Final = 64 * 1024
 STATEMENT_TIMEOUT_S: Final = 30.0
 """One statement of the pool: above the slowest report, below the patience of a load balancer (60 s)."""
 LOCK_TIMEOUT_S: Final = 5.0
-"""How long a statement queues behind a lock before it gives up: a pile-up behind one lock would take every connection."""
+"""How long a statement queues behind a lock before it gives up: a pile-up behind one takes every connection."""
 IDLE_IN_TRANSACTION_S: Final = 30.0
 """A transaction whose owner fell silent is ended by the server, so that it stops holding locks and dead rows."""
 CONNECTION_WAIT_S: Final = 1.0

@@ -3,9 +3,9 @@
 Payloads are Declarative Web Push (https://www.w3.org/TR/push-api/, section on declarative push messages): Safari shows
 them without a worker, our worker reads the same JSON elsewhere.
 
-Where services differ from the RFCs, and from each other, the sources are: Mozilla autopush's documentation of errors and
-HTTP; the Firebase documentation; Apple, "Sending web push notifications in web apps and browsers"; Microsoft's WNS
-request and response headers. The table at the end of this file is all of it.
+Where services differ from the RFCs, and from each other, the sources are: Mozilla autopush's documentation of errors
+and HTTP; the Firebase documentation; Apple, "Sending web push notifications in web apps and browsers"; Microsoft's WNS
+request and response headers. `outcome_of` has all of it.
 """
 
 import base64
