@@ -6,6 +6,7 @@
 import http.client
 import ssl
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -15,6 +16,7 @@ from gateway import __version__
 from gateway.model.limits import CLI_ANSWER_BYTES_MAX, CLI_ANSWER_S, CLI_PAGES_MAX
 
 _OK_BELOW: Final = 300
+_PIECE_BYTES: Final = 64 * 1024
 
 
 class Refused(Exception):
@@ -59,10 +61,26 @@ class Gateway:
                     return
                 yield row
                 given += 1
-            if not page.get("next"):
+            if page["next"] is None:
                 return
-            query["cursor"] = page["next"]
+            if page["next"] == query.get("after"):
+                break
+            query["after"] = page["next"]
         raise _refusal("answer_unreadable", "The gateway's list does not end.")
+
+    def lines(self, path: str, **query: Any) -> Iterator[bytes]:
+        """A streamed answer of newline-delimited JSON, in pieces."""
+        connection, answer = self._answer("GET", path, query, {}, None)
+        with closing(connection):
+            if answer.status >= _OK_BELOW:
+                _read(answer.status, answer.read(CLI_ANSWER_BYTES_MAX), self._url)
+            try:
+                while piece := answer.read(_PIECE_BYTES):
+                    yield piece
+            except (OSError, http.client.HTTPException) as fault:
+                raise _refusal(
+                    "answer_cut", "The gateway's answer was cut off; what was written is not all."
+                ) from fault
 
     def _ask(
         self,
@@ -72,6 +90,23 @@ class Gateway:
         headers: dict[str, str],
         body: bytes | Iterable[bytes] | None = None,
     ) -> Any:
+        connection, answer = self._answer(method, path, query, headers, body)
+        with closing(connection):
+            try:
+                content = answer.read(CLI_ANSWER_BYTES_MAX)
+            except (OSError, http.client.HTTPException) as fault:
+                raise self._unreachable(fault) from fault
+        return _read(answer.status, content, self._url)
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any],
+        headers: dict[str, str],
+        body: bytes | Iterable[bytes] | None,
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        """The head of the answer; the caller reads its body and closes the connection."""
         connection = self._connection()
         asked = {name: value for name, value in {"app": self._app, **query}.items() if value is not None}
         prefix = urlsplit(self._url).path
@@ -84,16 +119,14 @@ class Gateway:
         }
         try:
             connection.request(method, target, body=body, headers=sent, encode_chunked=_is_stream(body))
-            answer = connection.getresponse()
-            content = answer.read(CLI_ANSWER_BYTES_MAX)
+            return connection, connection.getresponse()
         except (OSError, http.client.HTTPException) as fault:
-            raise _refusal(
-                "gateway_unreachable",
-                f"There is no gateway at {self._url} ({_reason(fault)}). Is `steeple serve` running?",
-            ) from fault
-        finally:
             connection.close()
-        return _read(answer.status, content, self._url)
+            raise self._unreachable(fault) from fault
+
+    def _unreachable(self, fault: Exception) -> Refused:
+        message = f"There is no gateway at {self._url} ({_reason(fault)}). Is `steeple serve` running?"
+        return _refusal("gateway_unreachable", message)
 
     def _connection(self) -> http.client.HTTPConnection:
         host, port, is_tls = _place(self._url)

@@ -228,7 +228,7 @@ async def _described(it: Installation, app: App, api_key: str) -> _Ready:
 
 
 def _forget_visitors(gateway: Gateway) -> None:
-    for device in list(gateway.pages("/v1/subscriptions", limit=PAGE_ROWS_MAX)):
+    for device in list(gateway.pages("/v1/subscriptions", limit=PAGE_ROWS_MAX, state="active")):
         if str(device.get("user") or "").startswith(_VISITOR):
             try:
                 gateway.call("DELETE", f"/v1/subscriptions/{device['id']}")

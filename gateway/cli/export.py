@@ -5,13 +5,11 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import click
-import msgspec
 
 from gateway.cli.answer import hint
 from gateway.cli.client import Gateway
 from gateway.cli.command import Verbs
 from gateway.cli.options import with_gateway
-from gateway.model.limits import PAGE_ROWS_MAX
 
 
 @click.group(cls=Verbs)
@@ -26,7 +24,7 @@ def subscriptions(gateway: Gateway, *, output: str | None) -> None:
     """Write the app's devices, one JSON object a line."""
     count = 0
     with nullcontext(sys.stdout.buffer) if output is None else Path(output).open("wb") as sink:
-        for row in gateway.pages("/v1/subscriptions", limit=PAGE_ROWS_MAX):
-            sink.write(msgspec.json.encode(row) + b"\n")
-            count += 1
+        for piece in gateway.lines("/v1/subscriptions/export"):
+            sink.write(piece)
+            count += piece.count(b"\n")
     hint(f"{count:,} subscriptions written.")

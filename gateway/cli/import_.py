@@ -16,6 +16,7 @@ from gateway.cli.command import Verbs
 from gateway.cli.options import with_gateway
 
 _PIECE_BYTES: Final = 64 * 1024
+_ERRORS_SHOWN: Final = 10
 
 
 @click.group(cls=Verbs)
@@ -35,8 +36,10 @@ def subscriptions(gateway: Gateway, *, file: str) -> int:
     with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as source, _bar() as bar:
         size = None if file == "-" else Path(file).stat().st_size
         answer = gateway.upload("/v1/subscriptions/import", _pieces(source, bar, size))
-    for error in answer["errors"]:
+    for error in answer["errors"][:_ERRORS_SHOWN]:
         hint(f"line {error['line']}: {error['message']}")
+    if answer["rejected"] > _ERRORS_SHOWN:
+        hint(f"... and {answer['rejected'] - _ERRORS_SHOWN:,} more; --json names the first hundred.")
     say(answer, f"{answer['imported']:,} imported, {answer['updated']:,} updated, {answer['rejected']:,} rejected.")
     return 1 if answer["rejected"] else 0
 

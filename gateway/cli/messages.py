@@ -1,5 +1,6 @@
 """`steeple messages`: what was sent, what became of it, and stopping it."""
 
+from datetime import datetime
 from typing import Any
 
 import click
@@ -79,5 +80,5 @@ def _row(message: dict[str, Any]) -> tuple[object, ...]:
         counts.get("audience", 0),
         counts.get("sent", 0),
         counts.get("failed", 0),
-        message.get("created_at"),
+        datetime.fromisoformat(message["created_at"]),
     )
