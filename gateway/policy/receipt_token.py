@@ -52,36 +52,42 @@ class ReceiptSigner(msgspec.Struct, frozen=True):
         """A token of 55 URL-safe characters."""
         head = _LAYOUT.pack(_VERSION, self.key_id, kinds, self.app_id, (day - _EPOCH).days, message_id, subscription_id)
         mac = hmac.digest(self.secret, head, "sha256")[:_MAC_BYTES]
-        return base64.urlsafe_b64encode(head + mac)[:_TEXT_LENGTH].decode("ascii")
+        return _encoded(head + mac)
 
 
 def app_of(token: str) -> int | None:
     """Which app a token claims to be of, unchecked: to find the secrets to check it with."""
-    head = _unpacked(token)
-    return None if head is None else head[3]
+    raw = _decoded(token)
+    return None if raw is None else _LAYOUT.unpack_from(raw)[3]
 
 
 def read(token: str, *, secrets: Mapping[int, bytes], today: date) -> ReceiptClaim | None:
     """What the token says, or None where it is forged, foreign, malformed or older than 30 days."""
-    head = _unpacked(token)
-    if head is None or head[0] != _VERSION or head[1] not in secrets:
+    raw = _decoded(token)
+    if raw is None:
         return None
-    raw = base64.urlsafe_b64decode(token + "=")
-    if not hmac.compare_digest(
-        hmac.digest(secrets[head[1]], raw[:-_MAC_BYTES], "sha256")[:_MAC_BYTES], raw[-_MAC_BYTES:]
-    ):
+    version, key_id, kinds, app_id, days, message_id, subscription_id = _LAYOUT.unpack_from(raw)
+    if version != _VERSION or key_id not in secrets:
         return None
-    day = _EPOCH + timedelta(days=head[4])
+    mac = hmac.digest(secrets[key_id], raw[:-_MAC_BYTES], "sha256")[:_MAC_BYTES]
+    if not hmac.compare_digest(mac, raw[-_MAC_BYTES:]):
+        return None
+    day = _EPOCH + timedelta(days=days)
     if not day - timedelta(days=1) <= today <= day + timedelta(days=RECEIPT_TOKEN_DAYS):
         return None
-    return ReceiptClaim(head[3], head[5], head[6], day, head[2])
+    return ReceiptClaim(app_id, message_id, subscription_id, day, kinds)
 
 
-def _unpacked(token: str) -> tuple[int, int, int, int, int, int, int] | None:
+def _encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw)[:_TEXT_LENGTH].decode("ascii")
+
+
+def _decoded(token: str) -> bytes | None:
+    """The bytes of a token. 55 characters hold two bits more than 41 bytes: only one spelling is taken."""
     if len(token) != _TEXT_LENGTH:
         return None
     try:
         raw = base64.b64decode(token + "=", altchars=b"-_", validate=True)
-        return _LAYOUT.unpack_from(raw)
-    except (binascii.Error, ValueError, struct.error):
+    except (binascii.Error, ValueError):
         return None
+    return raw if _encoded(raw) == token else None
