@@ -1,7 +1,7 @@
 """How long until the next try, and when there is none.
 
-Full jitter: after the nth fruitless try a wait between zero and base x 2^n seconds, so that what failed together does
-not come back together.
+After the nth fruitless try a wait between half of base x 2^n seconds and all of it: jitter, so that what failed together
+does not come back together, and a floor, since a wait near zero would only meet the same fault again.
 """
 
 import random
@@ -27,7 +27,6 @@ def wait_s(*, reason: str, attempt: int, asked_s: float | None, dice: random.Ran
     ceiling_s = min(RETRY_CAP_S, base_s * 2 ** min(attempt, _DOUBLINGS_MAX))
     if asked_s is not None:
         return min(asked_s, RETRY_AFTER_S_MAX) + dice.uniform(0, min(ceiling_s, 1 + asked_s / 10))
-    # Half of the ceiling is certain: a wait near zero after a 503 would only meet the next one.
     return ceiling_s / 2 + dice.uniform(0, ceiling_s / 2)
 
 
