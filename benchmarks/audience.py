@@ -1,0 +1,100 @@
+"""Subscriptions by the hundred thousand: unique endpoints at the sink, real receiver keys.
+
+Written by COPY rather than through the import (`micro/import_rows.py` measures that), because here they are only the
+stage. Ids are random and rows lie in the order they came, as after years of opt-ins. The table of addresses stays
+empty: sending never reads it.
+"""
+
+import secrets
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from benchmarks.sink import Sink
+from gateway.model.app import App
+from gateway.model.ids import ID_BITS, bucket_of_id, bucket_of_text
+from gateway.store.database import Database
+from gateway.wire.base64url import encode_base64url
+from gateway.wire.vapid import VapidKey
+
+PAIRS: Final = 1_000
+"""Receivers' key pairs; a key costs the sender the same whether it occurs once or a thousand times."""
+_BATCH: Final = 50_000
+_FORMAT: Final = b"\x01"
+"""The first byte of a packed address, see `gateway/transports/webpush.py`."""
+
+
+class Receiver(msgspec.Struct, frozen=True):
+    """A browser's keys."""
+
+    point: bytes
+    auth: bytes
+
+    def packed(self, endpoint: str) -> bytes:
+        """The address as the store has it."""
+        return _FORMAT + self.point + self.auth + endpoint.encode()
+
+    def described(self, endpoint: str) -> dict[str, Any]:
+        """The address as `PushSubscription.toJSON()` has it."""
+        keys = {"p256dh": encode_base64url(self.point), "auth": encode_base64url(self.auth)}
+        return {"endpoint": endpoint, "keys": keys}
+
+
+def receivers(count: int = PAIRS) -> list[Receiver]:
+    """New key pairs; the private halves are thrown away."""
+    return [Receiver(VapidKey.generate().public, secrets.token_bytes(16)) for _ in range(count)]
+
+
+def endpoint(sink: Sink) -> str:
+    """A new endpoint, as long as those of Mozilla and Google are."""
+    return f"{sink.origin}/wpush/v2/{secrets.token_urlsafe(110)}"
+
+
+async def fill(db: Database, app: App, sink: Sink, *, rows: int, persons: int = 0) -> None:
+    """Gives the app `rows` subscriptions, the first `persons` of them to `person_name(0)`, `person_name(1)`, ..."""
+    keys = receivers(min(PAIRS, rows))
+    for start in range(0, rows, _BATCH):
+        count = min(_BATCH, rows - start)
+        batch = list(_subscriptions(app, sink, keys, first=start, count=count, persons=persons))
+        await db.copy_records_to_table(
+            "subscriptions",
+            columns=["app_id", "bucket", "id", "provider", "credential_id", "wire", "person", "platform"],
+            records=batch,
+        )
+        owned = [(row[6], row[2]) for row in batch if row[6] is not None]
+        if owned:
+            await db.copy_records_to_table(
+                "persons",
+                columns=["app_id", "bucket", "person", "subs"],
+                records=[(app.id, _person_bucket(app, person), person, [number]) for person, number in owned],
+            )
+    # What autovacuum does within the minute, so that a run does not meet it half done.
+    await db.execute("VACUUM (ANALYZE) subscriptions")
+    await db.execute("VACUUM (ANALYZE) persons")
+
+
+def person_name(number: int) -> str:
+    """The shop's own id of a person."""
+    return f"cust-{number}"
+
+
+def _person_bucket(app: App, person: str) -> int:
+    return bucket_of_text(person.encode(), home=app.home, spread=app.spread)
+
+
+def _subscriptions(
+    app: App, sink: Sink, keys: list[Receiver], *, first: int, count: int, persons: int
+) -> Iterator[tuple[Any, ...]]:
+    for number in range(first, first + count):
+        identity = secrets.randbits(ID_BITS)
+        yield (
+            app.id,
+            bucket_of_id(identity, home=app.home, spread=app.spread),
+            identity,
+            "webpush",
+            1,
+            keys[number % len(keys)].packed(endpoint(sink)),
+            person_name(number) if number < persons else None,
+            1,
+        )

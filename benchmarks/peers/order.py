@@ -1,0 +1,70 @@
+"""What every contestant gets and gives, so that all do the same work.
+
+Each is a program of its own: `... ORDER.json`. It sends the first `warm_up` pushes (connections, caches, signatures),
+then the rest, and prints a `Score`. Payloads come ready as text, in plain; only ours are rendered while the clock runs.
+"""
+
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+
+class Push(msgspec.Struct, frozen=True):
+    """One message to one device: the `PushSubscription` as a browser prints it, and the text to encrypt."""
+
+    subscription: dict[str, Any]
+    payload: str
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """The work. `private_key` is the VAPID key's scalar in base64url, `pem` the same key."""
+
+    pushes: list[Push]
+    warm_up: int
+    concurrency: int
+    origin: str
+    ca_file: str
+    subject: str
+    private_key: str
+    public_key: str
+    pem: str
+    ttl_s: int
+
+
+class Score(msgspec.Struct, frozen=True):
+    """What it took: messages, wall seconds, CPU seconds of this process."""
+
+    messages: int
+    seconds: float
+    cpu_s: float
+
+
+def read_order() -> Order:
+    """The order named on the command line."""
+    return msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Order)
+
+
+class Clock:
+    """From `start` to `score`."""
+
+    def __init__(self) -> None:
+        self._wall_s = self._cpu_s = 0.0
+
+    def start(self) -> Self:
+        """Begins to count."""
+        self._wall_s, self._cpu_s = time.perf_counter(), _cpu_s()
+        return self
+
+    def score(self, messages: int) -> None:
+        """Prints what it took."""
+        score = Score(messages, time.perf_counter() - self._wall_s, _cpu_s() - self._cpu_s)
+        sys.stdout.buffer.write(msgspec.json.encode(score))
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
