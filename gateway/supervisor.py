@@ -27,6 +27,7 @@ from gateway.model.ids import ID_BITS
 from gateway.model.limits import METRICS_WAIT_S
 from gateway.process import METRICS_PLEASE, ORDER_BYTES_MAX, Order
 from gateway.store import partitions
+from gateway.store.clock import DatabaseClock
 from gateway.store.database import Database
 from gateway.store.embedded import EmbeddedPostgres
 from gateway.store.migrate import migrate
@@ -223,8 +224,9 @@ async def prepare(settings: Settings) -> None:
         first_key = await ensure_installation(db, vault)
         if first_key is not None:
             sys.stderr.write(f"The installation's admin key, shown this once: {first_key}\n")
-        today = await db.fetchval("SELECT (now() AT TIME ZONE 'UTC')::date")
-        await partitions.ensure(db, today=today)
+        clock = DatabaseClock()
+        await clock.sync(db)
+        await partitions.ensure(db, today=clock.now().date())
     finally:
         await db.close()
 

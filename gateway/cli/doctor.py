@@ -133,7 +133,6 @@ async def _contents(settings: Settings, db: Database, dsn: str) -> AsyncGenerato
         yield Finding("schema", "wrong", f"{missing[0].name} is missing.", "Run `steeple migrate`.")
         return
     yield Finding("schema", "fine", "up to date")
-    yield await _clock(db)
     try:
         vault = await open_vault(settings, db)
     except GatewayError as fault:
@@ -146,11 +145,13 @@ async def _contents(settings: Settings, db: Database, dsn: str) -> AsyncGenerato
         yield Finding(
             f"key {bad.id}", "wrong", bad.problem, f"`steeple keys vapid rotate --app {bad.app}` makes another."
         )
-    yield await _lanes(db)
+    at, standing = await lanes.standing(db)
+    yield _clock(at)
+    yield _lanes([lane for lane in standing if lane.until > at])
 
 
-async def _clock(db: Database) -> Finding:
-    apart_s = abs((datetime.now(UTC) - await db.fetchval("SELECT now()")).total_seconds())
+def _clock(database_at: datetime) -> Finding:
+    apart_s = abs((datetime.now(UTC) - database_at).total_seconds())
     if apart_s > _CLOCK_S_MAX:
         return Finding(
             "clock",
@@ -167,9 +168,7 @@ async def _apps(it: Installation) -> Finding:
     return Finding("apps", "warning", "There are none.", "`steeple app create shop --origin https://shop.example`")
 
 
-async def _lanes(db: Database) -> Finding:
-    at, standing = await lanes.standing(db)
-    stopped = [lane for lane in standing if lane.until > at]
+def _lanes(stopped: list[lanes.LaneRow]) -> Finding:
     if not stopped:
         return Finding("push services", "fine", "none is paused")
     words = ", ".join(f"{lane.origin or 'all'} ({lane.reason})" for lane in stopped[:3])

@@ -241,7 +241,7 @@ async def sums(db: Queryable, *, app_id: int, buckets: Sequence[int], message_id
         message_id,
     )
     return [
-        ChunkSum(row["attempt"], row["state"] == 2, row["hold"] == 2, row["expected"], row["seen"], row["tally"])  # noqa: PLR2004
+        ChunkSum(row["attempt"], row["state"] == 2, row["hold"] == 2, row["expected"], row["seen"], row["tally"])  # noqa: PLR2004 - states of the table
         for row in rows
     ]
 

@@ -270,7 +270,7 @@ def _refused(host: str, status: int, text: str) -> Outcome:
     if "BadJwtToken" in text:
         return Misconfigured("vapid_refused")
     if status in (401, 403) or any(word in text for word in _WRONG_KEY_WORDS):
-        return Suspect("vapid_refused" if status != 400 else "registration_refused")  # noqa: PLR2004
+        return Suspect("vapid_refused" if status != 400 else "registration_refused")  # noqa: PLR2004 - HTTP
     if any(word in text for word in _APPLE_OUR_FAULT):
         return Rejected("request_refused", alarm=True)
     if host.endswith(_MOZILLA):

@@ -38,13 +38,13 @@ RULES = {
         suffixes=(".py", ".js", ".mjs"),
     ),
     "a skipped test without its reason": Rule(
-        r"mark\.skip\b(?!\(reason=)|mark\.(?:skipif|xfail)\b(?!.*reason=)|pytest\.(?:skip|xfail)\(\)|\.only\(",
+        r"mark\.skip\b(?!\(reason=)|mark\.(?:skipif|xfail)\b(?!\($)(?!.*reason=)|pytest\.(?:skip|xfail)\(\)|\b(?:test|it|describe)\.only\(",
         suffixes=(".py", ".js"),
     ),
     "the address of a package registry": Rule(
         r"pypi\.org|pythonhosted\.org|registry\.npmjs|registry\.yarnpkg|proxy\.golang\.org|deb\.debian\.org|archive\.ubuntu"
     ),
-    "a path or user of somebody's machine": Rule(r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+|tmp/v)(?:/|\b(?![\w-]))"),
+    "a path or user of somebody's machine": Rule(r"(?<![\w.])/(?:(?:work|root|tmp/v)/[\w.]|(?:home|Users)/\w)"),
     "an e-mail address that is nobody's example": Rule(
         r"[\w.+-]+@(?!(?:[\w-]+\.)*(?:example|test|invalid|localhost)\b|(?:[\w-]+\.)*example\.(?:com|org|net)\b)[\w-]+\.(?:com|org|net|io|dev)\b",
         except_in=("LICENSE", *_LOCKS, "THREAT_MODEL.md", "tests/wire/", "tests/store/"),
@@ -91,6 +91,8 @@ def test_each_rule_bites(meaning: str, name: str, line: str) -> None:
     [
         ("an exception from the linters without its reason", "a.py", "x = 1  # noqa: S101, S102 - checked above"),
         ("a skipped test without its reason", "a.py", '@pytest.mark.skipif(NO_NODE, reason="needs node")'),
+        ("a skipped test without its reason", "a.js", "const { id } = gateway.only();"),
+        ("a path or user of somebody's machine", "a.py", '"""Works under /root as well."""'),
         ("a path or user of somebody's machine", "a.md", "the /homepage, ~/.local/share and network/root/x"),
         ("an e-mail address that is nobody's example", "a.md", "mailto:ops@shop.example or a@example.com"),
     ],

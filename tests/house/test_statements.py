@@ -16,6 +16,10 @@ SLICES: dict[str, str] = {
     "messages.running": "lists what is being sent, of all apps, by index messages_running",
     "messages.page": "one app's messages in the order of time, for people, by index messages_recent",
     "subscriptions.list_page": "one app's devices in the order of the primary key",
+    "pruning._idempotency": "deletes what expired, of all apps, by index idempotency_expired",
+    "pruning._ended": "deletes devices that ended long ago, of all apps, by index subscriptions_ended",
+    "pruning._chunks": "deletes the work of messages that ended long ago, of all apps",
+    "pruning._messages": "deletes messages beyond the history that is kept, of all apps",
     "chunks.renew": "prolongs all leases of one process, by index chunks_leased",
 }
 """Statements that look across apps or buckets, and why they may."""
