@@ -77,6 +77,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     providers: dict[str, dict[str, Any]] = {}
     """Provider tables of steeple.toml, unread."""
 
+    def __repr__(self) -> str:
+        """Without secrets: such objects end up in tracebacks."""
+        told = ", ".join(f"{name}={_shown(name, getattr(self, name))!r}" for name in self.__struct_fields__)
+        return f"Settings({told})"
+
     @property
     def data_path(self) -> Path:
         """The data directory in force."""
@@ -127,11 +132,12 @@ def sources(
 ) -> tuple[Settings, list[Source]]:
     """The settings in force and where each came from."""
     fields = {field.name: field for field in msgspec.structs.fields(Settings)}
-    file = file or (Path(environ[f"{PREFIX}CONFIG"]) if environ.get(f"{PREFIX}CONFIG") else Path("steeple.toml"))
+    named = file or (Path(environ[f"{PREFIX}CONFIG"]) if environ.get(f"{PREFIX}CONFIG") else None)
+    file = named or Path("steeple.toml")
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for origin, table in (
-        (str(file), _read_file(file)),
+        (str(file), _read_file(file, is_named=named is not None)),
         ("environment", _read_environment(environ, fields)),
         ("command line", {name: value for name, value in (given or {}).items() if value is not None}),
     ):
@@ -173,8 +179,11 @@ def _check(settings: Settings) -> None:
         raise _wrong("workers", "it is 0 (one per core) or more")
 
 
-def _read_file(file: Path) -> dict[str, Any]:
-    if not file.is_file():
+def _read_file(file: Path, *, is_named: bool) -> dict[str, Any]:
+    if not file.exists():
+        if is_named:
+            # All defaults instead of what the operator wrote would start a gateway on an empty database of its own.
+            raise _wrong("config", f"there is no such file as {file}")
         return {}
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
