@@ -61,21 +61,55 @@ DB_POOL: Final = _gauge("db_pool_connections", "Database connections of this pro
 BUILD_INFO: Final = _gauge("build_info", "1, labelled with the version.", "version", "role")
 
 _SECRET_FIELDS: Final = re.compile(
-    r"authorization|endpoint|token|secret|password|p256dh|auth|payload|api_key|dsn|private", re.IGNORECASE
+    r"authorization|endpoint|token|secret|password|p256dh|auth|payload|api_key|master_key|dsn|database_url|private|cookie",
+    re.IGNORECASE,
 )
 _SECRET_TEXT: Final = re.compile(
-    r"stpl_(?:sk|pk|ds)_[\w-]+|vapid t=\S+|postgres(?:ql)?://\S+|https?://\S*/(?:wpush|fcm/send)/\S+"
+    r"stpl_(?:sk|pk|ds)_[\w-]+"
+    r"|(?:vapid\s+t=|bearer\s+)\S+"
+    r"|postgres(?:ql)?://\S+"
+    r"|-----BEGIN[\s\S]*?-----END[^-]*-----"
+    # An endpoint is a secret, whoever's it is: of any address at most the host is told.
+    r"|(?<=://)[^\s/@]+@\S+"
+    r"|(?P<host>https?://[^\s/@]+/)[^\s'\"<>]+",
+    re.IGNORECASE,
 )
+_HIDDEN: Final = "[hidden]"
+_NESTED_MAX: Final = 4
+"""Lists in dicts in lists of a log event; what lies deeper is not shown."""
 
 
 def _redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Masks what must not reach a log, by field name and by shape."""
+    """Masks what must not reach a log, by field name and by shape, however deep it lies."""
     for field, value in event.items():
-        if field != "event" and _SECRET_FIELDS.search(field):
-            event[field] = "[hidden]"
-        elif isinstance(value, str) and _SECRET_TEXT.search(value):
-            event[field] = _SECRET_TEXT.sub("[hidden]", value)
+        event[field] = _masked(value) if field == "event" else _masked_field(field, value)
     return event
+
+
+def _masked_field(field: object, value: Any, depth: int = 0) -> Any:
+    return _HIDDEN if _SECRET_FIELDS.search(str(field)) else _masked(value, depth)
+
+
+def _masked(value: Any, depth: int = 0) -> Any:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return _SECRET_TEXT.sub(_mask, value)
+        case bytes() | bytearray() | memoryview():
+            return _HIDDEN
+        case _ if depth >= _NESTED_MAX:
+            return _HIDDEN
+        case dict():
+            return {name: _masked_field(name, one, depth + 1) for name, one in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_masked(one, depth + 1) for one in value]
+        case _:
+            return _SECRET_TEXT.sub(_mask, repr(value))
+
+
+def _mask(found: re.Match[str]) -> str:
+    return (found["host"] or "") + _HIDDEN
 
 
 def set_up_logs(style: Literal["json", "pretty"], *, role: str) -> None:
