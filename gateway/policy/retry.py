@@ -1,7 +1,7 @@
 """How long until the next try, and when there is none.
 
-After the nth fruitless try a wait between half of base x 2^n seconds and all of it: jitter, so that what failed together
-does not come back together, and a floor, since a wait near zero would only meet the same fault again.
+After the nth fruitless try a wait between half of base x 2^n seconds and all of it: jitter, so that what failed
+together does not come back together, and a floor, since a wait near zero would only meet the same fault again.
 """
 
 import random
