@@ -12,6 +12,7 @@ from gateway.model.limits import (
     IMPORT_BATCH_ROWS,
     IMPORT_ERRORS_MAX,
     IMPORT_LINE_BYTES_MAX,
+    IMPORT_STEP_LINES,
     SUBSCRIPTIONS_PER_PERSON_MAX,
     TOPICS_PER_APP_MAX,
 )
@@ -172,10 +173,11 @@ async def test_who_left_is_not_brought_back_by_an_old_list(house: House):
     await subscriptions.end(house.database, house.app, gone.id, SubscriptionState.GONE)
     await house.enroller.leave(house.app, left.id, left.secret)
 
-    await bring(house, [line(1), line(2, state="active"), line(3, state="left")])
+    await bring(house, [line(1, language="de"), line(2, state="active", language="de"), line(3, state="left")])
 
-    states = [(await house.enroller.get(house.app, one.id)).state for one in (gone, left, mine)]
-    assert states == [SubscriptionState.GONE, SubscriptionState.LEFT, SubscriptionState.LEFT]
+    devices = [await house.enroller.get(house.app, one.id) for one in (gone, left, mine)]
+    assert [one.locale for one in devices] == ["de", "de", None], "what else the list says is taken"
+    assert [one.state for one in devices] == [SubscriptionState.GONE, SubscriptionState.LEFT, SubscriptionState.LEFT]
 
 
 async def test_new_keys_in_the_list_are_taken(house: House):
@@ -265,7 +267,7 @@ async def test_an_import_that_is_cut_off_leaves_whole_rows_and_can_be_repeated(h
 
 async def test_progress_is_told_and_others_are_served_meanwhile(house: House):
     """A long import reports on its way and does not block the process."""
-    seen: list[int] = []
+    seen: list[tuple[int, int]] = []
     turns = 0
     is_done = asyncio.Event()
 
@@ -277,12 +279,14 @@ async def test_progress_is_told_and_others_are_served_meanwhile(house: House):
 
     serving = asyncio.create_task(other())
     lines = [line() for _ in range(IMPORT_BATCH_ROWS + 5)]
-    await house.transfer.import_subscriptions(house.app, stream(lines), on_progress=seen.append, now=NOW)
+    await house.transfer.import_subscriptions(
+        house.app, stream(lines), on_progress=lambda done: seen.append((done, turns)), now=NOW
+    )
     is_done.set()
     await serving
 
-    assert seen == [IMPORT_BATCH_ROWS, IMPORT_BATCH_ROWS + 5]
-    assert turns >= IMPORT_BATCH_ROWS / 64
+    assert [done for done, _ in seen] == [IMPORT_BATCH_ROWS, IMPORT_BATCH_ROWS + 5]
+    assert seen[0][1] >= IMPORT_BATCH_ROWS // IMPORT_STEP_LINES, "others had their turn while the first batch was read"
 
 
 async def test_an_import_stays_in_its_app(house: House):
