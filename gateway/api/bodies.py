@@ -41,7 +41,7 @@ def too_large(size_max: int) -> GatewayError:
     return GatewayError("body_too_large", f"The body is larger than {size_max} bytes.", status=413)
 
 
-async def read_body(request: web.Request, size_max: int) -> bytes:
+async def read_body(request: web.BaseRequest, size_max: int, *, within_s: float = BODY_READ_S) -> bytes:
     """The whole body. Most are complete when their headers are, and then nothing is waited for."""
     content = request.content
     if content.is_eof():
@@ -50,12 +50,10 @@ async def read_body(request: web.Request, size_max: int) -> bytes:
             raise too_large(size_max)
         return body
     try:
-        async with asyncio.timeout(BODY_READ_S):
+        async with asyncio.timeout(within_s):
             return await _read_slowly(content, size_max)
     except TimeoutError:
-        raise GatewayError(
-            "body_too_slow", f"The body was not complete after {BODY_READ_S:.0f} s.", status=408
-        ) from None
+        raise GatewayError("body_too_slow", f"The body was not complete after {within_s:.0f} s.", status=408) from None
     except (ClientPayloadError, HttpProcessingError, web.RequestPayloadError):
         raise GatewayError(
             "http_unreadable", "The body breaks off or is not framed as HTTP demands.", status=400

@@ -132,8 +132,9 @@ class Call:
         self.gate.check_stranger(self.address)
         try:
             app = await self.find_app(named)
-        except NotFound:
-            self.gate.note_stranger(self.address)
+        except GatewayError as fault:
+            if fault.kind == "not_found":
+                self.gate.note_stranger(self.address)
             raise
         self.gate.take_for_app(self.address, app.id)
         if self.origin is not None and not has_origin(app, self.origin):

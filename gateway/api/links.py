@@ -59,9 +59,12 @@ def _host_and_port(authority: str, param: str) -> tuple[str, str]:
     if host.isascii():
         return host.lower(), port
     try:
-        return to_a_labels(host), port
+        plain = to_a_labels(host)
     except EgressRefused:
         raise _refused("The host of the link is no host name.", param) from None
+    if plain.count(".") != host.count("."):
+        raise _refused("The dots of a host are plain dots.", param)
+    return plain, port
 
 
 def _refused(why: str, param: str) -> Invalid:

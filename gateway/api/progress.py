@@ -57,6 +57,8 @@ async def _stream(call: Call, app: App, number: int) -> web.StreamResponse:
     spoken_at = loop.time()
     while not is_final and loop.time() < ends_at and not call.services.is_draining():
         await asyncio.sleep(PROGRESS_INTERVAL_S)
+        if call.request.transport is None:  # hung up: a quiet stream would notice by its next heartbeat only
+            raise ConnectionResetError
         before, (event, is_final) = event, await _event(call, app, number)
         if event != before:
             await answer.write(event)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 import pytest_asyncio
 from aiohttp import web
@@ -66,7 +67,7 @@ async def make_gateway(
     (sdk / "worker.js").write_text("/*! Steeple 9.8.7 | MIT */\nself.y=1;\n")
 
     async def make(**given: Any) -> Gateway:
-        settings = Settings(**{"public_url": "https://push.example", "rate_public": 10_000, **given})
+        settings = msgspec.convert({"public_url": "https://push.example", "rate_public": 10_000, **given}, Settings)
         services = _services(api_database, vault, wire, sdk, settings)
         runner = await listen(
             routes.build(services), host="127.0.0.1", port=0, url=settings.url, trusted_proxies=settings.trusted_proxies
@@ -113,12 +114,12 @@ async def gateway(make_gateway: Any) -> Gateway:
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(gateway: Gateway) -> AsyncIterator[Shop]:
     """An app with a key that may do everything in it."""
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         yield await gateway.new_shop(session, origins=[ORIGIN])
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def rival(gateway: Gateway) -> AsyncIterator[Shop]:
     """Another app of the same gateway."""
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         yield await gateway.new_shop(session, origins=["https://rival.example"])

@@ -10,7 +10,9 @@ from gateway.model.limits import HEADER_READ_S
 from tests.api.world import Gateway, Shop
 
 _BROKEN = {
-    "a length and chunks": b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a length and chunks": (
+        b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    ),
     "two lengths": b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcd",
     "a signed length": b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: +5\r\n\r\nabcde",
     "a folded header": b"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: 1\r\n 2\r\n\r\n",
@@ -93,7 +95,7 @@ async def test_headers_that_never_end_are_given_up(gateway: Gateway):
 
 
 async def test_a_thousand_half_open_requests_stop_nobody(make_gateway, shop: Shop):
-    """While clients hold sockets with half a request, a real one is served; those beyond the bound are closed at once."""
+    """While clients hold sockets with half a request, a real one is served; those beyond the bound are closed."""
     gateway: Gateway = await make_gateway()
     host, _, port = gateway.url.removeprefix("http://").partition(":")
     held = await asyncio.gather(*(asyncio.open_connection(host, int(port)) for _ in range(980)))

@@ -1,0 +1,65 @@
+"""What pages load from the gateway."""
+
+from gateway.api.sdk_files import SdkFiles
+from tests.api.world import Shop
+
+
+async def test_a_page_learns_what_it_needs(shop: Shop):
+    """The key to subscribe with, its id, the topics, the hosts that links may lead to; no secret and no contact."""
+    await shop.call("POST", "/v1/topics", {"slug": "sale", "name": "Sales"})
+    answer = await shop.page("GET", f"/v1/sdk/config?app={shop.id}")
+    assert answer.status == 200
+    channel = answer.body["channels"]["webpush"]
+    assert len(channel["vapid_public_key"]) == 87
+    assert channel["vapid_key_id"].startswith("key_")
+    assert answer.body["topics"] == [{"slug": "sale", "name": "Sales"}]
+    assert answer.body["link_hosts"] == ["shop.example"]
+    assert answer.body["receipts"] == ["shown", "clicked", "closed"]
+    assert answer.body["killed"] is False
+    assert "mailto" not in answer.text
+    assert answer.headers["Cache-Control"] == "public, max-age=60"
+
+
+async def test_the_config_names_its_app(shop: Shop):
+    """Without an app, or with one that does not exist, there is none."""
+    assert (await shop.page("GET", "/v1/sdk/config")).param == "app"
+    assert (await shop.page("GET", "/v1/sdk/config?app=app_0000000000000")).status == 404
+    assert (await shop.page("GET", "/v1/sdk/config?app=nonsense")).status == 404
+
+
+async def test_the_newest_script_is_served_to_any_page(shop: Shop):
+    """Readable by every origin, kept for an hour, asked for again by its tag."""
+    answer = await shop.page("GET", "/sdk/v1/steeple.js", headers={"Origin": "https://anybody.example"})
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert answer.headers["Cache-Control"] == "public, max-age=3600"
+    assert answer.text.startswith("/*! Steeple 9.8.7")
+    again = await shop.page("GET", "/sdk/v1/steeple.js", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status, again.text) == (304, "")
+
+
+async def test_a_version_is_for_ever(shop: Shop):
+    """Under its number a file never changes; other numbers are not there."""
+    fixed = await shop.page("GET", "/sdk/9.8.7/worker.js")
+    assert (fixed.status, fixed.headers["Cache-Control"]) == (200, "public, max-age=31536000, immutable")
+    assert (await shop.page("GET", "/sdk/9.8.6/worker.js")).status == 404
+    assert (await shop.page("GET", "/sdk/v1/other.js")).status == 404
+
+
+async def test_a_script_goes_out_zipped_or_plain(shop: Shop):
+    """Whoever takes gzip gets it; caches keep both apart."""
+    async with shop.session.get(f"{shop.gateway.url}/sdk/v1/worker.js", headers={"Accept-Encoding": "gzip"}) as zipped:
+        assert zipped.headers["Content-Encoding"] == "gzip"
+        assert zipped.headers["Vary"] == "Accept-Encoding"
+        assert (await zipped.text()).endswith("self.y=1;\n")
+    async with shop.session.get(
+        f"{shop.gateway.url}/sdk/v1/worker.js", headers={"Accept-Encoding": "identity"}
+    ) as plain:
+        assert "Content-Encoding" not in plain.headers
+
+
+def test_an_unbuilt_sdk_stops_nothing(tmp_path) -> None:
+    """A checkout without a built script serves everything else."""
+    files = SdkFiles(tmp_path)
+    assert (files.rolling, files.fixed) == ({}, {})
