@@ -111,7 +111,7 @@ def command(
 
 def _merged(message: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
     """The request: the file's fields, then what the options say."""
-    given = {name: _plain(value) for name, value in flags.items() if value not in {None, ()}}
+    given = {name: _plain(value) for name, value in flags.items() if value is not None and value != ()}
     audience = {**message.get("audience", {}), **{name: given.pop(name) for name in _AUDIENCE if name in given}}
     if "at" in given:
         given["schedule"] = {**message.get("schedule", {}), "at": given.pop("at")}

@@ -1,0 +1,1 @@
+"""The command line, as a terminal and a program see it."""
