@@ -54,6 +54,10 @@ class ReceiptSigner(msgspec.Struct, frozen=True):
         mac = hmac.digest(self.secret, head, "sha256")[:_MAC_BYTES]
         return _encoded(head + mac)
 
+    def __repr__(self) -> str:
+        """Without the secret: such objects end up in tracebacks."""
+        return f"ReceiptSigner(app_id={self.app_id}, key_id={self.key_id})"
+
 
 def app_of(token: str) -> int | None:
     """Which app a token claims to be of, unchecked: to find the secrets to check it with."""

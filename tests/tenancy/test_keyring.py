@@ -168,3 +168,14 @@ async def test_the_shop_signs_with_the_text_it_was_shown(database: Database, vau
 
     assert await Keyring(database, vault).identity_secrets(created.app.id) == [shown.encode()]
     assert shown.isascii()
+
+
+async def test_opened_secrets_show_in_no_representation(database: Database, vault: Vault, created: CreatedApp):
+    """A traceback that prints what is at hand prints no key."""
+    keyring = Keyring(database, vault)
+    credential = await keyring.current_credential(created.app.id, "webpush")
+    signer = await keyring.receipt_signer(created.app.id)
+
+    assert credential is not None
+    assert repr(credential.secret)[2:20] not in repr(credential)
+    assert repr(signer.secret)[2:20] not in repr(signer)
