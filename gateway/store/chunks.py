@@ -4,7 +4,7 @@ Leases are database time; the fence (`claim_no`) decides who may write. A worker
 touches no row, and drops its results: another one has the chunk.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -29,18 +29,18 @@ class Claimed(msgspec.Struct, frozen=True):
     at: datetime
 
 
-async def insert(db: Queryable, chunks: Sequence[NewChunk]) -> None:
+async def insert(db: Queryable, chunks: Sequence[NewChunk], *, hold: Hold = Hold.NONE) -> None:
     """Adds work; what is there already stays as it is, so that planning can be done again after a crash."""
     await db.executemany(
         """
-        INSERT INTO chunks (app_id, bucket, msg_id, part, lo, attempt, hi, cursor, ids, strikes, expected, due_at)
-        VALUES ($1, $2, $3, $4, $5::bigint, $6, $7, $5::bigint - 1, $8, $9, $10, now() + $11 * interval '1 second')
+        INSERT INTO chunks (app_id, bucket, msg_id, part, lo, attempt, hi, cursor, ids, strikes, expected, hold, due_at)
+        VALUES ($1, $2, $3, $4, $5::bigint, $6, $7, $5::bigint - 1, $8, $9, $10, $11, now() + $12 * interval '1 second')
         ON CONFLICT DO NOTHING
         """,
         [
             (
                 chunk.key.app_id, chunk.key.bucket, chunk.key.message_id, chunk.key.part, chunk.key.lo,
-                chunk.key.attempt, chunk.hi, chunk.ids, chunk.strikes, chunk.expected, chunk.delay_s,
+                chunk.key.attempt, chunk.hi, chunk.ids, chunk.strikes, chunk.expected, int(hold), chunk.delay_s,
             )
             for chunk in chunks
         ],
@@ -160,19 +160,23 @@ async def settle(db: Queryable, result: GroupResult, *, lease_s: int) -> Hold:
         )  # fmt: skip
         if hold is None:
             raise LeaseLost
-        await record(tx, [result])
+        await record(tx, [result], {key.message_id: Hold(hold)})
     return Hold(hold)
 
 
-async def record(db: Queryable, results: Sequence[GroupResult]) -> None:
-    """Writes what became of groups whose fences held: outcomes, retries, closed addresses, doubts. One bucket."""
+async def record(db: Queryable, results: Sequence[GroupResult], holds: Mapping[int, Hold]) -> None:
+    """Writes what became of groups whose fences held: outcomes, retries, closed addresses, doubts. One bucket.
+
+    holds: by message. Who is to be tried again waits under the same hold as the chunk that they were in.
+    """
     ended = [result for result in results if result.ids]
     assert all(len(result.ids) == len(result.codes) <= GROUP_RECIPIENTS_MAX for result in ended)
     if ended:
         await insert_outcomes(db, [(result.chunk.key, result.day, result.ids, result.codes) for result in ended])
-    retries = [chunk for result in results for chunk in result.retries]
-    if retries:
-        await insert(db, retries)
+    for hold in set(holds.values()):
+        retries = [one for result in results if holds[result.chunk.key.message_id] is hold for one in result.retries]
+        if retries:
+            await insert(db, retries, hold=hold)
     for result in results:
         if result.gone:
             await _close(db, result.chunk.key, result.gone, read_at=result.read_at)
@@ -210,14 +214,16 @@ async def _mark_suspects(db: Queryable, key: ChunkKey, suspects: list[int], clea
 
 async def hold(db: Queryable, *, app_id: int, buckets: Sequence[int], message_id: int, to: Hold) -> None:
     """Marks a message's unfinished chunks: workers see it when they settle their group."""
-    await db.execute(
-        "UPDATE chunks SET hold = $4"
-        " WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = $3 AND state < 2 AND hold <> 2",
-        app_id,
-        list(buckets),
-        message_id,
-        int(to),
-    )
+    # Twice: the first round waits for groups that are being settled, but does not see the retries that they add.
+    for _ in range(2):
+        await db.execute(
+            "UPDATE chunks SET hold = $4"
+            " WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = $3 AND state < 2 AND hold NOT IN (2, $4)",
+            app_id,
+            list(buckets),
+            message_id,
+            int(to),
+        )
 
 
 async def unfinished(db: Queryable, *, app_id: int, buckets: Sequence[int], message_id: int) -> int:

@@ -6,7 +6,7 @@ All rows of a call lie in one bucket of one app. Each is guarded by its own fenc
 from collections.abc import Collection, Sequence
 
 from gateway.model.message import MessageState
-from gateway.model.work import GroupResult
+from gateway.model.work import GroupResult, Hold
 from gateway.store import chunks
 from gateway.store.database import Queryable
 
@@ -26,7 +26,7 @@ async def settle(db: Queryable, results: Sequence[GroupResult], *, whole: Collec
                    AS r (msg_id, lo, claim_no, hi, seen, tally)
              WHERE c.app_id = $1 AND c.bucket = $2 AND c.msg_id = r.msg_id AND c.part = 0 AND c.lo = r.lo
                AND c.attempt = 0 AND c.claim_no = r.claim_no AND c.state = 1
-            RETURNING c.msg_id
+            RETURNING c.msg_id, c.hold
             """,
             app_id,
             bucket,
@@ -37,13 +37,13 @@ async def settle(db: Queryable, results: Sequence[GroupResult], *, whole: Collec
             [result.seen for result in results],
             [result.tally for result in results],
         )
-        ours = {row["msg_id"] for row in rows}
+        ours = {row["msg_id"]: Hold(row["hold"]) for row in rows}
         kept = [result for result in results if result.chunk.key.message_id in ours]
-        await chunks.record(tx, kept)
+        await chunks.record(tx, kept, ours)
         ended = [result for result in kept if not result.retries and result.chunk.key.message_id in whole]
         if ended:
             await _close(tx, app_id, bucket, ended)
-    return ours
+    return set(ours)
 
 
 async def _close(db: Queryable, app_id: int, bucket: int, results: Sequence[GroupResult]) -> None:

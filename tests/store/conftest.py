@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from tests.store.rows import db, shared_database  # noqa: F401 - fixtures
 
 OpenFolder = Callable[[], AbstractContextManager[Path]]
 MakeServer = Callable[..., EmbeddedPostgres]
