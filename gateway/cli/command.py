@@ -28,6 +28,8 @@ _VERBS: Final[dict[str, str]] = {
     "messages": "messages",
     "import": "import_",
     "export": "export",
+    "backup": "backup",
+    "restore": "restore",
     "sandbox": "sandbox",
     "doctor": "doctor",
     "bench": "bench",
