@@ -28,6 +28,7 @@ export function gatewayCalls(host, gateway) {
         headers,
         body: body === undefined ? undefined : JSON.stringify(body),
         credentials: 'omit',
+        cache: 'no-cache', // who asks wants today's answer: a kept one may name a key that was replaced
         referrerPolicy: 'no-referrer', // a page's address may hold a person's data
         keepalive: Boolean(keepalive),
         signal: abort ? abort.signal : undefined,

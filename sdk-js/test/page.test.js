@@ -67,6 +67,7 @@ test('no cookie travels, and enrolling needs no preflight', async () => {
   const post = gateway.calls.find((one) => one.name === 'POST /v1/subscriptions');
   assert.deepEqual(post.headers, { 'Content-Type': 'text/plain;charset=UTF-8' });
   assert.ok(gateway.calls.every((one) => one.credentials === 'omit'));
+  assert.ok(gateway.calls.every((one) => one.cache === 'no-cache'));
 });
 
 test('subscribing before the settings have arrived works too', async () => {

@@ -24,10 +24,10 @@ export class FakeGateway {
     };
   }
 
-  fetch = async (address, { method, body, headers, credentials }) => {
+  fetch = async (address, { method, body, headers, credentials, cache }) => {
     const url = new URL(address);
     const sent = body === undefined ? undefined : JSON.parse(body);
-    this.calls.push({ name: `${method} ${url.pathname}`, sent, headers, credentials, url: url.href });
+    this.calls.push({ name: `${method} ${url.pathname}`, sent, headers, credentials, cache, url: url.href });
     if (this.isDown) throw new TypeError('Failed to fetch');
     const refused = this.refuse[`${method} ${url.pathname}`];
     if (refused) return answer(refused, { error: { code: 'refused_by_test', message: 'no' } });
