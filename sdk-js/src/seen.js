@@ -6,11 +6,12 @@ export const SEEN_MAX = 300;
 export const noteSeen = (list, id) => [...(list || []).filter((one) => one !== id), id].slice(-SEEN_MAX);
 
 /**
- * What to do with a push: "show" it, "refresh" the open notification in place, or "skip" it because the person
- * closed it already. WebKit never skips: three pushes without a notification end the subscription.
+ * What to do with a push: "show" it; "skip" a second delivery; on WebKit "refresh" the notification in place if it is
+ * open. WebKit never skips: three pushes without a notification end the subscription. Elsewhere an open notification
+ * of ours counts as shown, and Firefox would put a refreshed one on the desktop as a second banner.
  */
 export function judge({ isSeen, isOpen, isWebKit }) {
   if (!isSeen) return 'show';
-  if (isOpen) return 'refresh';
-  return isWebKit ? 'show' : 'skip';
+  if (!isWebKit) return 'skip';
+  return isOpen ? 'refresh' : 'show';
 }
