@@ -39,6 +39,10 @@ export function createVisit({ host, options, store }) {
     language: locale(host, options.language).language, receipts: options.sendsReceipts,
   });
 
+  /** A browser does not tell a page why a request failed: the causes, the likeliest first. */
+  const unheard = () => `no answer from ${gateway}: is it up, is ${host.location.origin} one of the app's origins, `
+    + 'and is the gateway listed in connect-src?';
+
   async function renewWorker() {
     const { version } = (await store.get('worker')) || {};
     const { workerVersion } = visit.config;
@@ -48,7 +52,7 @@ export function createVisit({ host, options, store }) {
   /** Fetches the settings and starts the worker ahead of the click that will need both. Answers like a public call. */
   async function prepare() {
     const { config, answer } = await loadConfig({ store, call, gateway, app });
-    if (!config) return failure(answer);
+    if (!config) return answer.status ? failure(answer) : failed('offline', unheard());
     const isNews = !visit.config || visit.config.at_ms !== config.at_ms;
     visit.config = config;
     if (config.killed) return failed('killed');

@@ -394,3 +394,11 @@ test('another app on the same shop starts afresh', async () => {
   const second = await revisit(first, { attributes: { app: 'app_2' } });
   assert.deepEqual([second.ready.id, second.gateway.devices.get(second.ready.id).app], ['sub_1', 'app_2']);
 });
+
+test('settings that never came are explained with what may be wrong', async () => {
+  const gateway = new FakeGateway();
+  gateway.isDown = true;
+  const { ready, host } = await visit({ gateway });
+  assert.deepEqual([ready.ok, ready.reason], [false, 'offline']);
+  assert.ok(ready.message.includes(`${host.location.origin} one of the app's origins`), ready.message);
+});
