@@ -13,6 +13,7 @@ LOST_TEXT: Final = "The connection to the database broke; whether the statement 
 _UNAVAILABLE_CLASSES: Final = frozenset(
     {
         "08",  # connection lost or refused
+        "40",  # rolled back in favour of another transaction: a deadlock, most often
         "53",  # out of disk, memory or connections
     }
 )
@@ -39,7 +40,7 @@ def is_unavailable(fault: BaseException) -> bool:
     if isinstance(fault, asyncpg.PostgresError):
         state = _state(fault)
         return state in _UNAVAILABLE_STATES or state[:2] in _UNAVAILABLE_CLASSES
-    return isinstance(fault, OSError | TimeoutError)
+    return isinstance(fault, OSError | TimeoutError | asyncpg.InternalClientError)
 
 
 def is_lost(fault: BaseException) -> bool:
@@ -47,7 +48,8 @@ def is_lost(fault: BaseException) -> bool:
     if isinstance(fault, asyncpg.PostgresError):
         state = _state(fault)
         return state in _LOST_STATES or state[:2] == "08"
-    return isinstance(fault, ConnectionError)
+    # asyncpg says "internal" of a connection that is cut while its own statements are under way, as at its start.
+    return isinstance(fault, ConnectionError | asyncpg.InternalClientError)
 
 
 def raise_if_unavailable(fault: BaseException, *, lost: bool) -> None:
