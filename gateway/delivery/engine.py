@@ -5,6 +5,7 @@ campaign of a million and another app's campaign of a hundred take turns.
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Final
@@ -29,6 +30,8 @@ _IDLE_S: Final = 0.2
 """How often an idle worker looks for work: half of this is what a campaign waits to start."""
 _RENEW_EVERY_S: Final = 10.0
 _BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0)
+_FAULTS_MAX: Final = 5
+"""Tries to settle a group against a fault that is not "the database is away"."""
 _SINGLES_MAX: Final = 512
 """Born-claimed chunks in flight; beyond it they are left to the workers."""
 
@@ -61,11 +64,15 @@ class Engine:
         self._dice = dice
         self.claims = claims
         self._feed = Feed(db, keys, transports)
-        self._sender = GroupSender(transports, board, clock=clock.now_s, dice=dice)
+        self._sender = GroupSender(
+            transports, board, clock=clock.now_s, dice=dice, is_stopping=lambda: self.is_draining
+        )
         self._singles = Singles(db, keys)
-        self._work: set[asyncio.Task[None]] = set()
-        self._handed: set[asyncio.Task[None]] = set()
+        self._work: dict[asyncio.Task[None], Chunk] = {}
+        self._handed: dict[asyncio.Task[None], Chunk] = {}
         self._freed = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._claiming = asyncio.Lock()
 
     # --- the claim loop ---------------------------------------------------------------------------------------------
 
@@ -75,23 +82,31 @@ class Engine:
         try:
             while not self.is_draining:
                 self._freed.clear()
-                claimed = await self._claim() if self.claims else 0
+                async with self._claiming:
+                    claimed = await self._claim() if self.claims else 0
                 if not claimed or len(self._work) >= self._groups_max:
                     await self._wait_for_room()
+            await self._drained.wait()
         finally:
             renewing.cancel()
 
     async def drain(self, within_s: float) -> None:
-        """Claims nothing more, lets the groups under way finish and be settled, gives the rest back."""
+        """Claims nothing more, lets the requests under way finish and be settled, gives the rest back."""
         self.is_draining = True
         self._freed.set()
-        under_way = self._work | self._handed
+        async with self._claiming:  # what a claim under way brings has to be given back, too
+            pass
+        under_way = [*self._work, *self._handed]
         if under_way:
             _, late = await asyncio.wait(under_way, timeout=within_s)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         await self._singles.aclose()
+        # Chunks of groups that were cut off, and of claims whose answer was lost: nobody has to wait for their leases.
+        with contextlib.suppress(StoreUnavailable):
+            await chunks.release_owned(self._db, owner=self.owner)
+        self._drained.set()
 
     async def _claim(self) -> int:
         free = self._groups_max - len(self._work)
@@ -102,9 +117,13 @@ class Engine:
         except StoreUnavailable:
             await asyncio.sleep(1.0)
             return 0
+        except Exception as fault:  # noqa: BLE001 - a worker that stopped looking for work would be a silent one
+            log("delivery").error("claim_failed_inside", exc_info=fault)
+            await asyncio.sleep(1.0)
+            return 0
         self.claimed_at_s = self._clock.now_s()
         for chunk in claimed.chunks:
-            self._start(self._run_chunk(chunk), self._work)
+            self._start(self._run_chunk(chunk), chunk, self._work)
         return len(claimed.chunks)
 
     async def _wait_for_room(self) -> None:
@@ -117,20 +136,21 @@ class Engine:
     async def _keep_leases(self) -> None:
         while True:
             await asyncio.sleep(min(_RENEW_EVERY_S, self._lease_s / 3))
-            if self._work or self._handed:
+            held = [*self._work.values(), *self._handed.values()]
+            if held:
                 try:
-                    await chunks.renew(self._db, owner=self.owner, lease_s=self._lease_s)
-                except StoreUnavailable:
-                    log("delivery").warning("leases_not_renewed")
+                    await chunks.renew(self._db, held, lease_s=self._lease_s)
+                except Exception as fault:  # noqa: BLE001 - it is tried again in a moment, whatever it was
+                    log("delivery").warning("leases_not_renewed", fault=type(fault).__name__)
 
-    def _start(self, work: Coroutine[None, None, None], among: set[asyncio.Task[None]]) -> None:
+    def _start(self, work: Coroutine[None, None, None], chunk: Chunk, among: dict[asyncio.Task[None], Chunk]) -> None:
         task = asyncio.create_task(work)
-        among.add(task)
+        among[task] = chunk
         task.add_done_callback(lambda done: self._ended(done, among))
         CHUNKS_IN_FLIGHT.set(len(self._work) + len(self._handed))
 
-    def _ended(self, task: asyncio.Task[None], among: set[asyncio.Task[None]]) -> None:
-        among.discard(task)
+    def _ended(self, task: asyncio.Task[None], among: dict[asyncio.Task[None], Chunk]) -> None:
+        del among[task]
         self._freed.set()
         if not task.cancelled() and (fault := task.exception()) is not None:
             log("delivery").error("chunk_failed_inside", exc_info=fault)
@@ -189,6 +209,15 @@ class Engine:
             except StoreUnavailable:
                 await asyncio.sleep(_BACK_OFF_S[min(tries, len(_BACK_OFF_S) - 1)])
                 tries += 1
+            except LeaseLost:
+                raise
+            except Exception as fault:
+                # Forgetting what was sent sends it again: a fault of ours has to show itself a few times first.
+                if tries >= _FAULTS_MAX:
+                    raise
+                log("delivery").error("settle_failed_inside", exc_info=fault)
+                await asyncio.sleep(_BACK_OFF_S[-1])
+                tries += 1
 
     # --- what the API hands over ------------------------------------------------------------------------------------
 
@@ -199,10 +228,11 @@ class Engine:
     def take(self, work: Sequence[Handover]) -> None:
         """Sends chunks that were born claimed by `owner`, each with its devices, without reading anything."""
         for handover in work:
-            self._start(self._send_handover(handover), self._handed)
+            self._start(self._send_handover(handover), handover.chunk, self._handed)
 
     async def _send_handover(self, handover: Handover) -> None:
-        read_at = self._clock.now()
+        # Its devices were read after this moment: one that came back with a new address since is not closed.
+        read_at = handover.message.planned_at
         ready = await self._feed.prepare(handover.message)
         chunk = handover.chunk
         group = Group(handover.devices, [], chunk.hi, is_last=True)

@@ -7,7 +7,7 @@ a push service, another encrypts, and the loop stays alive for timers and reads.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -21,6 +21,7 @@ from gateway.transports.base import Credential, Transport
 _RUNNERS_MAX: Final = 64
 """Requests of one group under way at once."""
 
+_PUT_OFF: Final = Again("stopping", 0.0, is_counted=False)
 _EXPIRED: Final = End(Code.EXPIRED)
 _TOO_LARGE: Final = End(Code.FAILED_TOO_LARGE)
 _NO_CREDENTIAL: Final = End(Code.FAILED_CREDENTIAL)
@@ -31,8 +32,15 @@ class GroupSender:
     """Sends groups for one process."""
 
     def __init__(
-        self, transports: Mapping[str, Transport], board: LaneBoard, *, clock: Clock, dice: random.Random
+        self,
+        transports: Mapping[str, Transport],
+        board: LaneBoard,
+        *,
+        clock: Clock,
+        dice: random.Random,
+        is_stopping: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._is_stopping = is_stopping
         self._transports = transports
         self._board = board
         self._clock = clock
@@ -47,7 +55,11 @@ class GroupSender:
         attempt: int,
         strikes: int,
     ) -> list[Fate]:
-        """The fate of each device, in order. Never raises for what a push service does."""
+        """The fate of each device, in order. Never raises for what a push service does.
+
+        When the process is told to stop, requests under way are waited for, and who has not been tried is put off: a
+        slow push service then delays the stop by one deadline, not by one for each round of runners.
+        """
         fates: list[Fate] = [_EXPIRED] * len(devices)
         run = _Run(self, ready, credentials, attempt, strikes)
         places = iter(enumerate(devices))
@@ -76,6 +88,11 @@ class GroupSender:
         return self._clock()
 
     @property
+    def is_stopping(self) -> bool:
+        """Whether nobody else is to be tried in this process."""
+        return self._is_stopping()
+
+    @property
     def dice(self) -> random.Random:
         """For jitter."""
         return self._dice
@@ -83,7 +100,7 @@ class GroupSender:
 
 async def _runner(run: "_Run", places: Iterator[tuple[int, Device]], fates: list[Fate]) -> None:
     for place, device in places:
-        fates[place] = await run.one(device)
+        fates[place] = _PUT_OFF if run.is_stopping else await run.one(device)
 
 
 class _Run:
@@ -99,6 +116,11 @@ class _Run:
         self._strikes = strikes
         self._expires_at_s = ready.message.expires_at.timestamp()
         self.accepted: Counter[str] = Counter()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether who has not been tried yet is left to another process."""
+        return self._sender.is_stopping
 
     async def one(self, device: Device) -> Fate:
         """The fate of one recipient; a fault of ours that only it meets ends only it."""

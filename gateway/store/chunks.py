@@ -103,12 +103,25 @@ async def release_owned(db: Queryable, *, owner: int) -> int:
     return int(tag.rpartition(" ")[2])
 
 
-async def renew(db: Queryable, *, owner: int, lease_s: int) -> None:
-    """Prolongs every lease of a process whose groups take long (index chunks_leased)."""
+async def renew(db: Queryable, held: Sequence[Chunk], *, lease_s: int) -> None:
+    """Prolongs the leases of the chunks that a process is at. What it gave up, or never heard it had, runs out."""
     await db.execute(
-        "UPDATE chunks SET lease_until = now() + $2 * interval '1 second' WHERE state = 1 AND owner = $1",
-        owner,
+        """
+        UPDATE chunks c SET lease_until = now() + $8 * interval '1 second'
+          FROM unnest($1::int[], $2::smallint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::smallint[], $7::int[])
+               AS held (app_id, bucket, msg_id, part, lo, attempt, claim_no)
+         WHERE c.app_id = held.app_id AND c.bucket = held.bucket AND c.msg_id = held.msg_id AND c.part = held.part
+           AND c.lo = held.lo AND c.attempt = held.attempt AND c.claim_no = held.claim_no AND c.state = 1
+        """,
+        [chunk.key.app_id for chunk in held],
+        [chunk.key.bucket for chunk in held],
+        [chunk.key.message_id for chunk in held],
+        [chunk.key.part for chunk in held],
+        [chunk.key.lo for chunk in held],
+        [chunk.key.attempt for chunk in held],
+        [chunk.claim_no for chunk in held],
         lease_s,
+        idempotent=True,
     )
 
 

@@ -20,7 +20,7 @@ SLICES: dict[str, str] = {
     "pruning._ended": "deletes devices that ended long ago, of all apps, by index subscriptions_ended",
     "pruning._chunks": "deletes the work of messages that ended long ago, of all apps",
     "pruning._messages": "deletes messages beyond the history that is kept, of all apps",
-    "chunks.renew": "prolongs all leases of one process, by index chunks_leased",
+    "chunks.renew": "prolongs the leases that one process holds, each by its whole key",
 }
 """Statements that look across apps or buckets, and why they may."""
 
