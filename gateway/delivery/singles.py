@@ -1,6 +1,7 @@
 """Single sends are settled together: whatever was answered while a transaction was under way goes into the next one."""
 
 import asyncio
+import contextlib
 from collections import deque
 from typing import Final
 
@@ -12,7 +13,7 @@ from gateway.model.errors import StoreUnavailable
 from gateway.model.work import GroupResult
 from gateway.store import singles
 from gateway.store.database import Database
-from gateway.telemetry import LEASES_LOST
+from gateway.telemetry import LEASES_LOST, log
 
 _TOGETHER_MAX: Final = 128
 _BACK_OFF_S: Final = 0.5
@@ -49,9 +50,13 @@ class Singles:
     async def _write(self) -> None:
         while self._queue:
             batch = self._next_batch()
-            await self._write_batch(batch)
+            try:
+                await self._write_batch(batch)
+            except Exception as fault:  # noqa: BLE001 - those who wait for this batch must not wait for ever
+                log("delivery").error("singles_failed_inside", orders=len(batch), exc_info=fault)
             for done in batch:
-                done.settled.set_result(None)
+                if not done.settled.done():
+                    done.settled.set_result(None)
 
     def _next_batch(self) -> list[_Done]:
         """Results of one bucket of one app, in order of arrival."""
@@ -77,4 +82,6 @@ class Singles:
         for done in batch:
             if not done.is_whole and not done.result.retries:
                 key = done.result.chunk.key
-                await closing.close_of(self._db, self._keys, key.app_id, key.message_id)
+                # Where the database is away again, the loop that closes messages does it.
+                with contextlib.suppress(StoreUnavailable):
+                    await closing.close_of(self._db, self._keys, key.app_id, key.message_id)
