@@ -22,7 +22,6 @@ import uvloop
 from gateway.app import egress_policy
 from gateway.config import Settings
 from gateway.metrics import serve_metrics
-from gateway.model.errors import GatewayError
 from gateway.model.ids import ID_BITS
 from gateway.model.limits import METRICS_WAIT_S
 from gateway.process import METRICS_PLEASE, ORDER_BYTES_MAX, Order
@@ -200,8 +199,8 @@ class Supervisor:
             try:
                 await self._postgres.start()
                 log("supervisor").info("postgres_back")
-            except GatewayError as fault:
-                log("supervisor").error("postgres_not_back", message=fault.message)
+            except Exception as fault:  # noqa: BLE001 - whatever it was, it is tried again: without a database nothing runs
+                log("supervisor").error("postgres_not_back", fault=str(fault))
                 await asyncio.sleep(_RESTART_MAX_S)
 
 
