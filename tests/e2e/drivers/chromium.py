@@ -217,8 +217,7 @@ class Chromium:
         params = said.get("params", {})
         match said.get("method"):
             case "Target.attachedToTarget":
-                self._sessions[params["targetInfo"]["targetId"]] = params["sessionId"]
-                self._chore(params["sessionId"])
+                self._chore(params["targetInfo"]["targetId"], params["sessionId"])
             case "Runtime.consoleAPICalled":
                 words = [str(one.get("value", one.get("description", one["type"]))) for one in params["args"]]
                 self.console.append(f"{params['type']}: {' '.join(words)}")
@@ -235,14 +234,16 @@ class Chromium:
             case _:
                 pass
 
-    def _chore(self, session: str) -> None:
-        task = asyncio.create_task(self._listen_to(session))
+    def _chore(self, target: str, session: str) -> None:
+        task = asyncio.create_task(self._listen_to(target, session))
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
 
-    async def _listen_to(self, session: str) -> None:
+    async def _listen_to(self, target: str, session: str) -> None:
         for method in ("Runtime.enable", "Network.enable"):
             try:
                 await self.call(method, session=session)
             except CommandError:
                 continue  # not every kind of target has both, and some are gone by now
+        # Handed out only now: a page that loads before this would be missing from the log.
+        self._sessions[target] = session
