@@ -2,8 +2,10 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from ctypes.util import find_library
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,8 @@ from e2e.drivers.browser import Browser
 from e2e.drivers.chromium import Chromium
 from e2e.drivers.firefox import Firefox
 from e2e.drivers.notifications import NotificationDaemon
+from e2e.gateway import Served
+from e2e.shop import Shop, Site, open_shop
 from gateway.sandbox import Sandbox
 
 
@@ -85,3 +89,36 @@ async def chromium(
 def browser(request: pytest.FixtureRequest) -> Browser:
     """Each browser in turn; only the one that is asked for is started."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+async def served(sandbox: Sandbox, open_folder: Callable[[], AbstractContextManager[Path]]) -> AsyncIterator[Served]:
+    """The gateway, in processes of its own; it sends to the sandbox."""
+    with open_folder() as folder:
+        gateway = Served(folder, sandbox.egress_settings())
+        try:
+            await gateway.start()
+            yield gateway
+        finally:
+            await gateway.stop()
+
+
+@pytest.fixture
+async def site(served: Served) -> AsyncIterator[Site]:
+    """A shop's web server whose pages have no snippet yet."""
+    site = Site(served.url)
+    await site.start()
+    yield site
+    await site.stop()
+
+
+@pytest.fixture
+async def shop(site: Site, served: Served) -> Shop:
+    """A shop whose app has just this origin."""
+    return await open_shop(site, served, site.origin)
+
+
+@pytest.fixture
+async def twin_shop(site: Site, served: Served) -> Shop:
+    """A shop whose app has both names of the site: two devices of one app fit into one browser."""
+    return await open_shop(site, served, site.origin, site.other_origin)
