@@ -1,8 +1,8 @@
 """Answers that a repeated call gets again: one row per app and Idempotency-Key, kept for seven days.
 
-A key is reserved before the work, and gets its answer after it. A call that died in between leaves a reservation without
-an answer; a repetition of the same body may take it over after a minute. `reserved_at` is the fence: whoever lost the
-reservation can no longer complete it.
+A key is reserved before the work, and gets its answer after it. A call that died in between leaves a reservation
+without an answer; a repetition of the same body may take it over after a minute. `reserved_at` is the fence: whoever
+lost the reservation can no longer complete it.
 """
 
 from collections.abc import Sequence

@@ -30,7 +30,8 @@ async def insert_new(db: Queryable, *, app_id: int, bucket: int, receipts: Itera
     rows = await db.fetch(
         """
         INSERT INTO receipts (app_id, bucket, day, msg_id, sub_id, kind, at, data)
-        SELECT $1, $2, day, msg_id, sub_id, kind, at, CASE WHEN action <> '' THEN jsonb_build_object('action', action) END
+        SELECT $1, $2, day, msg_id, sub_id, kind, at,
+               CASE WHEN action <> '' THEN jsonb_build_object('action', action) END
         FROM unnest($3::date[], $4::bigint[], $5::bigint[], $6::smallint[], $7::timestamptz[], $8::text[])
              AS reported (day, msg_id, sub_id, kind, at, action)
         WHERE to_regclass('receipts_' || to_char(day, 'YYYYMMDD')) IS NOT NULL

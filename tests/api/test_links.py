@@ -45,6 +45,7 @@ _BAD = [
     "https://evil.example\\@shop.example/",
     "https://shop.example\\.evil.example/",
     "https:\\\\shop.example",
+    "https://shop.example/\\evil.example",
     "https://evil.example?@shop.example/",
     "https://evil.example#@shop.example/",
     "https://shop.example:8444/",

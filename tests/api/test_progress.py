@@ -53,8 +53,9 @@ async def test_a_message_that_is_not_there_has_no_progress(shop: Shop):
     assert (answer.status, answer.code) == (404, "not_found")
 
 
-async def test_streams_are_bounded(shop: Shop):
+async def test_streams_are_bounded(make_gateway: Any, shop: Shop):
     """One more than there may be is told to come back; when one ends, there is room."""
+    shop = Shop(await make_gateway(), shop.session, shop.app, shop.key)
     message = await _sent(shop)
     streams = [await _open(shop, message).__aenter__() for _ in range(PROGRESS_STREAMS_MAX)]
     try:

@@ -60,21 +60,27 @@ class MessageFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     audience: AudienceRequest
     app: Annotated[str, Meta(description="May be left out: the key knows its app.")] | None = None
-    title: Text = ""
-    body: Text = ""
+    title: Annotated[Text, Meta(description="At most 1,000 characters.")] = ""
+    body: Annotated[Text, Meta(description="At most 3,000 characters.")] = ""
     url: Annotated[str, Meta(description="Where a click leads; on one of the app's link hosts.")] = ""
-    icon: str = ""
-    image: str = ""
-    badge: str = ""
+    icon: Annotated[str, Meta(description="An https address, as for the other pictures.")] = ""
+    image: Annotated[str, Meta(description="A large picture, where the browser shows one.")] = ""
+    badge: Annotated[str, Meta(description="A small one-coloured picture for the status bar of Android.")] = ""
     actions: Annotated[list[ActionRequest], Meta(max_length=ACTIONS_MAX)] = []
     data: Annotated[dict[str, Any], Meta(description="For the page's own code; at most 2 KiB as JSON.")] = {}
-    tag: Annotated[str, Meta(max_length=NOTIFICATION_TAG_CHARS_MAX)] = ""
-    collapse_key: Annotated[str, Meta(max_length=COLLAPSE_KEY_CHARS_MAX)] = ""
+    tag: Annotated[
+        str, Meta(max_length=NOTIFICATION_TAG_CHARS_MAX, description="Replaces a shown notification of the same tag.")
+    ] = ""
+    collapse_key: Annotated[
+        str, Meta(max_length=COLLAPSE_KEY_CHARS_MAX, description="Replaces an undelivered message of the same key.")
+    ] = ""
     ttl: Annotated[int, Meta(ge=0, le=TTL_S_MAX, description="Seconds until nobody wants it any more.")] = TTL_S_DEFAULT
-    urgency: Urgency = "normal"
-    silent: bool = False
-    require_interaction: bool = False
-    badge_count: Annotated[int, Meta(ge=0, le=BADGE_COUNT_MAX)] | None = None
+    urgency: Annotated[Urgency, Meta(description="RFC 8030 section 5.3: what may wake a device that saves power.")] = (
+        "normal"
+    )
+    silent: Annotated[bool, Meta(description="Shown without sound or vibration.")] = False
+    require_interaction: Annotated[bool, Meta(description="Stays until it is clicked or closed.")] = False
+    badge_count: Annotated[int, Meta(ge=0, le=BADGE_COUNT_MAX, description="Number on the app's icon.")] | None = None
     schedule: ScheduleRequest | None = None
 
 

@@ -161,7 +161,17 @@ function watchSearch() {
   });
 }
 
+/** The list of calls stands open beside the text, and is folded where it would stand above it. */
+function foldIndex() {
+  const wide = window.matchMedia('(min-width: 52.01rem)');
+  const box = document.getElementById('box');
+  const fold = () => { box.open = wide.matches; };
+  wide.addEventListener('change', fold);
+  fold();
+}
+
 async function start() {
+  foldIndex();
   watchSearch();
   try {
     const answer = await fetch('/openapi.json', { credentials: 'omit' });
