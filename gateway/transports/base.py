@@ -10,38 +10,10 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 
-from gateway.model.delivery import (
-    Accepted,
-    Device,
-    Gone,
-    Misconfigured,
-    Outcome,
-    Push,
-    Rejected,
-    Retry,
-    Suspect,
-)
+from gateway.model.delivery import Device, Outcome, Push
 from gateway.model.message import Content
 from gateway.wire.egress import EgressPolicy
 from gateway.wire.http1 import Http1Client
-
-__all__ = [
-    "Accepted",
-    "Address",
-    "Credential",
-    "Gone",
-    "Medium",
-    "Minted",
-    "Misconfigured",
-    "Outcome",
-    "Push",
-    "Rejected",
-    "Renderer",
-    "Retry",
-    "Suspect",
-    "Transport",
-    "Wire",
-]
 
 Medium = Literal["push", "email", "sms"]
 """What caps and preferences count by."""
