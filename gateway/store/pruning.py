@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from gateway.model.ids import bucket_of_message, buckets_of_app
 from gateway.store.database import Queryable
 
 HISTORY_DAYS: Final = 90
@@ -56,15 +57,33 @@ async def _chunks(db: Queryable) -> int:
 
 
 async def _messages(db: Queryable) -> int:
-    """Messages older than the history that is kept, and the sums of their receipts."""
-    return _count(
-        await db.execute(
-            "DELETE FROM messages WHERE (app_id, bucket, id) IN"
-            " (SELECT app_id, bucket, id FROM messages WHERE tally IS NOT NULL"
-            "     AND finished_at < now() - $1 * interval '1 day' LIMIT $2)",
-            HISTORY_DAYS,
-            _ROWS_PER_STEP,
-        )
+    """Messages older than the history that is kept, after the sums of their receipts."""
+    rows = await db.fetch(
+        "SELECT m.app_id, m.id, a.home, a.spread FROM messages m JOIN apps a ON a.id = m.app_id"
+        " WHERE (m.tally IS NOT NULL OR m.state = 6) AND m.finished_at < now() - $1 * interval '1 day' LIMIT $2",
+        HISTORY_DAYS,
+        _ROWS_PER_STEP,
+    )
+    by_app: dict[tuple[int, int, int], list[int]] = {}
+    for row in rows:
+        by_app.setdefault((row["app_id"], row["home"], row["spread"]), []).append(row["id"])
+    for (app_id, home, spread), ids in by_app.items():
+        await _messages_of_app(db, app_id, buckets_of_app(home=home, spread=spread), ids)
+    return len(rows)
+
+
+async def _messages_of_app(db: Queryable, app_id: int, buckets: list[int], ids: list[int]) -> None:
+    await db.execute(
+        "DELETE FROM receipt_counts WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = ANY($3::bigint[])",
+        app_id,
+        buckets,
+        ids,
+    )
+    await db.execute(
+        "DELETE FROM messages WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND id = ANY($3::bigint[])",
+        app_id,
+        sorted({bucket_of_message(number) for number in ids}),
+        ids,
     )
 
 
