@@ -10,7 +10,9 @@ import pytest
 import pytest_asyncio
 
 from gateway.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from tests.store.rows import db, shared_database  # noqa: F401 - fixtures
+from tests.store.rows import db, shared_database
+
+__all__ = ["MakeServer", "OpenFolder", "db", "shared_database"]  # the last two are fixtures from elsewhere
 
 OpenFolder = Callable[[], AbstractContextManager[Path]]
 MakeServer = Callable[..., EmbeddedPostgres]
