@@ -130,11 +130,13 @@ class _Run:
         credential = self._credentials.get(device.credential_id)
         if credential is None:
             return _NO_CREDENTIAL
-        lane = self._sender.lane_of(transport, credential, device.wire)
+        lane: Lane | None = None
         try:
+            lane = self._sender.lane_of(transport, credential, device.wire)
             return await self._through(lane, transport, credential, device)
         except Exception as fault:  # noqa: BLE001 - one poisoned recipient must not stop the group
-            lane.give_up_probe()
+            if lane is not None:
+                lane.give_up_probe()
             log("delivery").error("push_failed_inside", message=self._ready.message.id, fault=repr(type(fault)))
             return End(Code.FAILED_INTERNAL)
 
