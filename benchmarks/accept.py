@@ -92,7 +92,7 @@ async def _run_client(order: Order) -> Answer:
 
 
 async def _drained(served: Served, shop: Shop) -> None:
-    until_s = time.monotonic() + _DRAIN_S
+    until_s, left = time.monotonic() + _DRAIN_S, 0
     while time.monotonic() < until_s:
         left = await served.db.fetchval("SELECT count(*) FROM messages WHERE app_id = $1 AND state < 4", shop.app.id)
         if not left:

@@ -56,7 +56,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keeps the transport."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's are of no common class
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are of no common class
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Whoever waits hears of it."""

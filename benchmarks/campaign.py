@@ -8,7 +8,7 @@ import msgspec
 
 from benchmarks.processes import CpuMeter, Memory, MemoryWatch
 from benchmarks.serving import Served, Shop, Stopped
-from gateway.model.ids import from_text
+from gateway.model.ids import bucket_of_message, from_text
 from gateway.model.message import MessageState
 
 MESSAGE: Final[dict[str, Any]] = {
@@ -89,23 +89,22 @@ async def send(served: Served, shop: Shop, *, recipients: int) -> Campaign:
     counts = (await served.call(shop, "GET", f"/v1/messages/{message['id']}"))["counts"]
     if not counts["sent"] == counts["audience"] == arrived == recipients:
         raise Stopped(f"Of {recipients} messages {arrived} arrived; the gateway says {counts}.")
-    return Campaign(
-        recipients, seconds, {name: used / recipients * 1e6 for name, used in spent.items()}, watch.seen()
-    )
+    return Campaign(recipients, seconds, {name: used / recipients * 1e6 for name, used in spent.items()}, watch.seen())
 
 
-async def _until(
-    served: Served, shop: Shop, message_id: str, states: set[MessageState], *, every_s: float
-) -> int:
+async def _until(served: Served, shop: Shop, message_id: str, states: set[MessageState], *, every_s: float) -> int:
     """Returns the message's number once its state is one of these, or has passed them."""
     number = from_text("msg", message_id)
+    assert number is not None
     until_s = time.monotonic() + _WAIT_S
     while time.monotonic() < until_s:
         state = await served.db.fetchval(
-            "SELECT state FROM messages WHERE app_id = $1 AND bucket = $2::bigint & 1023 AND id = $2", shop.app.id, number
+            "SELECT state FROM messages WHERE app_id = $1 AND bucket = $2 AND id = $3",
+            shop.app.id,
+            bucket_of_message(number),
+            number,
         )
         if state in states:
-            assert number is not None
             return number
         if state in (MessageState.FAILED, MessageState.CANCELLED):
             raise Stopped(f"The message ended as {MessageState(state).name}.")
@@ -115,6 +114,8 @@ async def _until(
 
 async def _until_idle(served: Served, message: int) -> None:
     """Groups of a cancelled message that were under way are finished by their workers."""
-    while await served.db.fetchval("SELECT count(*) FROM chunks WHERE msg_id = $1 AND state = 1", message):
+    while True:
         await asyncio.sleep(_POLL_S)
+        if not await served.db.fetchval("SELECT count(*) FROM chunks WHERE msg_id = $1 AND state = 1", message):
+            break
     await asyncio.sleep(0.5)

@@ -21,6 +21,7 @@ from benchmarks.peers.order import Order, Push, Score
 from benchmarks.serving import Served, Shop, Stopped
 from benchmarks.sink import Sink
 from gateway.model.ids import new_id, to_text
+from gateway.model.limits import GROUP_RECIPIENTS_MAX
 from gateway.wire.vapid import VapidKey
 
 OURS: Final = "steeple"
@@ -45,6 +46,8 @@ DESCRIBED: Final[Mapping[str, str]] = {
     _WEB_PUSH: f"npm web-push {WEB_PUSH_VERSION}, keep-alive agent",
 }
 _CONCURRENCY: Final = 64
+_WARM_UP: Final = 2 * GROUP_RECIPIENTS_MAX
+"""Enough for everybody to open all of its connections: a handshake costs several messages."""
 _TTL_S: Final = 3600
 _SUBJECT: Final = "mailto:push@shop.example"
 _INSTALL_S: Final = 120.0
@@ -123,10 +126,10 @@ def _program(name: str, folder: Path, sink: Sink) -> Contestant:
     vapid = VapidKey.generate()
 
     async def send(messages: int) -> Score:
-        order = _order(sink, keys, vapid, max(1, messages))
+        order = order_of(sink, keys, vapid, max(1, messages))
         file = folder / f"{name}.json"
         await asyncio.to_thread(file.write_bytes, msgspec.json.encode(order))
-        return await _run(_command(name, file, folder), sink)
+        return await _run(_command(name, file, folder), sink, pushes=len(order.pushes))
 
     return send
 
@@ -138,8 +141,10 @@ def _command(name: str, file: Path, folder: Path) -> list[str]:
     return [sys.executable, "-m", f"benchmarks.peers.{_PYTHON[name]}", str(file)]
 
 
-def _order(sink: Sink, keys: Sequence[audience.Receiver], vapid: VapidKey, messages: int) -> Order:
-    warm_up = min(messages, 4 * _CONCURRENCY)
+def order_of(
+    sink: Sink, keys: Sequence[audience.Receiver], vapid: VapidKey, messages: int, *, warm_up: int = _WARM_UP
+) -> Order:
+    """New endpoints at the sink, each with a payload of its own; `warm_up` of them come before `messages`."""
     pushes = [
         Push(keys[number % len(keys)].described(audience.endpoint(sink)), _payload())
         for number in range(messages + warm_up)
@@ -159,7 +164,7 @@ def _payload() -> str:
     return msgspec.json.encode({"web_push": 8030, "notification": {**shown, "data": {"steeple": ids}}}).decode()
 
 
-async def _run(command: Sequence[str], sink: Sink) -> Score:
+async def _run(command: Sequence[str], sink: Sink, *, pushes: int) -> Score:
     trust = {"REQUESTS_CA_BUNDLE": str(sink.ca_file), "NODE_EXTRA_CA_CERTS": str(sink.ca_file)}
     arrived_before = await asyncio.to_thread(sink.requests)
     process = await asyncio.create_subprocess_exec(
@@ -175,8 +180,8 @@ async def _run(command: Sequence[str], sink: Sink) -> Score:
         raise Stopped(f"{' '.join(command)} failed; see above.")
     score = msgspec.json.decode(output, type=Score)
     arrived = await asyncio.to_thread(sink.requests) - arrived_before - 1
-    if arrived < score.messages:
-        raise Stopped(f"{' '.join(command)}: only {arrived} of {score.messages} messages arrived.")
+    if arrived != pushes:
+        raise Stopped(f"{' '.join(command)}: {arrived} of {pushes} messages arrived.")
     return score
 
 
@@ -195,8 +200,7 @@ async def _install_web_push(folder: Path) -> str | None:
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
         return "Node.js and npm are not installed"
-    folder.mkdir(exist_ok=True)
-    (folder / "package.json").write_text('{"private": true}', encoding="utf-8")
+    await asyncio.to_thread(_make_package, folder)
     process = await asyncio.create_subprocess_exec(
         npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", f"web-push@{WEB_PUSH_VERSION}",
         cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
@@ -208,3 +212,8 @@ async def _install_web_push(folder: Path) -> str | None:
         process.kill()
         return "npm did not install it in time"
     return None if code == 0 else "npm could not install it (no network?)"
+
+
+def _make_package(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "package.json").write_text('{"private": true}', encoding="utf-8")

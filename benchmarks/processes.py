@@ -120,7 +120,7 @@ class MemoryWatch:
 
 
 def _memory(samples: Sequence[float]) -> Memory:
-    # The first quarter is buffers and connections being made; what a leak does shows between the two quarters behind it.
+    # In the first quarter buffers and connections are being made; a leak shows in what comes behind it.
     quarter = max(1, len(samples) // 4)
     settled = samples[quarter : 2 * quarter] or samples
     return Memory(statistics.median(settled), statistics.median(samples[2 * quarter :] or samples), max(samples))

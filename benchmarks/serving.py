@@ -17,6 +17,7 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
+from benchmarks.processes import resident_mb
 from benchmarks.sink import Sink, free_port
 from gateway.config import Settings
 from gateway.model.app import App
@@ -140,7 +141,7 @@ async def _roles(db: Database) -> dict[str, int]:
     """The pids of the children, from the table in which they report themselves."""
     while True:
         rows = await db.fetch("SELECT role, pid FROM processes WHERE heard_at > now() - interval '10 s' ORDER BY pid")
-        living = [(row["role"], row["pid"]) for row in rows if Path(f"/proc/{row['pid']}").exists()]
+        living = [(row["role"], row["pid"]) for row in rows if resident_mb(row["pid"])]
         if {"api", "loops", "worker"} <= {role for role, _ in living}:
             break
         await asyncio.sleep(0.1)

@@ -5,7 +5,7 @@ What is measured against it is our own speed and that of peers. Whether what arr
 """
 
 import contextlib
-import datetime
+import datetime as dt
 import os
 import re
 import signal
@@ -14,7 +14,7 @@ import ssl
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
@@ -90,8 +90,8 @@ class Sink(msgspec.Struct, frozen=True):
 
 
 @contextlib.contextmanager
-def running_sink(folder: Path) -> Iterator[Sink]:
-    """nginx in the foreground, for the length of the block, with a CA of its own that nobody else trusts."""
+def running_sink(folder: Path) -> Generator[Sink]:
+    """A sink in the foreground, for the length of the block, with a CA of its own that nobody else trusts."""
     nginx = find_nginx()
     if nginx is None:
         raise SinkMissing("The benchmarks send to nginx, which is not installed: apt-get install nginx-light")
@@ -145,15 +145,15 @@ def _write_certificates(folder: Path) -> None:
 def _certificate(
     name: str, key: ec.EllipticCurvePrivateKey, issuer: str, signer: ec.EllipticCurvePrivateKey, *, is_ca: bool
 ) -> x509.Certificate:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     builder = (
         x509.CertificateBuilder()
         .subject_name(_named(name))
         .issuer_name(_named(issuer))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=_DAYS))
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=_DAYS))
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
@@ -163,8 +163,10 @@ def _certificate(
         return builder.add_extension(usage, critical=True).sign(signer, hashes.SHA256())
     names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
     purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
-    return builder.add_extension(names, critical=False).add_extension(purpose, critical=False).sign(
-        signer, hashes.SHA256()
+    return (
+        builder.add_extension(names, critical=False)
+        .add_extension(purpose, critical=False)
+        .sign(signer, hashes.SHA256())
     )
 
 

@@ -7,6 +7,7 @@ once as a worker holds. Only the database is missing; `benchmarks.campaign` has 
 import asyncio
 import random
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, cast
@@ -71,23 +72,25 @@ def device_of(transport: Transport, subscription: dict[str, Any]) -> Device:
 
 def sender_of(transport: Transport) -> GroupSender:
     """The group sender of a process; its lanes are told to nobody, as there is no database to tell them through."""
-    board = LaneBoard(cast(Database, None))
+    board = LaneBoard(cast("Database", None))
     return GroupSender({PROVIDER: transport}, board, clock=time.time, dice=random.SystemRandom())
 
 
-async def _send(order: Order, transport: Transport, sender: GroupSender, pushes: list[Push]) -> None:
-    ready = prepared(transport, order.ttl_s)
-    credentials = {1: credential_of(order)}
-    groups = iter(
-        [
-            [device_of(transport, push.subscription) for push in pushes[start : start + GROUP_RECIPIENTS_MAX]]
-            for start in range(0, len(pushes), GROUP_RECIPIENTS_MAX)
-        ]
-    )
+def groups_of(transport: Transport, pushes: Sequence[Push]) -> list[list[Device]]:
+    """Devices as the feed reads them: not part of what is timed."""
+    devices = [device_of(transport, push.subscription) for push in pushes]
+    return [devices[start : start + GROUP_RECIPIENTS_MAX] for start in range(0, len(devices), GROUP_RECIPIENTS_MAX)]
+
+
+async def send_groups(
+    sender: GroupSender, ready: Prepared, groups: Sequence[Sequence[Device]], credential: Credential
+) -> None:
+    """Sends them, as many at once as a worker's engine holds."""
+    left = iter(groups)
 
     async def run() -> None:
-        for group in groups:
-            fates = await sender.send(ready, group, credentials, attempt=0, strikes=0)
+        for group in left:
+            fates = await sender.send(ready, group, {credential.id: credential}, attempt=0, strikes=0)
             assert all(fate is SENT for fate in fates), fates
 
     async with asyncio.TaskGroup() as runners:
@@ -99,10 +102,12 @@ async def _main(order: Order) -> None:
     policy = policy_of(order)
     async with Http1Client(policy, connections_max=LANE_IN_FLIGHT_MAX) as http:
         transport = find(PROVIDER)(Wire(policy, http, time.time))
-        sender = sender_of(transport)
-        await _send(order, transport, sender, order.pushes[: order.warm_up])
+        sender, ready, credential = sender_of(transport), prepared(transport, order.ttl_s), credential_of(order)
+        warm_up = groups_of(transport, order.pushes[: order.warm_up])
+        timed = groups_of(transport, order.pushes[order.warm_up :])
+        await send_groups(sender, ready, warm_up, credential)
         clock = Clock().start()
-        await _send(order, transport, sender, order.pushes[order.warm_up :])
+        await send_groups(sender, ready, timed, credential)
         clock.score(len(order.pushes) - order.warm_up)
 
 

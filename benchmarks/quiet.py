@@ -1,0 +1,10 @@
+"""A benchmark prints figures; what the gateway's own functions log is of interest only when something is wrong."""
+
+import logging
+
+import structlog
+
+
+def quiet_logs() -> None:
+    """Warnings and worse only."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
