@@ -18,8 +18,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-PUSH_NAMES: Final = ("jmt17.google.com", "fcm.googleapis.com")
-"""Hosts of the endpoints that Chromium hands out: Debian's build names the first, Chrome the second."""
+PUSH_NAMES: Final = (
+    "jmt17.google.com",
+    "fcm.googleapis.com",
+    "updates.push.services.mozilla.com",
+    "web.push.apple.com",
+    "wns2-am3p.notify.windows.com",
+)
+"""Hosts of endpoints that browsers hand out: Debian's Chromium, Chrome, Firefox, Safari, Edge. Services differ in what
+they answer, and a gateway reads an answer by its host."""
 _LEAF_NAMES: Final = (*PUSH_NAMES, "localhost")
 _LIFE: Final = timedelta(days=2)
 
