@@ -1,0 +1,257 @@
+"""`steeple serve` as its operator has it: one process tree on a data directory, with a shop that uses it."""
+
+import asyncio
+import contextlib
+import io
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import asyncpg
+
+from gateway.store.embedded import EmbeddedPostgres
+from tests.chaos.processes import (
+    START_S,
+    SandboxProcess,
+    children_of,
+    command_of,
+    ended,
+    free_port,
+    gone,
+    is_alive,
+    run_steeple,
+    send_signal,
+    until,
+)
+
+LEASE_S: Final = 5
+"""Sixty in production; what waits for a lease waits for a twelfth here."""
+DRAIN_S: Final = 15
+_WORKERS: Final = 2
+_ROLES: Final = ("api", "worker", "loops")
+
+
+class Serve:
+    """A running `steeple serve`, started again as often as a test likes, always on the same data."""
+
+    def __init__(
+        self, data_dir: Path, sandbox: SandboxProcess, session: aiohttp.ClientSession, **settings: str
+    ) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.api_key = ""
+        self.app: dict[str, Any] = {}
+        self._session = session
+        self._process: asyncio.subprocess.Process | None = None
+        self._seen: set[int] = set()
+        self._log = data_dir.parent / "serve.log"
+        self.environ = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("STEEPLE_")},
+            "STEEPLE_DATA_DIR": str(data_dir),
+            "STEEPLE_BIND": f"127.0.0.1:{self.port}",
+            "STEEPLE_METRICS_BIND": "",
+            "STEEPLE_WORKERS": str(_WORKERS),
+            "STEEPLE_LEASE_S": str(LEASE_S),
+            "STEEPLE_BORN_CLAIMED_LEASE_S": str(LEASE_S),
+            "STEEPLE_DRAIN_S": str(DRAIN_S),
+            **sandbox.environ,
+            **settings,
+        }
+
+    # --- its life -----------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Starts it, and returns once it is ready for requests."""
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "gateway", "serve", env=self.environ, stdout=log, stderr=log,
+                stdin=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+        await self.ready()
+
+    async def ready(self, *, within_s: float = START_S) -> None:
+        """Returns once it answers that it is ready, with as many processes as it should have."""
+
+        async def is_ready() -> bool:
+            if self._process is None or self._process.returncode is not None:
+                raise AssertionError(f"serve ended: {self.last_words()}")
+            return await self.is_ready() and len(await self.pids()) == _WORKERS + 2
+
+        await until("serve is ready", is_ready, within_s=within_s)
+
+    async def is_ready(self) -> bool:
+        """What /readyz says; no when nobody answers."""
+        try:
+            async with self._session.get(f"{self.url}/readyz", timeout=aiohttp.ClientTimeout(total=2)) as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    async def stop(self) -> int:
+        """SIGTERM, and its exit code."""
+        assert self._process is not None
+        send_signal(self._process.pid, signal.SIGTERM)
+        return await ended(self._process, within_s=DRAIN_S + 30)
+
+    async def kill_supervisor(self) -> None:
+        """SIGKILL to the first process only; its children find out by themselves."""
+        assert self._process is not None
+        self._remember()
+        self._process.kill()
+        await self._process.wait()
+
+    async def clean_up(self) -> None:
+        """Nothing of it runs any more, whatever happened."""
+        self._remember()
+        if self._process is not None and self._process.returncode is None:
+            send_signal(self._process.pid, signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await ended(self._process, within_s=DRAIN_S + 15)
+        for pid in self._seen:
+            if is_alive(pid) and "gateway" in command_of(pid):
+                send_signal(pid, signal.SIGCONT)
+                send_signal(pid, signal.SIGKILL)
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+        left = EmbeddedPostgres(self.data_dir)
+        if left.running_dsn() is not None:
+            await left.stop()
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return self._log.read_text(encoding="utf-8", errors="replace")[-4000:]
+
+    def log_lines(self, event: str) -> int:
+        """How often something was logged."""
+        return self._log.read_text(encoding="utf-8", errors="replace").count(f'"event": "{event}"')
+
+    # --- its processes ------------------------------------------------------------------------------------------------
+
+    @property
+    def supervisor(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def _remember(self) -> None:
+        if self._process is not None:
+            self._seen |= {self._process.pid, *children_of(self._process.pid)}
+
+    async def pids(self) -> list[tuple[str, int]]:
+        """(role, process id) of every child that the supervisor has and that has entered itself as alive."""
+        self._remember()
+        children = [pid for pid in children_of(self.supervisor) if "gateway.process" in command_of(pid)]
+        with contextlib.suppress(OSError, asyncpg.PostgresError):
+            rows = await self.fetch("SELECT role, pid FROM processes WHERE pid = ANY($1::int[])", children)
+            return [(row["role"], row["pid"]) for row in rows]
+        return []
+
+    async def pid_of(self, role: str) -> int:
+        """The process id of a child of this role."""
+
+        async def find() -> int | None:
+            return next((pid for found, pid in await self.pids() if found == role), None)
+
+        found = await until(f"there is a process of role {role}", find, within_s=START_S)
+        assert found is not None
+        return found
+
+    async def pids_of(self, role: str) -> list[int]:
+        """The process ids of all children of this role."""
+        return [pid for found, pid in await self.pids() if found == role]
+
+    @property
+    def postmaster(self) -> int:
+        """The process id of the embedded Postgres."""
+        return int((self.data_dir / "postgres" / "postmaster.pid").read_text().split("\n")[0])
+
+    async def kill(self, pid: int) -> None:
+        """SIGKILL, and returns when it is dead."""
+        self._remember()
+        send_signal(pid, signal.SIGKILL)
+        await gone(pid, within_s=10)
+
+    # --- its database -------------------------------------------------------------------------------------------------
+
+    @property
+    def dsn(self) -> str | None:
+        """The URL of its database; None while that does not run."""
+        return EmbeddedPostgres(self.data_dir).running_dsn()
+
+    async def fetch(self, sql: str, *args: object) -> list[Any]:
+        """Rows, over a connection of the test's own."""
+        dsn = self.dsn
+        if dsn is None:
+            raise ConnectionRefusedError("Postgres does not run")
+        raw = await asyncpg.connect(dsn, timeout=10)
+        try:
+            return await raw.fetch(sql, *args)
+        finally:
+            await raw.close()
+
+    # --- a shop that uses it ------------------------------------------------------------------------------------------
+
+    async def make_app(self) -> None:
+        """An app with a key, by the command line."""
+        self.app = await run_steeple("app", "create", "shop", "--origin", "https://shop.example", environ=self.environ)
+        self.api_key = self.app["api_key"]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Who we are."""
+        return {"Authorization": f"Bearer {self.api_key}"}
+
+    async def fill(self, sandbox: SandboxProcess, devices: int) -> None:
+        """Virtual devices u0, u1, ... of the app: minted by the sandbox, imported by the gateway."""
+        query = {
+            "n": str(devices),
+            "vapid_public_key": self.app["vapid_public_key"],
+            "vapid_key_id": self.app["vapid_key_id"],
+            "user_prefix": "u",
+        }
+        async with self._session.post(f"{sandbox.origin}/sandbox/mint", params=query) as minted:
+            lines = await minted.read()
+        call = self._session.post(
+            f"{self.url}/v1/subscriptions/import",
+            data=io.BytesIO(lines),
+            headers={**self.headers, "Content-Type": "application/x-ndjson"},
+            timeout=aiohttp.ClientTimeout(total=120),
+        )
+        async with call as answer:
+            said = await answer.json()
+        assert answer.status == 200, said
+        assert said["imported"] == devices, said
+
+    async def send(self, **fields: Any) -> str:
+        """The id of a message that got its 202."""
+        body = {"audience": {"all": True}, "title": "Evening bell", **fields}
+        async with self._session.post(f"{self.url}/v1/messages", json=body, headers=self.headers) as answer:
+            said = await answer.json()
+        assert answer.status == 202, said
+        return said["id"]
+
+    async def message(self, message: str) -> dict[str, Any]:
+        """A message with its figures."""
+        async with self._session.get(f"{self.url}/v1/messages/{message}", headers=self.headers) as answer:
+            said = await answer.json()
+        assert answer.status == 200, said
+        return said
+
+    async def done(self, message: str, *, within_s: float) -> dict[str, Any]:
+        """The message, once it is done."""
+
+        async def is_done() -> dict[str, Any] | None:
+            try:
+                said = await self.message(message)
+            except (aiohttp.ClientError, AssertionError, TimeoutError):
+                return None
+            return said if said["state"] == "done" else None
+
+        found = await until(f"message {message} is done", is_done, within_s=within_s, every_s=0.2)
+        assert found is not None
+        return found

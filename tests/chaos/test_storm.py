@@ -1,0 +1,47 @@
+"""Connections to Postgres that are cut all the time, on a gateway with a lease that such weather does not outlast."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from tests.chaos.conftest import DEVICES, filled
+from tests.chaos.evidence import Book
+from tests.chaos.gateway_process import Serve
+from tests.chaos.processes import SandboxProcess
+from tests.chaos.test_kill import HEALED_S, a_third_is_out, nothing_was_lost
+
+pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("chaos"), pytest.mark.timeout(240)]
+
+_CUT_ONE = """
+    SELECT count(pg_terminate_backend(pid)) FROM
+      (SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'steeple%' ORDER BY random() LIMIT 1) one
+"""
+_CUTS = 100
+_EVERY_S = 0.05
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def serve(folder: Path, sandbox: SandboxProcess, session: aiohttp.ClientSession) -> AsyncIterator[Serve]:
+    """Its lease is long enough for the few seconds in which a worker may not get through to the database."""
+    async with filled(Serve(folder / "data", sandbox, session, STEEPLE_LEASE_S="12"), sandbox) as running:
+        yield running
+
+
+async def test_connections_to_postgres_are_cut_all_the_time(serve: Serve, book: Book):
+    """F8, four times as hard: twenty a second, also those just being opened; what was sent stays settled."""
+    message, topic = await a_third_is_out(serve, book)
+    raw = await asyncpg.connect(serve.dsn)
+    cut = 0
+    try:
+        while cut < _CUTS and (book.accepted(topic) < DEVICES or cut < _CUTS // 4):
+            cut += await raw.fetchval(_CUT_ONE)
+            await asyncio.sleep(_EVERY_S)
+    finally:
+        await raw.close()
+    await nothing_was_lost(serve, book, message, topic, extras_max=0)
+    await serve.ready(within_s=HEALED_S)
