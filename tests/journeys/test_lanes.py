@@ -1,0 +1,116 @@
+"""A service or a key in trouble: its lane stands, everybody else goes on, nobody is dropped, nothing is lost."""
+
+import pytest
+
+from gateway.sandbox import Rule
+from tests.chaos.processes import until
+from tests.journeys.test_statuses import APPLE, GOOGLE, MOZILLA
+from tests.journeys.world import STRANGER, Shop, World
+
+DEVICES = 120
+STOPPED = 2
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_wrong_key_costs_no_subscriber(
+    world: World, shop: Shop, status: int, capsys: pytest.CaptureFixture[str]
+):
+    """F30: every push is refused for our key. The lane stops, the operator is told once, nobody is dropped.
+
+    When the service accepts again, everybody gets the message, once.
+    """
+    devices = await shop.devices(DEVICES, prefix="key-")
+    world.faults(Rule(status=status, token_prefix="key-"))
+    message = await shop.send()
+    await shop.waits(message, DEVICES)
+    await until("the lane is stopped for all processes", lambda: lane_state(shop), within_s=5)
+    for _ in range(3):
+        await world.let_pass(200)
+        await shop.waits(message, DEVICES)
+    said = await shop.message(message)
+    assert said["counts"]["pending"] == DEVICES
+    assert all([await shop.is_kept(device) for device in devices[:: DEVICES // 10]])
+    assert await kept(shop) == DEVICES
+    world.faults()
+    for _ in range(6):
+        await world.let_pass(1000)
+        if (await shop.came_to_or_not(message, "sent", DEVICES, within_s=4))["counts"]["sent"] == DEVICES:
+            break
+    said = await shop.done(message)
+    assert said["counts"]["sent"] == DEVICES
+    reached = await shop.tokens_reached(message)
+    assert len(reached) == len(set(reached)) == DEVICES
+    assert await kept(shop) == DEVICES
+    assert capsys.readouterr().out.count("lane_stopped") == 1
+
+
+async def lane_state(shop: Shop) -> int | None:
+    """What the processes tell each other of the shop's lane: 1 parked, 2 stopped, None it runs."""
+    return await shop.world.db.fetchval("SELECT max(state) FROM lanes WHERE app_id = $1", shop.app.id)
+
+
+async def kept(shop: Shop) -> int:
+    """How many devices are still sent to."""
+    return await shop.world.db.fetchval(
+        "SELECT count(*) FROM subscriptions WHERE app_id = $1 AND state = 0", shop.app.id
+    )
+
+
+async def test_one_service_down_stops_nobody_else(world: World, shop: Shop):
+    """F15: one push service is away; the devices of the others are reached meanwhile, its own afterwards."""
+    await shop.devices(30, host=MOZILLA)
+    await shop.devices(30, host=GOOGLE)
+    await shop.devices(30, host=APPLE)
+    world.faults(Rule(kind="reset", host=MOZILLA))
+    message = await shop.send()
+    await shop.came_to(message, "sent", 60)
+    assert (await shop.message(message))["counts"]["pending"] == 30
+    world.faults()
+    for _ in range(4):
+        await world.let_pass(900)
+    assert (await shop.done(message))["counts"]["sent"] == 90
+
+
+async def test_one_shop_with_a_wrong_key_stops_no_other(world: World):
+    """G6: another shop's messages go out while the lane of the first one stands."""
+    stopped, other = await world.shop(), await world.shop()
+    await stopped.devices(DEVICES, prefix="mine-")
+    await other.devices(5, prefix="theirs-")
+    world.faults(Rule(status=403, token_prefix="mine-"))
+    waiting = await stopped.send()
+    await stopped.waits(waiting, DEVICES)
+    assert (await other.done(await other.send()))["counts"]["sent"] == 5
+
+
+async def test_a_request_to_slow_down_slows_one_service(world: World, shop: Shop):
+    """F17: after a 429 with Retry-After nothing goes to that service before the time is up."""
+    await shop.devices(40, host=GOOGLE)
+    world.faults(Rule(status=429, retry_after_s=30, host=GOOGLE))
+    message = await shop.send()
+    await shop.waits(message, 40)
+    world.faults()
+    assert await world.entries(message) == []
+    await world.let_pass(120)
+    assert (await shop.done(message))["counts"]["sent"] == 40
+
+
+async def test_a_service_whose_certificate_nobody_vouches_for_gets_nothing(world: World, shop: Shop):
+    """F25: the lane is stopped, for the fault lies between us and the service; device and message are kept."""
+    (device,) = await shop.devices(host=STRANGER)
+    message = await shop.send({"subscriptions": [device.id]})
+    await shop.waits(message, 1)
+    await until("the lane is stopped for all processes", lambda: lane_state(shop), within_s=5)
+    assert await lane_state(shop) == STOPPED
+    assert await shop.is_kept(device)
+    assert await world.entries(message) == []
+
+
+async def test_a_service_whose_name_is_lost_is_waited_for(world: World, shop: Shop):
+    """F26: no name server knows the push service at the moment; the message waits, the device is kept."""
+    (line,) = world.sandbox.mint(1, None, receiver_keys=1)
+    endpoint = "https://db5.notify.windows.com/w/?token=x"
+    await shop.take([{**line, "channel": "webpush", "endpoint": endpoint, "vapid_key_id": shop.vapid_key_id}])
+    device = await shop.device_at(endpoint)
+    message = await shop.send({"subscriptions": [device.id]})
+    await shop.waits(message, 1)
+    assert await shop.is_kept(device)
