@@ -32,7 +32,7 @@ from gateway.model.delivery import (
 from gateway.model.errors import Invalid
 from gateway.model.ids import to_text
 from gateway.model.limits import PAYLOAD_BYTES_MAX
-from gateway.model.message import Content
+from gateway.model.message import Action, Content
 from gateway.model.subscriber import Platform
 from gateway.transports.base import Address, Credential, Medium, Minted, Renderer, Wire
 from gateway.wire import ece
@@ -55,6 +55,8 @@ _ENCRYPTED_PER_TURN: Final = 16
 """About 1.5 ms of work."""
 _THROTTLED_DEVICE_S: Final = 60.0
 _MARKER: Final = "\u0000receipt\u0000"
+_OURS: Final = "steeple"
+"""Under this name in `data` lie the ids and the receipt token that our worker reads."""
 
 
 class Provider:
@@ -89,7 +91,7 @@ class Provider:
             if text.startswith("{"):
                 text = str(msgspec.json.decode(text)["privateKey"])
             key = VapidKey.from_pem(text.encode()) if "BEGIN" in text else VapidKey.from_base64url(text)
-        except (ValueError, KeyError, TypeError, msgspec.DecodeError):
+        except (ValueError, KeyError, TypeError, RecursionError, msgspec.DecodeError):
             raise Invalid(
                 "key_material_invalid",
                 "This is no VAPID private key: give a PEM file, 32 bytes in base64url, or the JSON of web-push.",
@@ -325,7 +327,7 @@ def _refused(host: str, status: int, text: str) -> Outcome:
 def _errno(text: str) -> int | None:
     try:
         said = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return said.get("errno") if isinstance(said, dict) else None
 
@@ -398,16 +400,23 @@ def _compile(content: Content, language: str, message_text: str) -> tuple[bytes,
         "silent": content.silent or None,
         "requireInteraction": content.require_interaction or None,
         "app_badge": content.badge_count,
-        "actions": [
-            {"action": action.id, "title": action.title, "icon": action.icon, "navigate": action.url}
-            for action in content.actions
-        ],
+        "actions": [_action(action) for action in content.actions],
         **content.extra.get(Provider.name, {}),
     }
-    said["actions"] = [{name: value for name, value in action.items() if value} for action in said["actions"]]
+    said.pop("data", None)
     notification = {name: value for name, value in said.items() if value not in ("", None, [])}
-    notification["data"] = {**content.data, "steeple": {"m": message_text, "s": sub, "t": token}}
+    notification["data"] = {**_without_ours(content.data), _OURS: {"m": message_text, "s": sub, "t": token}}
     text = json.dumps({"web_push": 8030, "notification": notification}, ensure_ascii=False, separators=(",", ":"))
-    head, _, rest = text.partition(json.dumps(sub)[1:-1])
-    middle, _, tail = rest.partition(json.dumps(token)[1:-1])
+    # Ours stands last, so whatever a shop wrote before it, be it the marker itself, is not taken for it.
+    rest, _, tail = text.rpartition(json.dumps(token)[1:-1])
+    head, _, middle = rest.rpartition(json.dumps(sub)[1:-1])
     return head.encode(), middle.encode(), tail.encode()
+
+
+def _action(action: Action) -> dict[str, str]:
+    said = {"action": action.id, "title": action.title, "icon": action.icon, "navigate": action.url}
+    return {name: value for name, value in said.items() if value}
+
+
+def _without_ours(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name != _OURS}
