@@ -59,7 +59,17 @@ async def fill(db: Database, app: App, sink: Sink, *, rows: int, persons: int = 
         batch = list(_subscriptions(app, sink, keys, first=start, count=count, persons=persons))
         await db.copy_records_to_table(
             "subscriptions",
-            columns=["app_id", "bucket", "id", "provider", "credential_id", "wire", "person", "platform"],
+            columns=[
+                "app_id",
+                "bucket",
+                "id",
+                "provider",
+                "credential_id",
+                "wire",
+                "person",
+                "platform",
+                "address_hash",
+            ],
             records=batch,
         )
         owned = [(row[6], row[2]) for row in batch if row[6] is not None]
@@ -97,4 +107,5 @@ def _subscriptions(
             keys[number % len(keys)].packed(endpoint(sink)),
             person_name(number) if number < persons else None,
             1,
+            secrets.token_bytes(16),
         )

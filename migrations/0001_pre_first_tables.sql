@@ -115,6 +115,7 @@ CREATE TABLE subscriptions (
     state          smallint NOT NULL DEFAULT 0,
     credential_id  smallint NOT NULL,
     wire           bytea NOT NULL,            -- all that the sender needs, packed by the provider; first byte = format
+    address_hash   bytea NOT NULL,            -- of its row in addresses, which is found by nothing else
     person         text,
     topics         int[] NOT NULL DEFAULT '{}',
     attrs          jsonb,

@@ -99,8 +99,8 @@ async def _insert_row(db: Queryable, app: App, subscription_id: int, enrolment: 
     await db.execute(
         """
         INSERT INTO subscriptions (app_id, bucket, id, provider, credential_id, wire, platform, person, topics, attrs,
-                                   locale, timezone, country, consent, secret_hash, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, coalesce($16, now()))
+                                   locale, timezone, country, consent, secret_hash, created_at, address_hash)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, coalesce($16, now()), $17)
         """,
         app.id,
         bucket_of(app, subscription_id),
@@ -118,6 +118,7 @@ async def _insert_row(db: Queryable, app: App, subscription_id: int, enrolment: 
         enrolment.consent,
         enrolment.secret_hash,
         enrolment.created_at,
+        enrolment.address_hash,
     )
 
 
@@ -188,31 +189,64 @@ async def update_address(
     app: App,
     subscription_id: int,
     *,
-    old_hash: bytes | None,
-    new_hash: bytes,
+    address_hash: bytes,
     provider: str,
     credential_id: int,
     wire: bytes,
 ) -> bool:
-    """Moves a device to another address, its id unchanged; False when that address is another device's."""
+    """Moves a device to another address, its id unchanged; False when that address is another device's.
+
+    The address that it had is nobody's then. One that is gone from the store is left to whoever looks for it next.
+    """
     async with db.transaction() as tx:
-        if new_hash != old_hash:
-            if not await take_address(tx, app, new_hash, subscription_id):
-                return False
-            if old_hash is not None:
-                await drop_address(tx, app, old_hash, subscription_id)
-        await _set_wire(tx, app, subscription_id, provider=provider, credential_id=credential_id, wire=wire)
+        # Addresses before devices, as everywhere: the device's own old address is safe once the device is locked.
+        is_new = await take_address(tx, app, address_hash, subscription_id)
+        held = await _lock_address(tx, app, subscription_id)
+        if not is_new and held != address_hash:
+            return False
+        if held is None:
+            await drop_address(tx, app, address_hash, subscription_id)
+            return True
+        if held != address_hash:
+            await drop_address(tx, app, held, subscription_id)
+        await _set_wire(
+            tx,
+            app,
+            subscription_id,
+            address_hash=address_hash,
+            provider=provider,
+            credential_id=credential_id,
+            wire=wire,
+        )
     return True
 
 
+async def _lock_address(db: Queryable, app: App, subscription_id: int) -> bytes | None:
+    """The hash of the device's address, which nobody else changes until the end of the transaction."""
+    return await db.fetchval(
+        "SELECT address_hash FROM subscriptions WHERE app_id = $1 AND bucket = $2 AND id = $3 FOR UPDATE",
+        app.id,
+        bucket_of(app, subscription_id),
+        subscription_id,
+    )
+
+
 async def _set_wire(
-    db: Queryable, app: App, subscription_id: int, *, provider: str, credential_id: int, wire: bytes
+    db: Queryable,
+    app: App,
+    subscription_id: int,
+    *,
+    address_hash: bytes,
+    provider: str,
+    credential_id: int,
+    wire: bytes,
 ) -> None:
     # A browser changes addresses by itself: that revives a device whose old address was gone, never one that left.
     await db.execute(
         """
         UPDATE subscriptions
-        SET wire = $4, provider = $5, credential_id = $6, registered_at = now(), seen_at = now(), suspect_at = NULL,
+        SET wire = $4, provider = $5, credential_id = $6, address_hash = $7, registered_at = now(), seen_at = now(),
+            suspect_at = NULL,
             state = CASE state WHEN 1 THEN 0 ELSE state END,
             ended_at = CASE state WHEN 1 THEN NULL ELSE ended_at END,
             enrolled_at = CASE state WHEN 1 THEN now() ELSE enrolled_at END
@@ -224,6 +258,7 @@ async def _set_wire(
         wire,
         provider,
         credential_id,
+        address_hash,
     )
 
 

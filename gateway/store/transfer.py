@@ -176,15 +176,15 @@ async def _insert(db: Queryable, app: App, placed: Sequence[_Placed]) -> None:
     await db.execute(
         """
         INSERT INTO subscriptions (app_id, bucket, id, provider, state, credential_id, wire, platform, person, topics,
-                                   attrs, locale, timezone, country, consent, created_at, ended_at)
+                                   attrs, locale, timezone, country, consent, created_at, address_hash, ended_at)
         SELECT $1, bucket, id, provider, state, credential_id, wire, coalesce(platform, 0), person,
                coalesce(topics::int[], '{}'), attrs::jsonb, locale, timezone, country, consent::jsonb,
-               coalesce(created_at, now()), CASE WHEN state <> 0 THEN now() END
+               coalesce(created_at, now()), address_hash, CASE WHEN state <> 0 THEN now() END
         FROM unnest($2::smallint[], $3::bigint[], $4::text[], $5::smallint[], $6::smallint[], $7::bytea[],
                     $8::smallint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
-                    $15::text[], $16::timestamptz[])
+                    $15::text[], $16::timestamptz[], $17::bytea[])
              AS n (bucket, id, provider, state, credential_id, wire, platform, person, topics, attrs, locale, timezone,
-                   country, consent, created_at)
+                   country, consent, created_at, address_hash)
         """,
         app.id,
         *_columns(placed),
@@ -192,14 +192,17 @@ async def _insert(db: Queryable, app: App, placed: Sequence[_Placed]) -> None:
 
 
 async def _update(db: Queryable, app: App, placed: Sequence[_Placed]) -> None:
-    """Writes only rows that differ. A device that left stays so: an older list must not bring it back."""
+    """Writes only rows that differ. A device that left stays so: an older list must not bring it back.
+
+    A device that moved to another address in this moment stays there.
+    """
     await db.execute(
         """
         UPDATE subscriptions AS s
         SET provider = n.provider, credential_id = n.credential_id, wire = n.wire,
             registered_at = CASE WHEN s.wire = n.wire THEN s.registered_at ELSE now() END,
-            state = CASE WHEN n.state = $18 THEN n.state ELSE s.state END,
-            ended_at = CASE WHEN n.state = $18 THEN coalesce(s.ended_at, now()) ELSE s.ended_at END,
+            state = CASE WHEN n.state = $19 THEN n.state ELSE s.state END,
+            ended_at = CASE WHEN n.state = $19 THEN coalesce(s.ended_at, now()) ELSE s.ended_at END,
             platform = coalesce(n.platform, s.platform), person = coalesce(n.person, s.person),
             topics = coalesce(n.topics::int[], s.topics),
             attrs = CASE WHEN n.attrs IS NULL THEN s.attrs ELSE coalesce(s.attrs, '{}') || n.attrs::jsonb END,
@@ -208,14 +211,15 @@ async def _update(db: Queryable, app: App, placed: Sequence[_Placed]) -> None:
             created_at = coalesce(n.created_at, s.created_at)
         FROM unnest($2::smallint[], $3::bigint[], $4::text[], $5::smallint[], $6::smallint[], $7::bytea[],
                     $8::smallint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
-                    $15::text[], $16::timestamptz[])
+                    $15::text[], $16::timestamptz[], $17::bytea[])
              AS n (bucket, id, provider, state, credential_id, wire, platform, person, topics, attrs, locale, timezone,
-                   country, consent, created_at)
-        WHERE s.app_id = $1 AND s.bucket = ANY($17::smallint[]) AND s.bucket = n.bucket AND s.id = n.id
+                   country, consent, created_at, address_hash)
+        WHERE s.app_id = $1 AND s.bucket = ANY($18::smallint[]) AND s.bucket = n.bucket AND s.id = n.id
+          AND s.address_hash = n.address_hash
           AND (s.provider, s.credential_id, s.wire, s.state, s.platform, s.person, s.topics, s.attrs, s.locale,
                s.timezone, s.country, s.consent, s.created_at)
               IS DISTINCT FROM
-              (n.provider, n.credential_id, n.wire, CASE WHEN n.state = $18 THEN n.state ELSE s.state END,
+              (n.provider, n.credential_id, n.wire, CASE WHEN n.state = $19 THEN n.state ELSE s.state END,
                coalesce(n.platform, s.platform), coalesce(n.person, s.person), coalesce(n.topics::int[], s.topics),
                CASE WHEN n.attrs IS NULL THEN s.attrs ELSE coalesce(s.attrs, '{}') || n.attrs::jsonb END,
                coalesce(n.locale, s.locale), coalesce(n.timezone, s.timezone), coalesce(n.country, s.country),
@@ -229,7 +233,7 @@ async def _update(db: Queryable, app: App, placed: Sequence[_Placed]) -> None:
 
 
 def _columns(placed: Sequence[_Placed]) -> list[list[object]]:
-    """The arguments $2 to $16 of both statements."""
+    """The arguments $2 to $17 of both statements."""
     rows = (
         (
             one.bucket,
@@ -247,6 +251,7 @@ def _columns(placed: Sequence[_Placed]) -> list[list[object]]:
             device.country,
             device.consent,
             device.created_at,
+            device.address_hash,
         )
         for one in placed
         for device in (one.device,)

@@ -11,11 +11,10 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 import msgspec
-import structlog
 from msgspec import UNSET
 
 from gateway.model.app import App
-from gateway.model.errors import Conflict, GatewayError, Invalid, NotFound
+from gateway.model.errors import Conflict, Invalid, NotFound
 from gateway.model.ids import from_text
 from gateway.model.limits import ENROL_ATTEMPTS_MAX
 from gateway.model.subscriber import Enrolment, Subscription, SubscriptionState
@@ -38,7 +37,6 @@ from gateway.telemetry import ENROLMENTS
 from gateway.transports.base import Address, Credential, Transport
 
 _HASH_BYTES: Final = 16
-_log: Final = structlog.get_logger(room="subscribers")
 
 
 class Keys(Protocol):
@@ -177,8 +175,7 @@ class Enroller:
                     tx,
                     app,
                     found.id,
-                    old_hash=arrival.hashed,
-                    new_hash=arrival.hashed,
+                    address_hash=arrival.hashed,
                     provider=arrival.provider.name,
                     credential_id=said.credential_id or found.credential_id,
                     wire=arrival.address.wire,
@@ -195,15 +192,13 @@ class Enroller:
         provider = self._provider(patch.channel or found.provider)
         address = provider.address(patch.address_fields())
         credential = await self._credential(app, provider.name, patch.vapid_key_id)
-        key = await self._keys.address_key()
-        hashed = address_hash(key, provider.name, address.unique)
+        hashed = address_hash(await self._keys.address_key(), provider.name, address.unique)
         for _ in range(ENROL_ATTEMPTS_MAX):
             if await subscriptions.update_address(
                 self._db,
                 app,
                 found.id,
-                old_hash=self._hash_of(key, found),
-                new_hash=hashed,
+                address_hash=hashed,
                 provider=provider.name,
                 credential_id=credential.id,
                 wire=address.wire,
@@ -212,17 +207,6 @@ class Enroller:
             if await subscriptions.find_by_address(self._db, app, hashed) is not None:
                 break
         raise Conflict("endpoint_taken", "The endpoint belongs to another device.", param="endpoint")
-
-    def _hash_of(self, key: bytes, subscription: Subscription) -> bytes | None:
-        """The hash of the present address, worked out from what the provider packed."""
-        provider = self._provider(subscription.provider)
-        try:
-            unique = provider.address(provider.describe(subscription.wire)).unique
-        except GatewayError:
-            # Its push service is not permitted any more: the old address stays taken, by a device that moved on.
-            _log.warning("old_address_unreadable", provider=provider.name, subscription=subscription.id)
-            return None
-        return address_hash(key, provider.name, unique)
 
     async def _change_of(
         self, app: App, raw: EnrolRequest | ChangeRequest, *, held: Mapping[str, Any], now: datetime

@@ -82,18 +82,23 @@ async def enrol(
     await db.copy_records_to_table(
         "subscriptions",
         columns=(
-            "app_id", "bucket", "id", "provider", "credential_id", "wire", "topics", "locale", "person", "state",
-            "suspect_at",
+            "app_id", "bucket", "id", "provider", "credential_id", "wire", "address_hash", "topics", "locale", "person",
+            "state", "suspect_at",
         ),
         records=[
             (
                 app.id, bucket_of_id(number, home=app.home, spread=app.spread), number, provider, 1, b"\x01wire",
-                list(topics), locale, person, state, suspect_at,
+                address_hash_of(number), list(topics), locale, person, state, suspect_at,
             )
             for number in numbers
         ],
     )  # fmt: skip
     return numbers
+
+
+def address_hash_of(number: int) -> bytes:
+    """The hash of the address of the device with this id."""
+    return number.to_bytes(16, "big")
 
 
 def drawn_ids(count: int, *, seed: int = 1) -> list[int]:

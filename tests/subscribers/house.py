@@ -72,6 +72,14 @@ class House:
         """Rows of a table."""
         return await self.database.fetchval(_COUNTS[table])
 
+    async def strays(self) -> int:
+        """Addresses that are not the present one of their device, and devices without theirs."""
+        return await self.database.fetchval(
+            "SELECT count(*) FROM addresses a"
+            " FULL JOIN subscriptions s ON s.app_id = a.app_id AND s.id = a.subscription_id AND s.address_hash = a.hash"
+            " WHERE a.hash IS NULL OR s.id IS NULL"
+        )
+
     async def other_app(self, name: str = "other") -> App:
         """A second app of the same operator."""
         made = await create_app(self.database, self.vault, name=name, origins=[], subject="mailto:b@other.example")

@@ -1,6 +1,7 @@
 """Changing and leaving: the device with its secret, the shop's server without, and nobody else."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -8,6 +9,10 @@ from gateway.model.errors import GatewayError
 from gateway.model.subscriber import SubscriptionState
 from gateway.store import persons, subscriptions
 from gateway.store.subscriptions import Filters
+from gateway.subscribers.enrol import Enroller
+from gateway.transports.base import Transport, Wire
+from gateway.wire.egress import EgressPolicy
+from gateway.wire.http1 import Http1Client
 from tests.subscribers.house import NOW, House, browser, change
 
 WRONG_SECRETS = ("", "x", "stpl_ds_" + "A" * 43, "\x00", "é")
@@ -134,6 +139,37 @@ async def test_moves_at_the_same_moment_leave_one_address_each(house: House):
 
     assert sum(isinstance(one, GatewayError) for one in done) == 1
     assert await house.count("addresses") == 2
+
+
+async def test_a_device_leaves_an_address_that_is_not_permitted_any_more(house: House, transport: Transport):
+    """The operator struck a push host off the list: whoever moves away leaves nothing behind there."""
+    mine = await house.enrol(1)
+    permitted = EgressPolicy.of(defaults=["fcm.googleapis.com"])
+    http = Http1Client(permitted, connections_max=1)
+    narrower = type(transport)(Wire(permitted, http, time.time))
+    strict = Enroller(house.database, house.keyring, {narrower.name: narrower})
+
+    elsewhere = browser(2) | {"endpoint": "https://fcm.googleapis.com/fcm/send/canary"}
+    await strict.change(house.app, mine.id, mine.secret, change(**elsewhere), now=NOW)
+
+    assert await house.count("addresses") == 1
+    assert await house.strays() == 0
+    assert (await house.enrol(1)).is_new
+    await http.aclose()
+
+
+async def test_one_device_that_moves_twice_at_once_has_one_address(house: House):
+    """Two tabs tell of two new endpoints in the same moment: one of them holds, the other is free."""
+    mine = await house.enrol(1)
+    for burst in range(3):
+        moves = [
+            house.enroller.change(house.app, mine.id, mine.secret, change(**browser(10 * burst + tab)), now=NOW)
+            for tab in range(2, 6)
+        ]
+        await asyncio.gather(*moves)
+
+    assert await house.count("addresses") == 1
+    assert await house.strays() == 0
 
 
 async def test_leaving_ends_it_and_twice_is_no_fault(house: House):

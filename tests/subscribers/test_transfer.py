@@ -79,6 +79,7 @@ async def test_an_export_brings_back_the_same(house: House, buckets: int):
 
     assert await bring(house, file) == ImportReport(0, len(file), 0, [])
     assert await exported(house) == before
+    assert await house.strays() == 0
 
     for table in ("DELETE FROM subscriptions", "DELETE FROM addresses", "DELETE FROM persons"):
         await house.database.execute(table)
