@@ -12,6 +12,9 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_D
 # Two to four test processes: the browser and chaos tests wait more than they compute.
 CORES := $(shell nproc 2>/dev/null || echo 2)
 TEST_PROCESSES ?= $(shell n=$(CORES); [ $$n -lt 2 ] && n=2; [ $$n -gt 4 ] && n=4; echo $$n)
+# The newest PostgreSQL that the system's packages installed, if any: what stands on the store runs on it once more.
+SYSTEM_POSTGRES := $(shell ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+ON_SYSTEM_POSTGRES := tests/store tests/sending tests/delivery tests/journeys
 # What to run or how, such as: make test ARGS="tests/wire -x"
 ARGS ?=
 
@@ -43,6 +46,12 @@ test: .venv/ready-test ## Run all tests; what is missing on this machine is name
 	@status=0; \
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --junitxml=artefacts/tests.xml $(ARGS) || status=$$?; \
 	$(BIN)/python scripts/skipped.py artefacts/tests.xml || status=1; \
+	if [ -n "$(SYSTEM_POSTGRES)" ] && [ -z "$(ARGS)" ]; then \
+		echo "Once more on the system's PostgreSQL, $(SYSTEM_POSTGRES):"; \
+		STEEPLE_TEST_POSTGRES="$(SYSTEM_POSTGRES)" $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile \
+			--junitxml=artefacts/tests-postgres.xml $(ON_SYSTEM_POSTGRES) || status=$$?; \
+		$(BIN)/python scripts/skipped.py artefacts/tests-postgres.xml || status=1; \
+	fi; \
 	sh scripts/test_deps.sh list; \
 	exit $$status
 

@@ -181,7 +181,7 @@ class Serve:
     @property
     def dsn(self) -> str | None:
         """The URL of its database; None while that does not run."""
-        return EmbeddedPostgres(self.data_dir).running_dsn()
+        return self.environ.get("STEEPLE_DATABASE_URL") or EmbeddedPostgres(self.data_dir).running_dsn()
 
     async def fetch(self, sql: str, *args: object) -> list[Any]:
         """Rows, over a connection of the test's own."""
