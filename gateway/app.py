@@ -204,7 +204,7 @@ def loops_of(base: Base) -> list[Loop]:
         Loop("close_messages", 1.0, lambda: closing.close_finished(db, keyring)),
         Loop("make_partitions", 3600.0, lambda: partitions.ensure(db, today=base.clock.now().date())),
         Loop("drop_partitions", _DAY_S, lambda: partitions.drop_older(db, than=_oldest_day(base))),
-        Loop("prune", 600.0, lambda: pruning.prune(db)),
+        Loop("prune", 60.0, lambda: pruning.prune(db)),
         Loop("forget_processes", 60.0, lambda: processes.forget_silent(db, silent_s=_PROCESS_SILENT_S)),
     ]
 

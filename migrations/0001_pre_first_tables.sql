@@ -18,7 +18,8 @@ CREATE TABLE apps (
     subject     text NOT NULL,
     settings    jsonb NOT NULL DEFAULT '{}',
     created_at  timestamptz NOT NULL DEFAULT now(),
-    deleted_at  timestamptz
+    deleted_at  timestamptz,
+    emptied_at  timestamptz               -- nothing that belonged to it is left
 );
 
 -- Keys of an app at a provider (a VAPID pair, say). Several live at once: every subscription names the one it was made
@@ -191,11 +192,13 @@ CREATE TABLE messages (
     finished_at      timestamptz,
     lease_until      timestamptz,
     tally            jsonb,                   -- what became of all, once it is done
+    is_swept         boolean NOT NULL DEFAULT false,  -- its chunks are deleted
     created_at       timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (app_id, bucket, id)
 );
 CREATE INDEX messages_due ON messages (due_at) WHERE state IN (0, 1);
 CREATE INDEX messages_running ON messages (created_at) WHERE state = 2 OR (state = 5 AND tally IS NULL);
+CREATE INDEX messages_finished ON messages (is_swept, finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX messages_recent ON messages (app_id, created_at DESC, id);
 
 -- A range of subscription ids with a cursor, or (retries, a few people) an explicit list of ids. The counts of a message

@@ -323,3 +323,13 @@ DEMO_DEVICES_MAX: Final = 100_000
 """Virtual devices of a demo: enough to see a bar move."""
 DEMO_START_S: Final = 120.0
 """How long the gateway of the demo may take to get ready; the first start makes a database."""
+
+# --- pruning ----------------------------------------------------------------------------------------------------------
+PRUNE_ROWS: Final = 1_000
+"""Rows that one statement of pruning deletes: a few hundredths of a second."""
+PRUNE_MESSAGES: Final = 200
+"""Messages whose work or counts one step of pruning looks for."""
+PRUNE_PROBES_MAX: Final = 4_000
+"""Messages times buckets of such a step: each is a look into the index."""
+PRUNE_STEPS_MAX: Final = 50
+"""Steps of each kind in one round: a round a minute then deletes 70 million rows a day, and a stop waits seconds."""

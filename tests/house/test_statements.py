@@ -18,8 +18,8 @@ SLICES: dict[str, str] = {
     "subscriptions.list_page": "one app's devices in the order of the primary key",
     "pruning._idempotency": "deletes what expired, of all apps, by index idempotency_expired",
     "pruning._ended": "deletes devices that ended long ago, of all apps, by index subscriptions_ended",
-    "pruning._chunks": "deletes the work of messages that ended long ago, of all apps",
-    "pruning._messages": "deletes messages beyond the history that is kept, of all apps",
+    "pruning._chunks": "finds messages that ended long ago, of all apps, by index messages_finished",
+    "pruning._messages": "finds messages beyond the history that is kept, of all apps, by index messages_finished",
     "chunks.renew": "prolongs the leases that one process holds, each by its whole key",
 }
 """Statements that look across apps or buckets, and why they may."""
@@ -37,6 +37,7 @@ BUILT: dict[str, str] = {
 SKIPPING: dict[str, str] = {
     "chunks.claim": "workers share one queue",
     "messages.claim_due": "planners share one queue",
+    "pruning._ended": "who is being changed at this moment can be deleted in the next round",
 }
 """Statements that pass over locked rows: anywhere else that would pass over work or report too little."""
 

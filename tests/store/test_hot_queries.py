@@ -5,8 +5,7 @@ which the planner has a choice.
 """
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -26,61 +25,17 @@ from gateway.store import (
     messages,
     outcomes,
     partitions,
-    pruning,
     singles,
     subscriptions,
 )
-from gateway.store.database import Connection, Database
+from gateway.store.database import Database
+from tests.store.plans import plans, whole_tables
 from tests.store.rows import EVERYBODY, TODAY, add_message, enrol, make_app, settled, work
 
-HOT: Final = ("subscriptions", "addresses", "persons", "messages", "chunks", "outcomes", "receipts", "idempotency")
 DEVICES: Final = 6_000
 CHUNKS: Final = 4_000
 TOPIC: Final = 77
 IDS: Final = [number * (2**62 // DEVICES) + 11 for number in range(DEVICES)]
-Statement = tuple[str, tuple[object, ...]]
-
-
-class Recording:
-    """A database that lets statements through and remembers them."""
-
-    def __init__(self, db: Database | Connection) -> None:
-        self._db = db
-        self.statements: list[Statement] = []
-
-    def _seen(self, sql: str, args: tuple[object, ...]) -> None:
-        self.statements.append((sql, args))
-
-    async def fetch(self, sql: Any, *args: object, idempotent: bool | None = None) -> Any:
-        self._seen(sql, args)
-        return await self._db.fetch(sql, *args, idempotent=idempotent)
-
-    async def fetchrow(self, sql: Any, *args: object, idempotent: bool | None = None) -> Any:
-        self._seen(sql, args)
-        return await self._db.fetchrow(sql, *args, idempotent=idempotent)
-
-    async def fetchval(self, sql: Any, *args: object, idempotent: bool | None = None) -> Any:
-        self._seen(sql, args)
-        return await self._db.fetchval(sql, *args, idempotent=idempotent)
-
-    async def execute(self, sql: Any, *args: object, idempotent: bool | None = None) -> Any:
-        self._seen(sql, args)
-        return await self._db.execute(sql, *args, idempotent=idempotent)
-
-    async def executemany(self, sql: Any, rows: Any) -> None:
-        listed = list(rows)
-        self._seen(sql, tuple(listed[0]))
-        await self._db.executemany(sql, listed)
-
-    async def copy_records_to_table(self, table: Any, *, columns: Any, records: Any) -> str:
-        return await self._db.copy_records_to_table(table, columns=columns, records=records)
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator["Recording"]:
-        async with self._db.transaction() as tx:
-            inside = Recording(tx)
-            inside.statements = self.statements
-            yield inside
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -149,32 +104,6 @@ async def filled(
     await pool.execute("ANALYZE")
     yield pool, app
     await pool.close()
-
-
-async def plans(db: Database, use: Callable[[Any], Awaitable[object]]) -> list[str]:
-    """How Postgres goes about each statement that `use` sends; nothing of it stays."""
-    recording = Recording(db)
-    found: list[str] = []
-
-    class TakeBackError(Exception):
-        """Undoes what the explained statements did."""
-
-    with pytest.raises(TakeBackError):
-        async with db.transaction() as tx:
-            recording = Recording(tx)
-            await use(recording)
-            raise TakeBackError
-    for sql, args in recording.statements:
-        if sql.lstrip()[:6].upper() in {"SELECT", "INSERT", "UPDATE", "DELETE"}:
-            rows = await db.fetch("EXPLAIN " + sql, *args)  # type: ignore[arg-type]  # a statement of the gateway's own
-            found.append("\n".join(row[0] for row in rows))
-    assert found
-    return found
-
-
-def whole_tables(plan: str) -> list[str]:
-    """The hot tables that a plan reads from end to end."""
-    return [table for table in re.findall(r"Seq Scan on (\w+)", plan) if table.startswith(HOT)]
 
 
 async def _settle(db: Any, app: App) -> None:
@@ -300,16 +229,6 @@ async def test_a_hot_statement_keeps_its_index(filled: tuple[Database, App], cas
 
     assert [plan for plan in found if whole_tables(plan)] == []
     assert re.search("|".join(rf"\b{index}\b" for index in indexes), "\n".join(found)), "\n".join(found)
-
-
-async def test_pruning_finds_what_has_had_its_day_by_index(filled: tuple[Database, App]):
-    """The loop runs every ten minutes beside the sending; it must not read what it does not delete."""
-    db, _ = filled
-
-    found = [whole_tables(plan) for plan in await plans(db, pruning.prune)]
-
-    tables = {table for plan in found for table in plan}
-    assert not tables & {"subscriptions", "idempotency"}
 
 
 async def test_a_statement_without_an_index_is_caught(filled: tuple[Database, App]):

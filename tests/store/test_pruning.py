@@ -1,13 +1,19 @@
-"""What has had its day goes; what has not stays."""
+"""What has had its day goes; what has not stays; and the looking costs nobody anything."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final, LiteralString
 
 import pytest
+import pytest_asyncio
 
 from gateway.model.app import App
 from gateway.model.ids import bucket_of_message
 from gateway.model.message import MessageState
-from gateway.store import chunks, messages, pruning, subscriptions
+from gateway.store import apps, chunks, messages, persons, pruning, subscriptions
 from gateway.store.database import Database
-from tests.store.rows import add_message, drawn_ids, enrol, make_app, work
+from tests.store.plans import plans, whole_tables
+from tests.store.rows import add_message, address_hash_of, drawn_ids, enrol, make_app, work
 
 IDS = drawn_ids(4)
 
@@ -87,7 +93,7 @@ async def test_a_device_that_ended_goes_after_a_month_with_its_address(db: Datab
     await enrol(db, app, IDS[1:3], state=1)
     await enrol(db, app, IDS[3:], state=2)
     for number in IDS:
-        assert await subscriptions.take_address(db, app, number.to_bytes(8, "big"), number)
+        assert await subscriptions.take_address(db, app, address_hash_of(number), number)
     await db.execute("UPDATE subscriptions SET ended_at = now() - interval '31 days' WHERE id = ANY($1)", IDS[2:])
     await db.execute("UPDATE subscriptions SET ended_at = now() - interval '29 days' WHERE id = $1", IDS[1])
 
@@ -113,7 +119,7 @@ async def test_an_idempotency_key_goes_when_it_has_expired(db: Database):
 
 
 async def test_pruning_goes_in_small_steps(db: Database):
-    """No statement holds much for long; the loop comes back for the rest."""
+    """No statement holds much for long; a round has an end, and the next one comes back for the rest."""
     await db.execute(
         """
         INSERT INTO idempotency (app_id, bucket, key, request_hash, expires_at)
@@ -121,9 +127,132 @@ async def test_pruning_goes_in_small_steps(db: Database):
         """
     )
 
-    assert await pruning.prune(db) == 5000
-    assert await pruning.prune(db) == 500
+    assert await pruning.prune(db, steps_max=1) == 1000
+    assert await pruning.prune(db, steps_max=3) == 3000
+    assert await pruning.prune(db) == 1500
     assert await pruning.prune(db) == 0
+
+
+async def test_a_message_with_more_chunks_than_a_step_takes_loses_all_of_them(db: Database):
+    """A big campaign has thousands; it is seen to again until none is left."""
+    app = await make_app(db, spread=4)
+    message_id = await finished(db, app, days_ago=8)
+    await db.execute(
+        """
+        INSERT INTO chunks (app_id, bucket, msg_id, lo, hi, cursor, state)
+        SELECT $1, b, $2, n, n, n, 2 FROM unnest($3::smallint[]) AS b, generate_series(1, 600) AS n
+        """,
+        app.id,
+        message_id,
+        app.buckets,
+    )
+
+    await pruning.prune(db, steps_max=1)
+    assert await left(db, "chunks") == {message_id}
+    await prune_all(db)
+    assert await left(db, "chunks") == set()
+    assert await left(db, "messages") == {message_id}
+
+
+async def test_a_message_whose_chunks_are_gone_is_not_looked_at_again(db: Database):
+    """A round over months of history costs nothing."""
+    app = await make_app(db)
+    await finished(db, app, days_ago=8)
+    await prune_all(db)
+    assert await pruning.prune(db, steps_max=1) == 0
+
+
+async def test_people_lose_devices_that_are_no_more(db: Database):
+    """Who had ten browsers in ten years is not asked for nine of them at each message."""
+    app = await make_app(db, spread=4)
+    await enrol(db, app, IDS)
+    for number in IDS:
+        await persons.attach(db, app, "cust-1", number)
+    await persons.attach(db, app, "cust-2", IDS[3])
+    await db.execute(
+        "UPDATE subscriptions SET state = 1, ended_at = now() - interval '31 days' WHERE id = ANY($1)", IDS[1:3]
+    )
+
+    await prune_all(db)
+
+    held = await persons.subscriptions_of(db, app, ["cust-1", "cust-2"])
+    assert held == {"cust-1": IDS[:1], "cust-2": IDS[3:]}
+
+
+async def test_a_device_that_somebody_changes_is_passed_over(db: Database):
+    """It may be coming back at this moment: pruning does not wait for it, and does not take it away."""
+    app = await make_app(db)
+    await enrol(db, app, IDS[:2], state=1)
+    await db.execute("UPDATE subscriptions SET ended_at = now() - interval '31 days'")
+
+    async with db.transaction() as tx:
+        assert await subscriptions.revive(tx, app, IDS[0])
+        await prune_all(db)
+
+    assert [one.id for one in await subscriptions.get_many(db, app, IDS)] == IDS[:1]
+
+
+async def _owned(db: Database) -> dict[str, int]:
+    """Rows of all apps, by table."""
+    counted: dict[str, LiteralString] = {
+        "subscriptions": "SELECT count(*) FROM subscriptions",
+        "addresses": "SELECT count(*) FROM addresses",
+        "persons": "SELECT count(*) FROM persons",
+        "messages": "SELECT count(*) FROM messages",
+        "chunks": "SELECT count(*) FROM chunks",
+        "receipt_counts": "SELECT count(*) FROM receipt_counts",
+        "idempotency": "SELECT count(*) FROM idempotency",
+        "topics": "SELECT count(*) FROM topics",
+        "credentials": "SELECT count(*) FROM credentials",
+        "secrets": "SELECT count(*) FROM secrets",
+        "api_keys": "SELECT count(*) FROM api_keys",
+        "lanes": "SELECT count(*) FROM lanes",
+    }
+    return {table: await db.fetchval(statement) for table, statement in counted.items()}
+
+
+async def _furnish(db: Database, app: App) -> None:
+    """A row of the app in every table, in more than one bucket where there are buckets."""
+    await enrol(db, app, IDS)
+    for number in IDS:
+        await subscriptions.take_address(db, app, address_hash_of(number), number)
+    await persons.attach(db, app, "cust-1", IDS[0])
+    await finished(db, app, days_ago=0)
+    for statement in _SMALL_TABLES:
+        await db.execute(statement, app.id)
+
+
+_SMALL_TABLES: Final[tuple[LiteralString, ...]] = (
+    "INSERT INTO topics (app_id, id, slug, name) VALUES ($1, 1, 'sale', 'Sale')",
+    "INSERT INTO credentials (app_id, id, public_id, provider, sealed) VALUES ($1, 1, $1::int, 'stub', '')",
+    "INSERT INTO secrets (app_id, kind, id, sealed) VALUES ($1, 'receipt', 1, '')",
+    "INSERT INTO api_keys (app_id, id, name, scopes, hash) VALUES ($1, $1::int, 'server', '{}', '')",
+    "INSERT INTO lanes (app_id, credential_id, origin, state, reason, until) VALUES ($1, 1, '', 1, 'x', now())",
+    """
+    INSERT INTO idempotency (app_id, bucket, key, request_hash, expires_at)
+    VALUES ($1, 7, 'k', '', now() + interval '1 day')
+    """,
+)
+
+
+async def test_a_deleted_app_leaves_nothing_but_its_name_in_the_log(db: Database):
+    """Its devices, people, topics and keys go; those of the app beside it stay, and so does its number."""
+    kept, deleted = await make_app(db, spread=4), await make_app(db, spread=4)
+    await _furnish(db, kept)
+    before = await _owned(db)
+    await _furnish(db, deleted)
+    assert min(before.values()) > 0
+    assert await apps.mark_deleted(db, deleted.id)
+
+    await prune_all(db)
+    assert await _owned(db) != before, "a process may still know the app for a moment"
+
+    await db.execute("UPDATE apps SET deleted_at = now() - interval '11 minutes' WHERE id = $1", deleted.id)
+    await prune_all(db)
+
+    assert await _owned(db) == before
+    assert await pruning.prune(db) == 0
+    assert (await make_app(db)).id > deleted.id
 
 
 async def test_messages_of_the_same_number_in_another_app_stay(db: Database):
@@ -140,3 +269,79 @@ async def test_messages_of_the_same_number_in_another_app_stay(db: Database):
     await prune_all(db)
 
     assert await db.fetch("SELECT app_id FROM receipt_counts") == [(other.id,)]
+
+
+ROWS: Final = 60_000
+"""Of each table, a tenth of them past its day: more than a step takes, and a size at which Postgres has a choice."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def aged(new_database: Callable[[str], Awaitable[str]], migrated_template: str) -> AsyncIterator[Database]:
+    """An app in four buckets that has been in use for months, and one that was deleted."""
+    pool = await Database.open(await new_database(migrated_template), name="steeple-aged")
+    app, deleted = await make_app(pool, spread=4), await make_app(pool, spread=4)
+    for one, rows in ((app, ROWS), (deleted, ROWS // 10)):
+        for statement in _AGED:
+            await pool.execute(statement, one.id, one.buckets, rows)
+    await pool.execute("UPDATE apps SET deleted_at = now() - interval '1 day' WHERE id = $1", deleted.id)
+    await pool.execute("ANALYZE")
+    yield pool
+    await pool.close()
+
+
+_AGED: Final[tuple[LiteralString, ...]] = (
+    """
+    INSERT INTO subscriptions (app_id, bucket, id, provider, credential_id, wire, address_hash, person, state, ended_at)
+    SELECT $1, $2[1 + n % 4], n, 'stub', 1, repeat('x', 200)::bytea, int8send(n), 'cust-' || n,
+           CASE n % 10 WHEN 0 THEN 1 ELSE 0 END, CASE n % 10 WHEN 0 THEN now() - interval '40 days' END
+      FROM generate_series(1, $3::bigint) AS n, (SELECT $2::smallint[]) AS unused
+    """,
+    """
+    INSERT INTO addresses (app_id, bucket, hash, subscription_id)
+    SELECT $1, $2[1 + n % 4], int8send(n), n FROM generate_series(1, $3::bigint) AS n, (SELECT $2::smallint[]) AS unused
+    """,
+    """
+    INSERT INTO persons (app_id, bucket, person, subs)
+    SELECT $1, $2[1 + n % 4], 'cust-' || n, ARRAY[n] FROM generate_series(1, $3::bigint) AS n,
+           (SELECT $2::smallint[]) AS unused
+    """,
+    """
+    INSERT INTO messages (app_id, bucket, id, kind, state, content, audience, expires_at, tally, is_swept, finished_at)
+    SELECT $1, n & 1023, n, 2, 4, '{}', '{}', now(), '{}', n % 10 <> 0,
+           now() - (CASE n % 20 WHEN 0 THEN 10 WHEN 1 THEN 95 ELSE 60 END) * interval '1 day'
+      FROM generate_series(1, $3::bigint) AS n, (SELECT $2::smallint[]) AS unused
+    """,
+    """
+    INSERT INTO chunks (app_id, bucket, msg_id, lo, hi, cursor, state)
+    SELECT $1, $2[1 + n % 4], n, n, n, n, 2 FROM generate_series(1, $3::bigint) AS n,
+           (SELECT $2::smallint[]) AS unused
+    """,
+    """
+    INSERT INTO receipt_counts (app_id, bucket, msg_id, kind, n)
+    SELECT $1, $2[1 + n % 4], n, 0, 1 FROM generate_series(1, $3::bigint) AS n, (SELECT $2::smallint[]) AS unused
+    """,
+    """
+    INSERT INTO idempotency (app_id, bucket, key, request_hash, expires_at)
+    SELECT $1, $2[1 + n % 4], 'k' || n, '', now() + (n % 10 - 0.5) * interval '1 day'
+      FROM generate_series(1, $3::bigint) AS n, (SELECT $2::smallint[]) AS unused
+    """,
+)
+
+
+async def test_pruning_finds_what_has_had_its_day_by_index(aged: Database):
+    """It runs every minute beside the sending; it must not read what it does not delete."""
+    found = await plans(aged, lambda recording: pruning.prune(recording, steps_max=1))
+
+    assert [plan for plan in found if whole_tables(plan)] == []
+    text = "\n".join(found)
+    for index in ("subscriptions_ended", "messages_finished", "idempotency_expired", "chunks_pkey", "addresses_pkey"):
+        assert re.search(rf"\b{index}\b", text), text
+
+
+async def test_emptying_a_deleted_app_reads_only_what_it_deletes(aged: Database):
+    """Step by step through all of its tables."""
+    found = await plans(aged, lambda recording: pruning.prune(recording, steps_max=500))
+
+    assert [plan for plan in found if whole_tables(plan)] == []
+    for table in ("subscriptions", "addresses", "persons", "messages", "chunks", "receipt_counts", "idempotency"):
+        assert any(f"Delete on {table}" in plan for plan in found)

@@ -1,0 +1,153 @@
+"""Deletes what belonged to deleted apps, a step at a time, once no process can know the app any more.
+
+The app's own row stays, emptied: its number is never given out again, and the audit log names it. Outcomes and receipts
+hold numbers only and go with their days.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from gateway.model.ids import buckets_of_app
+from gateway.model.limits import PRUNE_ROWS
+from gateway.store.database import Queryable
+
+_UNKNOWN_AFTER_S: Final = 600
+"""Far longer than processes go on with what they know of an app (`limits.KEPT_S`)."""
+
+
+async def empty(db: Queryable) -> int:
+    """One step for the app that was deleted first: rows of one table. How many went; 0 when no app is left to empty."""
+    app = await db.fetchrow(
+        """
+        SELECT id, home, spread FROM apps
+         WHERE deleted_at < now() - $1 * interval '1 second' AND emptied_at IS NULL ORDER BY deleted_at LIMIT 1
+        """,
+        _UNKNOWN_AFTER_S,
+    )
+    if app is None:
+        return 0
+    for clear in _CLEAR:
+        gone = await clear(db, app["id"], buckets_of_app(home=app["home"], spread=app["spread"]))
+        if gone:
+            return gone
+    return await _finish(db, app["id"])
+
+
+async def _chunks(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM chunks WHERE app_id = $1 AND (bucket, msg_id, part, lo, attempt) IN
+            (SELECT bucket, msg_id, part, lo, attempt FROM chunks
+              WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
+async def _messages(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM messages WHERE app_id = $1 AND (bucket, id) IN
+            (SELECT bucket, id FROM messages WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
+async def _receipt_counts(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM receipt_counts WHERE app_id = $1 AND (bucket, msg_id, kind) IN
+            (SELECT bucket, msg_id, kind FROM receipt_counts
+              WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
+async def _subscriptions(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM subscriptions WHERE app_id = $1 AND (bucket, id) IN
+            (SELECT bucket, id FROM subscriptions WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
+async def _addresses(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM addresses WHERE app_id = $1 AND (bucket, hash) IN
+            (SELECT bucket, hash FROM addresses WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
+async def _persons(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM persons WHERE app_id = $1 AND (bucket, person) IN
+            (SELECT bucket, person FROM persons WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
+async def _idempotency(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM idempotency WHERE app_id = $1 AND (bucket, key) IN
+            (SELECT bucket, key FROM idempotency WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
+_CLEAR: Final[tuple[Callable[[Queryable, int, Sequence[int]], Awaitable[int]], ...]] = (
+    _chunks,  # work first: nothing of it is claimed any more then
+    _messages,
+    _receipt_counts,
+    _subscriptions,
+    _addresses,
+    _persons,
+    _idempotency,
+)
+
+
+async def _finish(db: Queryable, app_id: int) -> int:
+    """The small tables, each bounded by what an app may have, and the mark that nothing is left. Always 1."""
+    async with db.transaction() as tx:
+        await tx.execute("DELETE FROM topics WHERE app_id = $1", app_id)
+        await tx.execute("DELETE FROM credentials WHERE app_id = $1", app_id)
+        await tx.execute("DELETE FROM secrets WHERE app_id = $1", app_id)
+        await tx.execute("DELETE FROM api_keys WHERE app_id = $1", app_id)
+        await tx.execute("DELETE FROM lanes WHERE app_id = $1", app_id)
+        await tx.execute("UPDATE apps SET emptied_at = now() WHERE id = $1", app_id)
+    return 1
+
+
+def _count(tag: str) -> int:
+    return int(tag.rpartition(" ")[2])
