@@ -42,6 +42,7 @@ class Serve:
     ) -> None:
         self.data_dir = data_dir
         self.port = free_port()
+        self.metrics_port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.api_key = ""
         self.app: dict[str, Any] = {}
@@ -53,7 +54,7 @@ class Serve:
             **{name: value for name, value in os.environ.items() if not name.startswith("STEEPLE_")},
             "STEEPLE_DATA_DIR": str(data_dir),
             "STEEPLE_BIND": f"127.0.0.1:{self.port}",
-            "STEEPLE_METRICS_BIND": "",
+            "STEEPLE_METRICS_BIND": f"127.0.0.1:{self.metrics_port}",
             "STEEPLE_WORKERS": str(_WORKERS),
             "STEEPLE_LEASE_S": str(LEASE_S),
             "STEEPLE_BORN_CLAIMED_LEASE_S": str(LEASE_S),
@@ -121,6 +122,12 @@ class Serve:
         left = EmbeddedPostgres(self.data_dir)
         if left.running_dsn() is not None:
             await left.stop()
+
+    async def metric(self, name: str) -> float:
+        """A counter without labels, of all processes together."""
+        async with self._session.get(f"http://127.0.0.1:{self.metrics_port}/metrics") as answer:
+            lines = (await answer.text()).splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} "))
 
     def last_words(self) -> str:
         """The end of its log."""

@@ -24,6 +24,11 @@ async def test_a_worker_sleeps_through_its_lease(serve: Serve, book: Book):
         await asyncio.sleep(LEASE_S + 3)
     finally:
         send_signal(sleeper, signal.SIGCONT)
+
+    async def was_refused() -> bool:
+        return await serve.metric("steeple_leases_lost_total") > 0
+
+    await until("what the sleeper wrote was refused", was_refused, within_s=20, every_s=0.2)
     await nothing_was_lost(serve, book, message, topic, extras_max=GROUPS_IN_FLIGHT * GROUP)
     assert sleeper in await serve.pids_of("worker"), "it woke up and went on"
 

@@ -57,9 +57,9 @@ async def test_pause_and_resume_in_the_middle(world: World, shop: Shop):
 async def test_who_waits_for_another_try_is_cancelled_too(world: World, shop: Shop):
     """G5: a cancelled message is not tried again, also for those whose group was under way when it was cancelled."""
     devices = await shop.devices(4, prefix="cancel-")
-    world.faults(Rule(status=503, retry_after_s=20, latency_ms=500))
+    world.faults(Rule(status=503, retry_after_s=20, latency_ms=800))
     message = await shop.send()
-    await asyncio.sleep(0.6)
+    await shop.under_way(message)
     await shop.call("POST", f"/v1/messages/{message}/cancel")
     said = await shop.done(message, state="cancelled")
     world.faults()

@@ -236,6 +236,16 @@ class Shop(msgspec.Struct, frozen=True, eq=False):
 
         await until(f"{n} of {message} are out", are_there, within_s=within_s)
 
+    async def under_way(self, message: str, *, within_s: float = DONE_S) -> None:
+        """Returns once a worker has a part of it in hand."""
+
+        async def is_claimed() -> bool:
+            return await self.world.db.fetchval(
+                "SELECT count(*) > 0 FROM chunks WHERE msg_id = $1 AND state = 1", from_text("msg", message)
+            )
+
+        await until(f"{message} is under way", is_claimed, within_s=within_s, every_s=0.01)
+
     async def at_rest(self, message: str, *, within_s: float = DONE_S) -> int:
         """How many the push services took, once nobody holds a chunk of it any more."""
 
