@@ -10,6 +10,7 @@ from gateway.store.database import Database
 from gateway.telemetry import log
 
 _MESSAGES_PER_ROUND = 200
+_OPEN = (MessageState.SENDING, MessageState.PAUSED, MessageState.CANCELLED)
 
 
 async def close_if_done(db: Database, app: App, message_id: int) -> bool:
@@ -22,7 +23,7 @@ async def close_if_done(db: Database, app: App, message_id: int) -> bool:
         app_id=app.id,
         message_id=message_id,
         tally=tally,
-        only_from=(MessageState.SENDING, MessageState.PAUSED, MessageState.CANCELLED),
+        only_from=_OPEN,
     )
     if is_closed:
         log("delivery").info("message_closed", app=app.id, message=message_id, recipients=sum(tally.values()))
@@ -38,9 +39,10 @@ async def close_finished(db: Database, keys: Keys) -> int:
 
 
 async def close_of(db: Database, keys: Keys, app_id: int, message_id: int) -> bool:
-    """`close_if_done` for those who know only the app's number; an app that was deleted has nothing to close."""
+    """`close_if_done` for those who know only the app's number."""
     try:
         app = await keys.app_by_id(app_id)
     except NotFound:
-        return False
+        # Nobody can ask for its figures any more; left open, messages of deleted apps would fill each round.
+        return await messages.finish(db, app_id=app_id, message_id=message_id, tally={}, only_from=_OPEN)
     return await close_if_done(db, app, message_id)

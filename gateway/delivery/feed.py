@@ -14,6 +14,7 @@ import msgspec
 from gateway.model.app import App
 from gateway.model.audience import slugs_of
 from gateway.model.delivery import Device
+from gateway.model.errors import NotFound
 from gateway.model.limits import GROUP_RECIPIENTS_MAX
 from gateway.model.message import Message
 from gateway.model.work import Chunk
@@ -72,7 +73,11 @@ class Feed:
         self._prepared: OrderedDict[tuple[int, int], Prepared] = OrderedDict()
 
     async def prepared(self, app_id: int, message_id: int) -> Prepared | None:
-        """The message of a chunk, compiled; None when it is not there any more."""
+        """The message of a chunk, compiled; None when it, or its app, is not there any more."""
+        try:
+            await self._keys.app_by_id(app_id)
+        except NotFound:
+            return None
         kept = self._prepared.get((app_id, message_id))
         if kept is not None:
             self._prepared.move_to_end((app_id, message_id))

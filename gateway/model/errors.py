@@ -119,7 +119,8 @@ class NotFound(GatewayError):
     """No such thing, or not in this app: 404 either way, so that nobody learns what other apps hold."""
 
     def __init__(self, what: str, *, param: str | None = None) -> None:
-        super().__init__("not_found", f"There is no such {what} in this app.", kind="not_found", param=param)
+        where = "" if what == "app" else " in this app"
+        super().__init__("not_found", f"There is no such {what}{where}.", kind="not_found", param=param)
 
 
 class Conflict(GatewayError):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gateway.model.app import App
-from gateway.model.errors import GatewayError, NotFound
+from gateway.model.errors import NotFound
 from gateway.policy.receipt_token import ReceiptSigner
 from gateway.store import apps, credentials, secrets
 from gateway.store.database import Queryable
@@ -96,5 +96,5 @@ class Keyring:
 
 def _found(app: App | None) -> App:
     if app is None:
-        raise GatewayError("not_found", "There is no such app.", kind="not_found", param="app")
+        raise NotFound("app", param="app")
     return app
