@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from gateway.model.delivery import Accepted, Gone, Misconfigured, Outcome, Rejected, Retry, Suspect
-from gateway.model.errors import StoreUnavailable
 from gateway.model.limits import LANE_IN_FLIGHT_MAX, RETRY_BASE_S, RETRY_BASE_THROTTLED_S, RETRY_CAP_S
 from gateway.policy.circuit import CredentialHealth, Verdict
 from gateway.store import lanes
@@ -150,9 +149,13 @@ class LaneBoard:
 
     async def exchange(self) -> None:
         """Tells the others what changed here, and hears what changed there. Call it every second or two."""
-        changed, self._changed = self._changed, {}
-        for key, lane in changed.items():
-            await self._tell(key, lane)
+        for key in list(self._changed):
+            lane = self._changed.pop(key)
+            try:
+                await self._tell(key, lane)
+            except BaseException:
+                self._changed.setdefault(key, lane)  # it is still news when the database is back
+                raise
         at, rows = await lanes.standing(self._db)
         there = {(row.app_id, row.credential_id, row.origin) for row in rows}
         for row in rows:
@@ -193,6 +196,6 @@ async def keep_exchanging(board: LaneBoard, *, every_s: float = 1.0, dice: rando
     while True:
         try:
             await board.exchange()
-        except StoreUnavailable:
-            log("delivery").warning("lanes_not_exchanged")
+        except Exception as fault:  # noqa: BLE001 - it is tried again in a moment, whatever it was
+            log("delivery").warning("lanes_not_exchanged", fault=type(fault).__name__)
         await asyncio.sleep(every_s * dice.uniform(0.8, 1.2))

@@ -1,0 +1,177 @@
+"""A group through its lanes: a fate for each device, whatever the push service or one of its devices does."""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gateway.delivery.feed import Prepared
+from gateway.delivery.lane import LaneBoard
+from gateway.delivery.send import GroupSender
+from gateway.model.delivery import Accepted, Code, Device, Gone, Misconfigured, Outcome, Push, Retry, Suspect
+from gateway.model.message import Content, Message
+from gateway.policy.ending import Again, End, Fate
+from gateway.policy.receipt_token import ReceiptSigner, read
+from tests.delivery.world import CREDENTIAL, Service, transports
+from tests.store.rows import EVERYBODY
+
+NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
+LANE = (1, 1, "https://push.example")
+SIGNER = ReceiptSigner(1, 1, b"r" * 32)
+
+
+class World:
+    """One process, its time, its lanes and its push service."""
+
+    def __init__(self, answer: Callable[[Push], Outcome] = lambda _: Accepted(), *, is_stopping: bool = False) -> None:
+        self.service = Service(answer)
+        self.now_s = NOW.timestamp()
+        nowhere: Any = None
+        self.board = LaneBoard(nowhere, clock=lambda: self.now_s)
+        self.is_stopping = is_stopping
+        self.sender = GroupSender(
+            transports(self.service),
+            self.board,
+            clock=lambda: self.now_s,
+            dice=random.Random(1),
+            is_stopping=lambda: self.is_stopping,
+        )
+
+    async def send(
+        self, devices: list[Device], *, life_s: float = 3600, ttl_s: int = 3600, strikes: int = 0
+    ) -> list[Fate]:
+        message = Message(
+            app_id=1, id=7 << 10, content=Content(title="x", urgency="high"), audience=EVERYBODY, planned_at=NOW,
+            expires_at=NOW + timedelta(seconds=life_s),
+        )  # fmt: skip
+        render = self.service.renderer(message.content, message_id=message.id)
+        ready = Prepared(message, NOW.date(), {"stub": render}, SIGNER, {}, ttl_s, "1.7168")
+        return await self.sender.send(ready, devices, {1: CREDENTIAL}, attempt=0, strikes=strikes)
+
+
+def devices(count: int, *, provider: str = "stub", credential_id: int = 1) -> list[Device]:
+    return [Device(number, provider, credential_id, str(number).encode(), 0, None, None) for number in range(count)]
+
+
+async def test_each_device_gets_its_own_fate_in_order():
+    """Five hundred at once, by dozens of runners: none is mixed up with another."""
+    world = World(lambda push: Gone("x") if int(push.wire) % 7 == 0 else Accepted())
+
+    fates = await world.send(devices(500))
+
+    assert fates == [End(Code.GONE) if number % 7 == 0 else End(Code.SENT) for number in range(500)]
+    assert sorted(int(push.wire) for push in world.service.pushes) == list(range(500))
+
+
+async def test_a_push_carries_what_the_message_says_and_a_token_of_its_own():
+    """Its remaining life, its urgency, what it replaces; and a receipt token for this device only."""
+    world = World()
+    world.now_s += 600
+
+    await world.send(devices(2), life_s=3600, ttl_s=86_400)
+
+    for number, push in enumerate(sorted(world.service.pushes, key=lambda one: one.wire)):
+        assert (push.ttl_s, push.urgency, push.topic, push.app_id) == (3000, "high", "1.7168", 1)
+        claim = read(push.payload.decode().rpartition(".")[2], secrets={1: b"r" * 32}, today=NOW.date())
+        assert claim is not None
+        assert (claim.subscription_id, claim.message_id) == (number, 7 << 10)
+
+
+async def test_a_life_shorter_than_what_is_left_is_kept():
+    """TTL 0 stays now or never."""
+    world = World()
+
+    await world.send(devices(1), life_s=60, ttl_s=0)
+
+    assert world.service.pushes[0].ttl_s == 0
+
+
+async def test_too_late_is_not_sent():
+    """Yesterday's offer reaches nobody."""
+    world = World()
+    world.now_s += 3601
+
+    assert await world.send(devices(3)) == [End(Code.EXPIRED)] * 3
+    assert world.service.pushes == []
+
+
+@pytest.mark.parametrize(
+    ("device", "code"),
+    [
+        (devices(1, provider="telex")[0], Code.FAILED_REJECTED),
+        (devices(1, credential_id=9)[0], Code.FAILED_CREDENTIAL),
+        (Device(0, "stub", 1, b"0", 0, None, None), Code.FAILED_TOO_LARGE),
+    ],
+)
+async def test_what_cannot_be_sent_is_not_tried(device: Device, code: Code):
+    """No such provider any more, no such key any more, or too large for this device."""
+    world = World()
+    if code is Code.FAILED_TOO_LARGE:
+        world.service.bytes_max = 10
+
+    assert await world.send([device]) == [End(code)]
+    assert world.service.pushes == []
+
+
+async def test_a_fault_of_ours_ends_one_recipient_and_not_the_group():
+    """A poisoned row must not stop a campaign; nor may it leave its lane waiting for a probe for ever."""
+
+    def answer(push: Push) -> Outcome:
+        if push.wire == b"3":
+            raise ZeroDivisionError
+        return Accepted()
+
+    world = World(answer)
+    lane = world.board.of(LANE)
+    lane.note(Retry("unavailable", 30.0, "lane"))
+    world.now_s += 31
+
+    first = await world.send(devices(4)[3:])
+    rest = await world.send(devices(4))
+
+    assert first == [End(Code.FAILED_INTERNAL)]
+    assert [fate for fate in rest if fate == End(Code.FAILED_INTERNAL)] == [End(Code.FAILED_INTERNAL)]
+    assert lane.state == "running"
+
+
+async def test_a_lane_that_stands_puts_everybody_off_uncounted():
+    """Nobody on it is asked, and nobody gets a strike."""
+    world = World()
+    world.board.of(LANE).note(Misconfigured("vapid_refused"))
+
+    fates = await world.send(devices(50), strikes=7)
+
+    assert world.service.pushes == []
+    assert all(isinstance(fate, Again) and not fate.is_counted and 60 <= fate.wait_s <= 61 for fate in fates)
+
+
+async def test_a_lane_that_stands_beyond_the_expiry_ends_it():
+    """What could only come too late is said at once."""
+    world = World()
+    world.board.of(LANE).note(Misconfigured("vapid_refused"))
+
+    assert await world.send(devices(2), life_s=30) == [End(Code.EXPIRED)] * 2
+
+
+async def test_a_refused_key_stops_after_twenty_and_drops_nobody():
+    """A wrong key and five hundred subscribers: some twenty are asked, all are kept."""
+    world = World(lambda _: Suspect("vapid_refused"))
+    suspects = [Device(number, "stub", 1, b"1", 0, None, NOW - timedelta(days=2)) for number in range(500)]
+
+    fates = await world.send(suspects)
+
+    assert 20 <= len(world.service.pushes) <= 84  # those under way when it became clear
+    assert all(isinstance(fate, Again) for fate in fates)
+    assert world.board.of(LANE).state == "stopped"
+
+
+async def test_a_process_that_stops_leaves_the_rest_to_others():
+    """Who was not tried is put off without a strike, and nobody is asked any more."""
+    world = World(is_stopping=True)
+
+    fates = await world.send(devices(10))
+
+    assert world.service.pushes == []
+    assert all(isinstance(fate, Again) and not fate.is_counted for fate in fates)
