@@ -21,7 +21,7 @@ from gateway.analytics.ingest import Ingest
 from gateway.api import routes
 from gateway.api.server import listen
 from gateway.api.services import Services
-from gateway.config import Settings, host_name
+from gateway.config import Settings, cannot_listen, host_name
 from gateway.delivery import closing
 from gateway.delivery.engine import Engine
 from gateway.delivery.lane import LaneBoard, keep_exchanging
@@ -162,15 +162,18 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
         clock=base.clock.now,
     )
     host, port = settings.bind_address
-    runner = await listen(
-        routes.build(services),
-        host=host,
-        port=port,
-        url=settings.url,
-        trusted_proxies=settings.trusted_proxies,
-        reuse_port=True,
-        shutdown_s=settings.drain_s,
-    )
+    try:
+        runner = await listen(
+            routes.build(services),
+            host=host,
+            port=port,
+            url=settings.url,
+            trusted_proxies=settings.trusted_proxies,
+            reuse_port=True,
+            shutdown_s=settings.drain_s,
+        )
+    except OSError as fault:
+        raise cannot_listen(fault, settings.bind, setting="bind") from None
     async with _housekeeping(base, engine):
         await stop.wait()
         await runner.cleanup()

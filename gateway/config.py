@@ -4,6 +4,7 @@ Settings come from `STEEPLE_*` variables, else from `steeple.toml` (the same nam
 from the default. Provider tables (`[providers.<name>]`) are passed on untouched: each provider checks its own.
 """
 
+import errno
 import os
 import socket
 import tomllib
@@ -17,6 +18,8 @@ from gateway.model.errors import GatewayError
 from gateway.model.limits import BORN_CLAIMED_LEASE_S, DRAIN_S, GROUPS_IN_FLIGHT_MAX, LEASE_S
 
 PREFIX: Final = "STEEPLE_"
+_EMPTY_IS_OFF: Final = frozenset({"metrics_bind"})
+"""Settings with a default that an empty variable switches off."""
 SECRET_SETTINGS: Final = frozenset({"database_url", "master_key"})
 """Shown by `--print-config` as set or not set, never with their value."""
 
@@ -119,6 +122,20 @@ def split_bind(text: str, *, setting: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def cannot_listen(fault: OSError, bind: str, *, setting: str) -> GatewayError:
+    """What keeps us from listening on `bind`, in words."""
+    match fault.errno:
+        case errno.EADDRINUSE:
+            why = f"another program listens on {bind} already; stop it, or choose another port"
+        case errno.EACCES | errno.EPERM:
+            why = f"we are not permitted to listen on {bind}; ports below 1024 need a right that only root has"
+        case errno.EADDRNOTAVAIL:
+            why = f"this machine has no such address as {bind}"
+        case _:
+            why = f"nothing can listen on {bind}: {fault.strerror or fault}"
+    return _wrong(setting, why)
+
+
 def load(environ: Mapping[str, str], *, file: Path | None = None, given: Mapping[str, Any] | None = None) -> Settings:
     """The settings in force: `given` (command line) over the environment over the file over defaults.
 
@@ -192,8 +209,9 @@ def _read_file(file: Path, *, is_named: bool) -> dict[str, Any]:
 
 
 def _read_environment(environ: Mapping[str, str], fields: Mapping[str, Any]) -> dict[str, Any]:
-    known = {name for name in fields if name != "providers"}
-    return {name: environ[f"{PREFIX}{name.upper()}"] for name in known if environ.get(f"{PREFIX}{name.upper()}")}
+    """What is set. An empty variable is as good as none (container files have them), but for what it switches off."""
+    given = {name: environ.get(f"{PREFIX}{name.upper()}") for name in fields if name != "providers"}
+    return {name: text for name, text in given.items() if text or (text == "" and name in _EMPTY_IS_OFF)}
 
 
 def _shown(name: str, value: Any) -> str:

@@ -14,7 +14,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from gateway.config import Settings, split_bind
+from gateway.config import Settings, cannot_listen, split_bind
 
 _TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SUMMED = frozenset({"counter", "histogram", "summary"})
@@ -75,7 +75,10 @@ def merged(texts: Sequence[tuple[str, bytes]]) -> bytes:
 
 @asynccontextmanager
 async def serve_metrics(settings: Settings, sources: Sequence[Source]) -> AsyncGenerator[None]:
-    """Listens for the length of the block; not at all where `metrics_bind` is empty."""
+    """Listens for the length of the block; not at all where `metrics_bind` is empty.
+
+    `sources` may grow meanwhile. Raises `GatewayError` (setting_invalid) where nothing can listen.
+    """
     if not settings.metrics_bind:
         yield
         return
@@ -96,8 +99,12 @@ async def serve_metrics(settings: Settings, sources: Sequence[Source]) -> AsyncG
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     host, port = split_bind(settings.metrics_bind, setting="metrics_bind")
-    await web.TCPSite(runner, host, port, reuse_port=True).start()
     try:
+        try:
+            # Not shared with another gateway: figures that alternate between two are wrong for both.
+            await web.TCPSite(runner, host, port).start()
+        except OSError as fault:
+            raise cannot_listen(fault, settings.metrics_bind, setting="metrics_bind") from None
         yield
     finally:
         await runner.cleanup()

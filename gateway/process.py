@@ -2,10 +2,12 @@
 
 FD is one end of a socket pair, the only tie to the supervisor. The first line that comes is the order (who to be, and
 the settings: secrets travel here rather than in arguments or the environment, which other programs can read). Later
-lines ask for metrics. When the supervisor is gone the socket closes, and the process stops as if told to.
+lines ask for metrics. Where it cannot serve for a reason that no restart mends, it says so in a last line of its own
+and ends with code `REFUSED`. When the supervisor is gone the socket closes, and the process stops as if told to.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -23,6 +25,9 @@ from gateway.config import Settings
 from gateway.model.errors import GatewayError
 from gateway.telemetry import BUILD_INFO, DB_POOL, LOOP_LAG_SECONDS, REGISTRY, log, set_up_logs
 
+REFUSED: Final = os.EX_CONFIG
+"""Exit code of a process that would fail the same way again: somebody has to change something first."""
+_LASTING: Final = frozenset({"setting_invalid", "master_key_missing"})
 METRICS_PLEASE: Final = b"metrics\n"
 ORDER_BYTES_MAX: Final = 1024 * 1024
 _LAG_EVERY_S: Final = 1.0
@@ -41,6 +46,13 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     process_id: int
     predecessor: int | None
     settings: Settings
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why a process cannot serve: a code of `model.errors` and a sentence."""
+
+    code: str
+    message: str
 
 
 class Child:
@@ -73,9 +85,15 @@ class Child:
                     task.cancel()
         except GatewayError as fault:
             log(place.role).error("process_failed", code=fault.code, message=fault.message)
-            return 1
+            return await self._refuse(fault) if fault.code in _LASTING else 1
         log(place.role).info("process_ended", process=place.process_id)
         return 0
+
+    async def _refuse(self, fault: GatewayError) -> int:
+        with contextlib.suppress(OSError):
+            self._writer.write(msgspec.json.encode(Refusal(fault.code, fault.message)) + b"\n")
+            await self._writer.drain()
+        return REFUSED
 
     async def _answer(self, base: Base) -> None:
         """Answers the supervisor's questions; its end is our order to stop."""

@@ -2,11 +2,13 @@
 
 The supervisor does no work of its own, so that nothing can bring it down: it owns the embedded Postgres (if there is
 one), one API process, a delivery process per core, one for the loops, and the metrics listener. A child that dies is
-replaced; its successor is told whose chunks to free, so that work goes on at once rather than when a lease runs out.
+replaced; its successor is told whose chunks to free, so that work goes on at once rather than when a lease runs out. A
+child that says that no restart will help (a setting, the master key, an address that is taken) ends all of it.
 """
 
 import asyncio
 import contextlib
+import errno
 import os
 import secrets
 import signal
@@ -14,17 +16,18 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import uvloop
 
 from gateway.app import egress_policy
-from gateway.config import Settings
+from gateway.config import Settings, cannot_listen
 from gateway.metrics import serve_metrics
+from gateway.model.errors import GatewayError
 from gateway.model.ids import ID_BITS
 from gateway.model.limits import METRICS_WAIT_S
-from gateway.process import METRICS_PLEASE, ORDER_BYTES_MAX, Order
+from gateway.process import METRICS_PLEASE, ORDER_BYTES_MAX, REFUSED, Order, Refusal
 from gateway.store import partitions
 from gateway.store.clock import DatabaseClock
 from gateway.store.database import Database
@@ -54,17 +57,29 @@ class Child:
         self._is_stopping = False
 
     async def keep_running(self) -> None:
-        """Starts the process again whenever it ends, with growing pauses while it ends at once."""
+        """Starts the process again whenever it ends, with growing pauses while it ends at once.
+
+        Raises `GatewayError` when the process refuses to serve for a reason that a new start does not mend.
+        """
         predecessor: int | None = None
         pause_s = _RESTART_FIRST_S
         while not self._is_stopping:
             process_id = secrets.randbits(ID_BITS)
             began_s = time.monotonic()
-            process = await self._start(process_id, predecessor)
+            try:
+                process = await self._start(process_id, predecessor)
+            except OSError as fault:
+                # No memory or no process to be had at this moment: what runs goes on.
+                log("supervisor").error("process_not_started", name=self.name, fault=str(fault))
+                await asyncio.sleep(_RESTART_MAX_S)
+                continue
             code = await process.wait()
+            refusal = await self._refusal() if code == REFUSED else None
             self._let_go()
             if self._is_stopping:
                 return
+            if refusal is not None:
+                raise refusal
             log("supervisor").warning("process_died", name=self.name, pid=process.pid, code=code)
             predecessor = process_id
             pause_s = _RESTART_FIRST_S if time.monotonic() - began_s > _HEALTHY_AFTER_S else pause_s * 2
@@ -94,6 +109,20 @@ class Child:
             # An answer that comes late would be taken for the next one's: the tie is only good for stopping now.
             self._tie = None
             return b""
+
+    async def _refusal(self) -> GatewayError:
+        """What the process that just ended said last."""
+        said = b""
+        if self._tie is not None:
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(METRICS_WAIT_S):
+                    said = await self._tie[0].read()
+        try:
+            refusal = msgspec.json.decode(said.splitlines()[-1], type=Refusal)
+        except (IndexError, msgspec.DecodeError):
+            # It was just answering for metrics, say; its own log line has the reason.
+            return GatewayError("setting_invalid", f"The process {self.name} cannot serve; its log says why.")
+        return GatewayError(refusal.code, refusal.message)
 
     async def _start(self, process_id: int, predecessor: int | None) -> asyncio.subprocess.Process:
         ours, theirs = socket.socketpair()
@@ -145,25 +174,43 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop)
-        egress_policy(self._settings)  # so that a wrong entry is a sentence here rather than children that die
+        # What is wrong is a sentence here, before anything is started.
+        egress_policy(self._settings)
+        if "api" in self._roles:
+            check_bind(self._settings)
+        async with serve_metrics(self._settings, self.children):
+            return await self._serve_on_database()
+
+    async def _serve_on_database(self) -> int:
         settings = await self._with_database()
         watching = asyncio.create_task(self._keep_postgres())
         try:
             await prepare(settings)
             return await self._serve(settings)
         finally:
+            self._stop.set()
             watching.cancel()
             if self._postgres is not None:
                 await self._postgres.stop()
 
     async def _serve(self, settings: Settings) -> int:
-        self.children = children_of(settings, self._roles)
+        self.children.extend(children_of(settings, self._roles))
         running = [asyncio.create_task(child.keep_running()) for child in self.children]
-        async with serve_metrics(settings, self.children):
-            log("supervisor").info("serving", url=settings.url, processes=len(running), pid=os.getpid())
-            await self._stop.wait()
-            log("supervisor").info("stopping")
-            return await self._stop_children(running)
+        log("supervisor").info("serving", url=settings.url, processes=len(running), pid=os.getpid())
+        refusal = await self._until_told_or_refused(running)
+        self._stop.set()
+        log("supervisor").info("stopping", reason="told to" if refusal is None else str(refusal))
+        code = await self._stop_children(running)
+        if refusal is not None:
+            raise refusal
+        return code
+
+    async def _until_told_or_refused(self, running: Sequence[asyncio.Task[None]]) -> BaseException | None:
+        """Waits for the order to stop, or for the first child that cannot be kept running; why it cannot."""
+        told = asyncio.create_task(self._stop.wait())
+        ended, _ = await asyncio.wait([told, *running], return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        return next((why for task in ended - {told} if (why := task.exception()) is not None), None)
 
     async def _stop_children(self, running: Sequence[asyncio.Task[None]]) -> int:
         for child in self.children:
@@ -212,6 +259,37 @@ def children_of(settings: Settings, roles: Sequence[str]) -> list[Child]:
         *(["loops"] if "loops" in roles else []),
     ]
     return [Child(name, name.partition("-")[0], settings) for name in names]
+
+
+def check_bind(settings: Settings) -> None:
+    """Raises `GatewayError` (setting_invalid) where the API could not listen; does not listen itself.
+
+    A name may stand for an address that this machine lacks (::1, say) beside one that it has: the API sees to that.
+    """
+    host, port = settings.bind_address
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            _try_to_bind(family, kind, protocol, address)
+    except OSError as fault:
+        raise cannot_listen(fault, settings.bind, setting="bind") from None
+
+
+def _try_to_bind(family: int, kind: int, protocol: int, address: Any) -> None:
+    """Binds as the API does, which several processes may do at once."""
+    try:
+        trial = socket.socket(family, kind, protocol)
+    except OSError:
+        return  # a system without this family of addresses
+    with trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            trial.bind(address)
+        except OSError as fault:
+            if fault.errno != errno.EADDRNOTAVAIL:
+                raise
 
 
 async def prepare(settings: Settings) -> None:

@@ -78,6 +78,12 @@ def test_an_empty_variable_is_as_good_as_none():
     assert load({"STEEPLE_WORKERS": "", "STEEPLE_BIND": "", "STEEPLE_CONFIG": ""}) == Settings()
 
 
+def test_an_empty_variable_switches_the_metrics_off():
+    """The setting's own word for "none"; several gateways on one machine need it."""
+    assert load({"STEEPLE_METRICS_BIND": ""}).metrics_bind == ""
+    assert load({}).metrics_bind
+
+
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
