@@ -189,7 +189,9 @@ def _checked(key: bytes) -> bytes:
     if len(key) != MASTER_KEY_BYTES:
         raise ValueError(f"A master key has {MASTER_KEY_BYTES} bytes (43 characters of base64url), not {len(key)}.")
     if len(set(key)) < _DISTINCT_BYTES_MIN:
-        raise ValueError("This master key is not random: use 32 random bytes, as `openssl rand -base64 32` prints them.")
+        raise ValueError(
+            "This master key is not random: use 32 random bytes, as `openssl rand -base64 32` prints them."
+        )
     return key
 
 
