@@ -117,7 +117,7 @@ def _environment(sink: Sink) -> dict[str, str]:
         "STEEPLE_SANDBOX": "1",
         "STEEPLE_EGRESS_ALLOW": f"localhost:{sink.port}",
         "STEEPLE_EGRESS_CA": str(sink.ca_file),
-        "STEEPLE_METRICS_BIND": "",
+        "STEEPLE_METRICS_BIND": f"127.0.0.1:{free_port()}",  # the usual one may be taken by a gateway that runs here
         "STEEPLE_RATE_PER_KEY": "1000000",
     }
 
