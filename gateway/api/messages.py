@@ -49,7 +49,13 @@ async def send(call: Call) -> web.Response:
 
 
 def check_fits(order: Order, request_bytes: int, transports: Mapping[str, Transport]) -> None:
-    """Raises 422 for a message that fits no device. Small requests are not measured: what they hold surely fits."""
+    """Raises 422 for fields that a provider refuses, and for a message that fits no device.
+
+    Small requests are not measured: what they hold surely fits.
+    """
+    for name, fields in order.content.extra.items():
+        if name in transports:
+            transports[name].check_extra(fields)
     if request_bytes > _SURELY_FITS_BYTES:
         check_size(order.content, transports)
 

@@ -5,6 +5,7 @@ import click
 from gateway.cli.command import Verbs
 from gateway.cli.keys_api import api
 from gateway.cli.keys_check import check
+from gateway.cli.keys_identity import identity
 from gateway.cli.keys_vapid import vapid
 
 
@@ -15,4 +16,5 @@ def command() -> None:
 
 command.add_command(vapid)
 command.add_command(api)
+command.add_command(identity)
 command.add_command(check)

@@ -100,6 +100,10 @@ class Transport(Protocol):
         """The service behind an address (its origin): what has a rate and a health of its own."""
         ...
 
+    def check_extra(self, fields: Mapping[str, Any]) -> None:
+        """Are these fields of a message, meant for this provider alone, ones that it takes? Raises `Invalid`."""
+        ...
+
     def renderer(self, content: Content, *, message_id: int) -> Renderer:
         """Compiles a message's content."""
         ...

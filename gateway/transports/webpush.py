@@ -13,7 +13,7 @@ import base64
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -54,6 +54,8 @@ _SIGNERS_KEPT_MAX: Final = 4096
 _ENCRYPTED_PER_TURN: Final = 16
 """About 1.5 ms of work."""
 _THROTTLED_DEVICE_S: Final = 60.0
+_OWN_FIELDS: Final = {"navigate": "url", "actions": "actions", "data": "data"}
+"""What a message says in fields of its own, and how those are called."""
 _MARKER: Final = "\u0000receipt\u0000"
 _OURS: Final = "steeple"
 """Under this name in `data` lie the ids and the receipt token that our worker reads."""
@@ -133,6 +135,14 @@ class Provider:
             return self._wire.egress.check_url(wire[_ENDPOINT].decode()).origin
         except EgressRefused:
             return ""
+
+    def check_extra(self, fields: Mapping[str, Any]) -> None:
+        """Whatever browsers know of a notification, but for what has a field of its own with its checks."""
+        for name in _OWN_FIELDS:
+            if name in fields:
+                raise Invalid(
+                    "field_invalid", f"Use `{_OWN_FIELDS[name]}`, which is checked.", param=f"{self.name}.{name}"
+                )
 
     def renderer(self, content: Content, *, message_id: int) -> Renderer:
         """Declarative Web Push JSON, put together once per language; per device only ids and token are filled in."""
@@ -391,7 +401,6 @@ def _compile(content: Content, language: str, message_text: str) -> tuple[bytes,
     said: dict[str, Any] = {
         "title": text_in(content.title, language),
         "body": text_in(content.body, language),
-        "navigate": content.url,
         "lang": language,
         "tag": content.tag or content.collapse_key,
         "icon": content.icon,
@@ -400,12 +409,13 @@ def _compile(content: Content, language: str, message_text: str) -> tuple[bytes,
         "silent": content.silent or None,
         "requireInteraction": content.require_interaction or None,
         "app_badge": content.badge_count,
+        **_without(content.extra.get(Provider.name, {}), _OWN_FIELDS),
+        # Last: a link that was not checked would be opened by browsers that show this without our worker.
+        "navigate": content.url,
         "actions": [_action(action) for action in content.actions],
-        **content.extra.get(Provider.name, {}),
     }
-    said.pop("data", None)
     notification = {name: value for name, value in said.items() if value not in ("", None, [])}
-    notification["data"] = {**_without_ours(content.data), _OURS: {"m": message_text, "s": sub, "t": token}}
+    notification["data"] = {**_without(content.data, (_OURS,)), _OURS: {"m": message_text, "s": sub, "t": token}}
     text = json.dumps({"web_push": 8030, "notification": notification}, ensure_ascii=False, separators=(",", ":"))
     # Ours stands last, so whatever a shop wrote before it, be it the marker itself, is not taken for it.
     rest, _, tail = text.rpartition(json.dumps(token)[1:-1])
@@ -418,5 +428,5 @@ def _action(action: Action) -> dict[str, str]:
     return {name: value for name, value in said.items() if value}
 
 
-def _without_ours(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in data.items() if name != _OURS}
+def _without(fields: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}

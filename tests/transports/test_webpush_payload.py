@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.model.delivery import Device
+from gateway.model.errors import Invalid
 from gateway.model.ids import to_text
 from gateway.model.message import Action, Content
 from gateway.model.subscriber import Platform
@@ -155,18 +156,28 @@ def test_ours_is_ours_wherever_hostile_text_stands(text: str, place: str):
     assert rendered(contents[place], locale=text)["data"]["steeple"] == OURS
 
 
-@pytest.mark.parametrize("junk", [5, "x", [1, {"a": None}], {"a": 1}, None, True])
+@pytest.mark.parametrize("junk", [5, "x", [1, {"a": None}], {"a": 1}, True])
 def test_fields_for_browsers_only_are_passed_through_unread(junk: Any):
     """What browsers learn tomorrow can be sent today; nonsense in it harms nobody but itself."""
     content = Content(
-        title="x", extra={"webpush": {"actions": junk, "vibrate": [200], "renotify": True}, "other": {"y": 1}}
+        title="x", extra={"webpush": {"novel": junk, "vibrate": [200], "renotify": True}, "other": {"y": 1}}
     )
 
     found = rendered(content)
 
-    assert (found["vibrate"], found["renotify"]) == ([200], True)
-    assert found.get("actions") == junk
+    assert (found["vibrate"], found["renotify"], found["novel"]) == ([200], True, junk)
     assert "y" not in found
+
+
+@pytest.mark.parametrize("field", ["navigate", "actions", "data"])
+def test_no_link_gets_round_the_check_of_links(field: str):
+    """Safari shows a payload without our worker: a foreign link in it would be opened, so none may get in."""
+    content = Content(title="x", url="https://shop.example/", extra={"webpush": {field: "https://evil.example/"}})
+
+    assert "evil" not in json.dumps(rendered(content))
+    with pytest.raises(Invalid) as refused:
+        made(Provider).check_extra(content.extra["webpush"])
+    assert refused.value.param == f"webpush.{field}"
 
 
 def test_browsers_hold_different_amounts():
