@@ -55,7 +55,7 @@ test: .venv/ready-test ## Run all tests; what is missing on this machine is name
 	sh scripts/test_deps.sh list; \
 	exit $$status
 
-test-deps: ## Install what the tests need beyond Python: browsers, Node.js, a second PostgreSQL (root)
+test-deps: .venv/ready-test ## Install what the tests need beyond Python: browsers, the SDK's bundler, a second PostgreSQL (root)
 	@sh scripts/test_deps.sh install
 
 check: .venv/ready-dev ## Check format, lint, types, floors and generated docs

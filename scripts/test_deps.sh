@@ -15,19 +15,28 @@ missing() {
   has chromium || has chromium-browser || has google-chrome || echo "chromium|the tests that drive Chromium"
   has_libnotify || echo "libnotify4|Firefox, to show a notification"
   has dbus-daemon || echo "dbus|the notification daemon of the browser tests"
-  has node || echo "nodejs|the tests of the browser SDK"
-  has npm || echo "npm|building the browser SDK"
   has_postgres || echo "postgresql|the tests on a PostgreSQL of the system"
   has_nginx || echo "nginx-light|the tests behind a reverse proxy"
 }
+
+# The browser SDK's bundler, by npm, on the Node.js that the virtual environment brings along.
+has_bundler() { .venv/bin/python scripts/node.py bundler --check; }
 
 list() {
   missing | while IFS='|' read -r package purpose; do
     echo "missing: $purpose; install with: apt-get install $package"
   done
+  has_bundler || echo "missing: the bundler that builds the browser SDK; install with: make test-deps"
 }
 
 install() {
+  status=0
+  install_packages || status=1
+  .venv/bin/python scripts/node.py bundler || status=1
+  return $status
+}
+
+install_packages() {
   packages=$(missing | cut -d'|' -f1 | tr '\n' ' ')
   [ -n "$packages" ] || return 0
   if ! has apt-get || [ "$(id -u)" != 0 ]; then

@@ -3,13 +3,13 @@
 import gzip
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 import gateway
+from scripts.node import has_bundler, node
 
 SDK = Path(__file__).parents[2] / "sdk-js"
 PACKAGE = json.loads((SDK / "package.json").read_text(encoding="utf-8"))
@@ -68,13 +68,18 @@ def test_the_sdk_brings_no_foreign_code_along():
 
 
 @pytest.mark.skipif(
-    shutil.which("node") is None or not (SDK / "node_modules" / "esbuild").is_dir(),
-    reason="needs node and the SDK's bundler: (cd sdk-js && npm ci)",
+    node() is None or not has_bundler(),
+    reason="needs Node.js and the SDK's bundler: make test-deps",
 )
 def test_the_committed_files_are_what_the_sources_build_to(tmp_path: Path):
     """Anybody can build the very bytes that shops are served, and check them against the repository's."""
     built = subprocess.run(
-        ["node", "build.mjs", "--out", str(tmp_path)], cwd=SDK, capture_output=True, text=True, timeout=60, check=False
+        [str(node()), "build.mjs", "--out", str(tmp_path)],
+        cwd=SDK,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert built.returncode == 0, built.stderr
     for name in BUNDLES:
