@@ -34,7 +34,7 @@ async def dump(dsn: str, to: Path) -> int:
         part.rename(to)
     finally:
         part.unlink(missing_ok=True)
-    return to.stat().st_size  # noqa: ASYNC240
+    return to.stat().st_size  # noqa: ASYNC240 - as above
 
 
 def _private(path: Path) -> BinaryIO:
