@@ -44,6 +44,8 @@ from gateway.wire.http1 import Http1Client
 from gateway.wire.vault import Vault
 from gateway.worker import Loop
 
+_POOL_MIN: Final = 2
+"""Open from the start: making a connection takes long in a process that has just got a million messages to send."""
 _POOL_MAX: Final = {"api": 10, "worker": 6, "loops": 4}
 _DAY_S: Final = 86_400.0
 _PROCESS_SILENT_S: Final = 120
@@ -103,7 +105,9 @@ def _listed(text: str) -> list[str]:
 @asynccontextmanager
 async def open_base(settings: Settings, place: Place) -> AsyncGenerator[Base]:
     """Opens what a process needs, closes it in the opposite order."""
-    db = await Database.open(settings.database_url, size_max=_POOL_MAX[place.role], name=f"steeple {place.role}")
+    db = await Database.open(
+        settings.database_url, size_min=_POOL_MIN, size_max=_POOL_MAX[place.role], name=f"steeple {place.role}"
+    )
     try:
         clock = DatabaseClock()
         await clock.sync(db)

@@ -161,8 +161,16 @@ class Engine:
         try:
             await self._send_groups(chunk)
         except StoreUnavailable:
-            # The lease runs out, and whoever claims the chunk then goes on behind its cursor.
             log("delivery").warning("chunk_left", message=chunk.key.message_id, bucket=chunk.key.bucket)
+            await self._give_back(chunk)
+
+    async def _give_back(self, chunk: Chunk) -> None:
+        """Frees a chunk once the database is there again; if it stays away, the lease runs out and does the same."""
+        for pause_s in _BACK_OFF_S:
+            await asyncio.sleep(pause_s)
+            with contextlib.suppress(StoreUnavailable):
+                await chunks.release(self._db, chunk)
+                return
 
     async def _send_groups(self, chunk: Chunk) -> None:
         """Up to four groups, then the chunk goes back to the queue (or is done)."""

@@ -1,48 +1,43 @@
 """One POST over a pooled HTTP/1.1 connection: the only HTTP client that the package constructs.
 
-Built on aiohttp, with everything off that a push service could use against us: no redirects (they would carry
-the body and our signature elsewhere), no cookies, no proxy from the environment, no decompression, no
+It does what a sender of pushes needs, and has nothing that a push service could use against us: no redirects (they
+would carry the body and our signature elsewhere), no cookies, no proxy from the environment, no decompression, no
 unbounded body, one deadline over all of it. Where to connect is decided in `egress`.
 """
 
 import asyncio
 import functools
 import re
+import ssl
+from collections import deque
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Literal, Self
 
-import aiohttp
-import msgspec
-from yarl import URL
+import aiohappyeyeballs
+from aiohttp.abc import ResolveResult
 
 from gateway.model.limits import (
-    ANSWER_BYTES_MAX,
     CONNECT_DEADLINE_S,
     CONNECTION_IDLE_S,
     DNS_KEPT_S,
     HEADER_NAMES_KEPT_MAX,
-    RESPONSE_HEADERS_MAX,
     SEND_DEADLINE_S,
 )
 from gateway.wire.egress import EgressPolicy, EgressRefused, GuardedResolver, Lookup, Target, ssl_context
+from gateway.wire.http1_connection import Answer, Connection
+
+__all__ = ["Answer", "FailureKind", "Http1Client", "WireFailure", "check_headers"]
 
 FailureKind = Literal["refused", "unresolved", "unreachable", "tls", "timeout", "broken"]
 """refused: by our own rules. timeout: the deadline passed. broken: the connection ended before the answer did."""
 
 _NOT_SENT: Final[frozenset[FailureKind]] = frozenset({"refused", "unresolved", "unreachable", "tls"})
-_NOT_OURS: Final = frozenset({"Accept", "Accept-Encoding", "Content-Type", "User-Agent"})
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What the other side said."""
-
-    status: int
-    headers: Mapping[str, str]
-    """Names in lower case; of repeated ones the last."""
-    body: bytes
-    """At most `ANSWER_BYTES_MAX` bytes; the rest was not read and its connection closed."""
+_OTHER_FAMILY_AFTER_S: Final = 0.25
+"""RFC 8305 section 5."""
+_Place = tuple[str, str, int]
+"""Scheme, host, port: what a connection may be used for."""
 
 
 class WireFailure(Exception):
@@ -71,24 +66,7 @@ class Http1Client:
     ) -> None:
         self._policy = policy
         self._deadline_s = deadline_s
-        connector = aiohttp.TCPConnector(
-            limit=connections_max,
-            resolver=GuardedResolver(policy, lookup=lookup),
-            ssl=ssl_context(policy),
-            ttl_dns_cache=DNS_KEPT_S,
-            keepalive_timeout=CONNECTION_IDLE_S,
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=_NOT_OURS,
-            auto_decompress=False,
-            trust_env=False,
-            requote_redirect_url=False,
-            # The deadline over everything is ours, see post(): one timer a request instead of several.
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_DEADLINE_S),
-            max_headers=RESPONSE_HEADERS_MAX,
-        )
+        self._pool = _Pool(GuardedResolver(policy, lookup=lookup), ssl_context(policy), connections_max)
 
     async def post(
         self, target: Target, headers: Mapping[str, str], body: bytes, *, deadline_s: float | None = None
@@ -101,17 +79,20 @@ class Http1Client:
             WireFailure: there was no whole answer; `kind` says why.
         """
         try:
-            url = self._checked_url(target, headers)
+            request = self._request(target, headers, body)
             async with asyncio.timeout(self._deadline_s if deadline_s is None else deadline_s):
-                return await self._exchange(url, headers, body)
+                return await self._pool.exchange((target.scheme, target.host, target.port), request)
         except EgressRefused as refused:
             raise WireFailure("refused", str(refused)) from refused
-        except (OSError, aiohttp.ClientError) as error:
-            raise _failure(error, target.host) from error
+        except _NotConnected as fault:
+            raise WireFailure(fault.kind, f"{target.host}: {type(fault.__cause__).__name__}") from fault
+        except OSError as error:
+            kind: FailureKind = "timeout" if isinstance(error, TimeoutError) else "broken"
+            raise WireFailure(kind, f"{target.host}: {type(error).__name__}") from error
 
     async def aclose(self) -> None:
         """Closes every connection."""
-        await self._session.close()
+        await self._pool.aclose()
 
     async def __aenter__(self) -> Self:
         """The client itself."""
@@ -123,19 +104,141 @@ class Http1Client:
         """Closes every connection."""
         await self.aclose()
 
-    def _checked_url(self, target: Target, headers: Mapping[str, str]) -> URL:
-        """The URL to ask aiohttp for: checked again here, since aiohttp asks no resolver about IP literals."""
-        checked = self._policy.check_url(target.url)
-        if checked != target:
+    def _request(self, target: Target, headers: Mapping[str, str], body: bytes) -> bytes:
+        """The bytes to send: an endpoint is opaque, so its path and query go out as they came."""
+        if self._policy.check_url(target.url) != target:
             raise WireFailure("refused", "The target was not made by this client's policy.")
         check_headers(headers)
-        # encoded=True: an endpoint is opaque, aiohttp must not normalise its path or its query.
-        return URL(checked.origin + checked.path_and_query, encoded=True)
+        authority = target.origin.partition("://")[2]
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        head = (
+            f"POST {target.path_and_query} HTTP/1.1\r\nHost: {authority}\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode("ascii") + body
 
-    async def _exchange(self, url: URL, headers: Mapping[str, str], body: bytes) -> Answer:
-        async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
-            text = await _capped(response)
-            return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, text)
+
+class _NotConnected(Exception):
+    """There is no connection, so nothing was sent."""
+
+    def __init__(self, kind: FailureKind) -> None:
+        super().__init__(kind)
+        self.kind: FailureKind = kind
+
+
+class _Pool:
+    """Connections by place, the one used last first; at most `connections_max` in all."""
+
+    def __init__(self, resolver: GuardedResolver, tls: ssl.SSLContext, connections_max: int) -> None:
+        self._resolver = resolver
+        self._tls = tls
+        self._free = asyncio.Semaphore(connections_max)
+        self._connections_max = connections_max
+        self._idle: dict[_Place, deque[Connection]] = {}
+        self._open: set[Connection] = set()
+        self._connecting = 0
+        self._addresses: dict[_Place, tuple[float, list[ResolveResult]]] = {}
+        self._sweeping: asyncio.TimerHandle | None = None
+
+    async def exchange(self, place: _Place, request: bytes) -> Answer:
+        """One request and its answer over a connection that nobody else uses meanwhile."""
+        async with self._free:
+            connection = self._take_idle(place) or await self._connect(place)
+            answer = await connection.post(request)
+            if connection.is_open:
+                connection.idle_since_s = asyncio.get_running_loop().time()
+                self._idle.setdefault(place, deque()).append(connection)
+                self._sweep_later()
+            return answer
+
+    async def aclose(self) -> None:
+        """Closes all of them, and lets their ends be noticed."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        self._idle.clear()
+        for connection in list(self._open):
+            connection.close()
+        await asyncio.sleep(0)
+
+    def _take_idle(self, place: _Place) -> Connection | None:
+        idle = self._idle.get(place)
+        while idle:
+            connection = idle.pop()
+            if connection.is_open:
+                return connection
+        return None
+
+    async def _connect(self, place: _Place) -> Connection:
+        if len(self._open) + self._connecting >= self._connections_max:
+            self._close_one_idle()
+        self._connecting += 1
+        try:
+            connection = await self._connected(place)
+        finally:
+            self._connecting -= 1
+        self._open.add(connection)
+        return connection
+
+    async def _connected(self, place: _Place) -> Connection:
+        scheme, host, _ = place
+        loop = asyncio.get_running_loop()
+        addresses = await self._resolved(place)
+        try:
+            async with asyncio.timeout(CONNECT_DEADLINE_S):
+                sock = await aiohappyeyeballs.start_connection(
+                    [(one["family"], 1, one["proto"], "", (one["host"], one["port"])) for one in addresses],
+                    happy_eyeballs_delay=_OTHER_FAMILY_AFTER_S,
+                )
+                _, connection = await loop.create_connection(
+                    lambda: Connection(self._open.discard),
+                    sock=sock,
+                    ssl=self._tls if scheme == "https" else None,
+                    server_hostname=host if scheme == "https" else None,
+                )
+        except (ssl.SSLError, ssl.CertificateError) as fault:
+            raise _NotConnected("tls") from fault
+        except OSError as fault:
+            self._addresses.pop(place, None)
+            raise _NotConnected("unreachable") from fault
+        return connection
+
+    async def _resolved(self, place: _Place) -> list[ResolveResult]:
+        """Checked addresses, kept for half a minute."""
+        now_s = asyncio.get_running_loop().time()
+        kept = self._addresses.get(place)
+        if kept is not None and now_s < kept[0]:
+            return kept[1]
+        try:
+            found = await self._resolver.resolve(place[1], place[2])
+        except OSError as fault:
+            raise _NotConnected("unresolved") from fault
+        self._addresses[place] = (now_s + DNS_KEPT_S, found)
+        return found
+
+    def _close_one_idle(self) -> None:
+        """Makes room for another place: of all idle connections, the one of the place that was asked for first."""
+        for idle in self._idle.values():
+            while idle:
+                connection = idle.popleft()
+                if connection.is_open:
+                    connection.close()
+                    return
+
+    def _sweep_later(self) -> None:
+        if self._sweeping is None:
+            self._sweeping = asyncio.get_running_loop().call_later(CONNECTION_IDLE_S / 2, self._sweep)
+
+    def _sweep(self) -> None:
+        """Closes what nobody used for a while, and forgets places without connections."""
+        self._sweeping = None
+        oldest_s = asyncio.get_running_loop().time() - CONNECTION_IDLE_S
+        for place, idle in list(self._idle.items()):
+            while idle and (not idle[0].is_open or idle[0].idle_since_s < oldest_s):
+                idle.popleft().close()
+            if not idle:
+                del self._idle[place]
+                self._addresses.pop(place, None)
+        if self._idle:
+            self._sweep_later()
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
@@ -158,31 +261,3 @@ def _is_printable(value: str) -> bool:
 def _is_token(name: str) -> bool:
     """Kept, because a program sends few different names and many requests."""
     return _HEADER_NAME.fullmatch(name) is not None
-
-
-async def _capped(response: aiohttp.ClientResponse) -> bytes:
-    """The body, or its first `ANSWER_BYTES_MAX` bytes: aiohttp closes a connection with an unread rest."""
-    content = response.content
-    body = b""
-    while not content.at_eof() and len(body) <= ANSWER_BYTES_MAX:
-        body += await content.read(ANSWER_BYTES_MAX + 1 - len(body))
-    return body[:ANSWER_BYTES_MAX]
-
-
-def _failure(error: Exception, host: str) -> WireFailure:
-    return WireFailure(_kind_of(error), f"{host}: {type(error).__name__}")
-
-
-def _kind_of(error: Exception) -> FailureKind:
-    """The order matters: several of aiohttp's errors are subclasses of those below them."""
-    match error:
-        case aiohttp.ClientConnectorDNSError():
-            return "unresolved"
-        case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch():
-            return "tls"
-        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
-            return "unreachable"
-        case TimeoutError():
-            return "timeout"
-        case _:
-            return "broken"
