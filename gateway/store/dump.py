@@ -1,4 +1,4 @@
-"""The whole database as one file, and back: pg_dump and pg_restore of the Postgres programs that come with us.
+"""The whole database as one file, and back: pg_dump and pg_restore, of the server's own version where there is one.
 
 A dump is a consistent picture taken while everything goes on. It holds endpoints and sealed secrets, so the file is
 readable by its owner alone; the master key that opens the secrets is not in it.
@@ -15,6 +15,8 @@ from gateway.model.errors import GatewayError
 from gateway.store.database import Database
 from gateway.store.embedded.binaries import find_binaries
 
+_SYSTEM_PROGRAMS: Final = "/usr/lib/postgresql/{major}/bin"
+"""Where Debian and Ubuntu keep each version's programs."""
 _SAID_BYTES_MAX: Final = 2000
 _TLS_SETTINGS: Final = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 
@@ -61,9 +63,23 @@ async def _check_empty(dsn: str) -> None:
         )
 
 
+async def _program(name: str, dsn: str) -> Path:
+    """The program of the server's own version where the system has it, else ours.
+
+    An older server does not understand what a newer pg_dump writes; ours is the embedded server's.
+    """
+    db = await Database.open(dsn, size_max=1, name="steeple version")
+    try:
+        major = int(await db.fetchval("SELECT current_setting('server_version_num')::int")) // 10_000
+    finally:
+        await db.close()
+    of_system = Path(_SYSTEM_PROGRAMS.format(major=major)) / name
+    return of_system if of_system.is_file() else find_binaries(None) / name
+
+
 async def _run(program: str, dsn: str, *arguments: str | Path, stdout: int | None = None) -> None:
     """Runs one of Postgres' programs on a database. The password travels by environment, never by argument."""
-    path = find_binaries(None) / program
+    path = await _program(program, dsn)
     database = unquote(urlsplit(dsn).path.lstrip("/")) or "postgres"
     last = ["--dbname", database] if program == "pg_restore" else [database]
     process = await asyncio.create_subprocess_exec(

@@ -106,25 +106,25 @@ async def _free_addresses(db: Queryable, ended: _Rows) -> None:
 async def _leave_persons(db: Queryable, ended: _Rows) -> None:
     """Takes devices that are no more out of the map of people. Locks them in the order that everybody does."""
     persons: set[str] = {row["person"] for row in ended.rows if row["person"] is not None}
-    keyed = sorted((bucket_of_text(one.encode(), home=ended.home, spread=ended.spread), one) for one in persons)
-    if not keyed:
+    if not persons:
         return
+    buckets = {bucket_of_text(one.encode(), home=ended.home, spread=ended.spread) for one in persons}
     await db.execute(
         """
         WITH held AS (
-            SELECT p.bucket, p.person FROM unnest($2::smallint[], $3::text[]) AS n (bucket, person)
-              JOIN persons p ON p.bucket = n.bucket AND p.person = n.person
-             WHERE p.app_id = $1 AND p.bucket = ANY($2::smallint[])
+            SELECT p.bucket, p.person FROM persons p
+             WHERE p.app_id = $1 AND p.bucket = ANY($2::smallint[]) AND p.person = ANY($3::text[])
              ORDER BY p.bucket, p.person FOR UPDATE OF p)
         UPDATE persons p
            SET subs = ARRAY(SELECT one FROM unnest(p.subs) WITH ORDINALITY AS kept (one, place)
                              WHERE one <> ALL($4::bigint[]) ORDER BY place)
           FROM held
-         WHERE p.app_id = $1 AND p.bucket = ANY($2::smallint[]) AND p.bucket = held.bucket AND p.person = held.person
+         WHERE p.app_id = $1 AND p.bucket = ANY($2::smallint[]) AND p.person = ANY($3::text[])
+           AND p.bucket = held.bucket AND p.person = held.person
         """,
         ended.app_id,
-        [bucket for bucket, _ in keyed],
-        [person for _, person in keyed],
+        sorted(buckets),
+        sorted(persons),
         [row["id"] for row in ended.rows],
     )
 

@@ -76,7 +76,7 @@ _WRONG: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "code", "param"), _WRONG, ids=lambda value: str(value)[:50])
+@pytest.mark.parametrize(("change", "code", "param"), _WRONG, ids=[f"{n}-{row[2]}" for n, row in enumerate(_WRONG)])
 async def test_a_fault_names_its_field(shop: Shop, change: dict[str, Any], code: str, param: str):
     """422, a code to branch on, and the dotted path of the field; nothing is stored."""
     answer = await shop.call("POST", "/v1/messages", {**_GOOD, **change})

@@ -49,7 +49,7 @@ async def test_a_backup_overwrites_nothing(dsn: str, tmp_path: Path) -> None:
 
 async def test_a_failed_backup_leaves_no_file(tmp_path: Path) -> None:
     """Half a backup would be taken for a whole one."""
-    with pytest.raises(GatewayError, match="pg_dump failed"):
+    with pytest.raises(GatewayError, match="database cannot be reached"):
         await dump("postgresql://nobody@127.0.0.1:9/none", tmp_path / "b.dump")
     assert list(tmp_path.iterdir()) == []
 

@@ -314,6 +314,7 @@ def test_keys_of_other_tools_are_taken(browser_key: ec.EllipticCurvePrivateKey, 
         (scalar_of(ec.generate_private_key(ec.SECP256R1())), "mailto:me@localhost", "subject_invalid", "subject"),
         (scalar_of(ec.generate_private_key(ec.SECP256R1())), "the shop", "subject_invalid", "subject"),
     ],
+    ids=["too short", "zero", "beyond the order", "no private key", "a number", "localhost", "no address"],
 )
 def test_a_key_or_contact_that_no_service_takes_is_refused(raw: str, subject: str, code: str, param: str):
     """At once, and not by 403 for each subscriber; the key itself is not quoted."""
