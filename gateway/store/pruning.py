@@ -17,6 +17,8 @@ from gateway.store.database import Queryable, Record
 
 HISTORY_DAYS: Final = 90
 """Outcomes, receipts and messages are kept for so long."""
+_PERSONS_AT_ONCE: Final = 100
+"""Few enough that every Postgres finds them by key: before version 17 it would rather read the whole table for more."""
 _WORK_DAYS: Final = 7
 """Chunks of a message that has ended: long enough to look at what went wrong."""
 _ENDED_SUBSCRIPTION_DAYS: Final = 30
@@ -106,9 +108,14 @@ async def _free_addresses(db: Queryable, ended: _Rows) -> None:
 async def _leave_persons(db: Queryable, ended: _Rows) -> None:
     """Takes devices that are no more out of the map of people. Locks them in the order that everybody does."""
     persons: set[str] = {row["person"] for row in ended.rows if row["person"] is not None}
-    if not persons:
-        return
-    buckets = {bucket_of_text(one.encode(), home=ended.home, spread=ended.spread) for one in persons}
+    keyed = sorted((bucket_of_text(one.encode(), home=ended.home, spread=ended.spread), one) for one in persons)
+    ids = [row["id"] for row in ended.rows]
+    for start in range(0, len(keyed), _PERSONS_AT_ONCE):
+        await _leave(db, ended.app_id, keyed[start : start + _PERSONS_AT_ONCE], ids)
+
+
+async def _leave(db: Queryable, app_id: int, keyed: Sequence[tuple[int, str]], ids: Sequence[int]) -> None:
+    """Takes these devices out of the lists of a few people, found by (bucket, person)."""
     await db.execute(
         """
         WITH held AS (
@@ -122,10 +129,10 @@ async def _leave_persons(db: Queryable, ended: _Rows) -> None:
          WHERE p.app_id = $1 AND p.bucket = ANY($2::smallint[]) AND p.person = ANY($3::text[])
            AND p.bucket = held.bucket AND p.person = held.person
         """,
-        ended.app_id,
-        sorted(buckets),
-        sorted(persons),
-        [row["id"] for row in ended.rows],
+        app_id,
+        sorted({bucket for bucket, _ in keyed}),
+        [person for _, person in keyed],
+        list(ids),
     )
 
 
