@@ -12,9 +12,6 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_D
 # Two to four test processes: the browser and chaos tests wait more than they compute.
 CORES := $(shell nproc 2>/dev/null || echo 2)
 TEST_PROCESSES ?= $(shell n=$(CORES); [ $$n -lt 2 ] && n=2; [ $$n -gt 4 ] && n=4; echo $$n)
-# The newest PostgreSQL that the system's packages installed, if any: what stands on the store runs on it once more.
-SYSTEM_POSTGRES := $(shell ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
-ON_SYSTEM_POSTGRES := tests/store tests/sending tests/delivery tests/journeys
 # What to run or how, such as: make test ARGS="tests/wire -x"
 ARGS ?=
 
@@ -42,18 +39,7 @@ run: .venv/ready-test ## Run the demo: gateway, rehearsal push services and a sh
 
 test: .venv/ready-test ## Run all tests; what is missing on this machine is named at the end
 	@$(if $(filter true,$(CI)),sh scripts/test_deps.sh install)
-	@mkdir -p artefacts
-	@status=0; \
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --junitxml=artefacts/tests.xml $(ARGS) || status=$$?; \
-	$(BIN)/python scripts/skipped.py artefacts/tests.xml || status=1; \
-	if [ -n "$(SYSTEM_POSTGRES)" ] && [ -z "$(ARGS)" ]; then \
-		echo "Once more on the system's PostgreSQL, $(SYSTEM_POSTGRES):"; \
-		STEEPLE_TEST_POSTGRES="$(SYSTEM_POSTGRES)" $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile \
-			--junitxml=artefacts/tests-postgres.xml $(ON_SYSTEM_POSTGRES) || status=$$?; \
-		$(BIN)/python scripts/skipped.py artefacts/tests-postgres.xml || status=1; \
-	fi; \
-	sh scripts/test_deps.sh list; \
-	exit $$status
+	@sh scripts/test.sh $(TEST_PROCESSES) $(ARGS)
 
 test-deps: .venv/ready-test ## Install what the tests need beyond Python: browsers, the SDK's bundler, a second PostgreSQL (root)
 	@sh scripts/test_deps.sh install
@@ -65,7 +51,7 @@ check: .venv/ready-dev ## Check format, lint, types, floors and generated docs
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/reference.py --check
 
-bench: .venv/ready-test ## Measure throughput and latency against the rehearsal push services
+bench: .venv/ready-test ## Measure throughput, latency and cost, beside other libraries on the same sink
 	@exec $(BIN)/python -m gateway bench $(ARGS)
 
 docs: .venv/ready-test ## Write the reference pages that are generated from the code
