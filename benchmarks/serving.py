@@ -102,7 +102,8 @@ async def served(data_dir: Path, sink: Sink, *, workers: int | None) -> AsyncGen
         assert server.pid is not None
         db = await Database.open(dsn, size_max=4, name="steeple benchmark", statement_timeout_s=_FILL_TIMEOUT_S)
         try:
-            pids = {"supervisor": process.pid, "postgres": server.pid, **await _roles(db)}
+            roles = await _roles(db, workers=workers or os.cpu_count() or 1)
+            pids = {"supervisor": process.pid, "postgres": server.pid, **roles}
             yield Served(url, db, data_dir, sink, pids)
         finally:
             await db.close()
@@ -137,16 +138,16 @@ async def _until_ready(process: asyncio.subprocess.Process, url: str, log: Path)
     raise Stopped(f"The gateway did not get ready. The end of its log:\n{tail[-2000:]}")
 
 
-async def _roles(db: Database) -> dict[str, int]:
-    """The pids of the children, from the table in which they report themselves."""
+async def _roles(db: Database, *, workers: int) -> dict[str, int]:
+    """The pids of the children, from the table in which they report themselves, once all workers have."""
     while True:
         rows = await db.fetch("SELECT role, pid FROM processes WHERE heard_at > now() - interval '10 s' ORDER BY pid")
         living = [(row["role"], row["pid"]) for row in rows if resident_mb(row["pid"])]
-        if {"api", "loops", "worker"} <= {role for role, _ in living}:
+        found = [pid for role, pid in living if role == "worker"]
+        if {"api", "loops"} <= {role for role, _ in living} and len(found) == workers:
             break
         await asyncio.sleep(0.1)
-    workers = [pid for role, pid in living if role == "worker"]
-    named = {f"worker-{number}": pid for number, pid in enumerate(workers, start=1)}
+    named = {f"worker-{number}": pid for number, pid in enumerate(found, start=1)}
     return {**{role: pid for role, pid in living if role != "worker"}, **named}
 
 
