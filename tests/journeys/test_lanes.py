@@ -31,6 +31,7 @@ async def test_a_wrong_key_costs_no_subscriber(
     assert said["counts"]["pending"] == DEVICES
     assert all([await shop.is_kept(device) for device in devices[:: DEVICES // 10]])
     assert await kept(shop) == DEVICES
+    assert capsys.readouterr().out.count("lane_stopped") == 1
     world.faults()
     for _ in range(6):
         await world.let_pass(1000)
@@ -41,7 +42,6 @@ async def test_a_wrong_key_costs_no_subscriber(
     reached = await shop.tokens_reached(message)
     assert len(reached) == len(set(reached)) == DEVICES
     assert await kept(shop) == DEVICES
-    assert capsys.readouterr().out.count("lane_stopped") == 1
 
 
 async def lane_state(shop: Shop) -> int | None:
