@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.model.audience import Audience, Both, Either, Expression, Not, Topic
 from gateway.model.delivery import Device
-from gateway.store.database import Queryable, Record
+from gateway.store.database import Queryable
 
 _NUMBERS: Final[tuple[LiteralString, ...]] = (
     "$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "$16", "$17", "$18",
@@ -122,19 +122,14 @@ async def read_range(
     topic_ids: Mapping[str, int],
     limit: int,
 ) -> list[Device]:
-    """The next recipients behind a cursor, as they are now: who left since planning is not among them.
-
-    They come as one row of arrays: that takes a third less of Postgres and Python than a row each.
-    """
+    """The next recipients behind a cursor, as they are now: who left since planning is not among them."""
     condition = Condition(first=7)
     where = condition.of(audience, topic_ids)
-    columns = await db.fetchrow(
-        "SELECT array_agg(id), array_agg(provider), array_agg(credential_id), array_agg(wire), array_agg(platform),"
-        " array_agg(locale), array_agg(suspect_at)"
-        " FROM (SELECT id, provider, credential_id, wire, platform, locale, suspect_at FROM subscriptions"
+    rows = await db.fetch(
+        "SELECT id, provider, credential_id, wire, platform, locale, suspect_at FROM subscriptions"
         " WHERE app_id = $1 AND bucket = $2 AND id > $3 AND id <= $4 AND state = 0 AND enrolled_at <= $5 AND "
         + where
-        + " ORDER BY id LIMIT $6) g",
+        + " ORDER BY id LIMIT $6",
         app_id,
         bucket,
         after,
@@ -143,8 +138,7 @@ async def read_range(
         limit,
         *condition.args,
     )
-    assert columns is not None
-    return [] if columns[0] is None else list(map(Device, *columns))
+    return [Device(*row) for row in rows]
 
 
 async def devices(db: Queryable, *, app_id: int, buckets: Sequence[int], ids: Sequence[int]) -> dict[int, Device]:
@@ -156,7 +150,7 @@ async def devices(db: Queryable, *, app_id: int, buckets: Sequence[int], ids: Se
         list(buckets),
         list(ids),
     )
-    return {row["id"]: _device(row) for row in rows}
+    return {row["id"]: Device(*row) for row in rows}
 
 
 async def read_listed(db: Queryable, *, app_id: int, bucket: int, ids: Sequence[int]) -> list[Device]:
@@ -168,7 +162,7 @@ async def read_listed(db: Queryable, *, app_id: int, bucket: int, ids: Sequence[
         bucket,
         list(ids),
     )
-    return [_device(row) for row in rows]
+    return [Device(*row) for row in rows]
 
 
 async def named(
@@ -193,7 +187,7 @@ async def named(
         list(ids),
         *condition.args,
     )
-    return [(row["bucket"], _device(row)) for row in rows]
+    return [(row["bucket"], Device(*row[1:])) for row in rows]
 
 
 async def subscriptions_of_persons(
@@ -208,8 +202,3 @@ async def subscriptions_of_persons(
         list(persons),
     )
     return {row["person"]: row["subs"] for row in rows}
-
-
-def _device(row: Record) -> Device:
-    """Of a row that ends with a device's columns."""
-    return Device(*row[-7:])
