@@ -66,14 +66,19 @@ async def insert_claimed(db: Queryable, chunks: Sequence[Chunk], *, owner: int, 
 
 
 async def claim(db: Queryable, *, owner: int, limit: int, lease_s: int) -> Claimed:
-    """Takes due chunks, those longest due first, skipping what others are taking (index chunks_due)."""
+    """Takes due chunks, those longest due first, skipping what others are taking (index chunks_due).
+
+    MATERIALIZED, or a nested loop may ask for the next few again and again, past the limit.
+    """
     rows = await db.fetch(
         """
+        WITH due AS MATERIALIZED (
+            SELECT app_id, bucket, msg_id, part, lo, attempt FROM chunks
+             WHERE state = 0 AND hold = 0 AND due_at <= now()
+             ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
         UPDATE chunks c
            SET state = 1, owner = $1, claim_no = c.claim_no + 1, lease_until = now() + $3 * interval '1 second'
-          FROM (SELECT app_id, bucket, msg_id, part, lo, attempt FROM chunks
-                 WHERE state = 0 AND hold = 0 AND due_at <= now()
-                 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) due
+          FROM due
          WHERE c.app_id = due.app_id AND c.bucket = due.bucket AND c.msg_id = due.msg_id AND c.part = due.part
            AND c.lo = due.lo AND c.attempt = due.attempt
         RETURNING c.app_id, c.bucket, c.msg_id, c.part, c.lo, c.attempt, c.hi, c.cursor, c.ids, c.strikes, c.claim_no,

@@ -118,15 +118,18 @@ async def page(
 async def claim_due(db: Queryable, *, limit: int, lease_s: int) -> list[StoredMessage]:
     """Takes messages whose time has come for planning (index messages_due): new ones, and those whose planner died.
 
+    MATERIALIZED, or a nested loop may ask for the next few again and again, past the limit.
     `planned_at` is set by the first claim and stays, so that planning again gives the same chunks.
     """
     rows = await db.fetch(
         """
+        WITH due AS MATERIALIZED (
+            SELECT app_id, bucket, id FROM messages
+             WHERE state IN (0, 1) AND due_at <= now() AND (state = 0 OR lease_until < now())
+             ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
         UPDATE messages m
            SET state = 1, lease_until = now() + $2 * interval '1 second', planned_at = coalesce(m.planned_at, now())
-          FROM (SELECT app_id, bucket, id FROM messages
-                 WHERE state IN (0, 1) AND due_at <= now() AND (state = 0 OR lease_until < now())
-                 ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED) due
+          FROM due
          WHERE m.app_id = due.app_id AND m.bucket = due.bucket AND m.id = due.id
         RETURNING m.app_id, m.bucket, m.id, m.kind, m.state, m.content, m.audience, m.due_at, m.expires_at,
                   m.planned_at, m.finished_at, m.tally, m.created_at

@@ -1,6 +1,7 @@
 """The files of the project, as the house tests read them."""
 
 import ast
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,23 +10,41 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[2]
 GATEWAY: Final = ROOT / "gateway"
 _LEFT_OUT: Final = frozenset(
-    {".git", ".venv", "node_modules", "__pycache__", "artefacts", ".hypothesis", ".ruff_cache", ".pytest_cache"}
+    {
+        ".git",
+        ".venv",
+        "steeple.egg-info",
+        "node_modules",
+        "__pycache__",
+        "artefacts",
+        ".hypothesis",
+        ".ruff_cache",
+        ".pytest_cache",
+    }
 )
 
 
 def project_files() -> list[Path]:
     """Every file that a release would hold: those git tracks or would track; without git, all but caches."""
+    names = _names_of_git()
+    if names is not None:
+        found = [ROOT / name for name in names]
+    else:
+        found = [path for path in ROOT.rglob("*") if not _LEFT_OUT.intersection(path.relative_to(ROOT).parts)]
+    return sorted(path for path in found if path.is_file() and not path.is_symlink())
+
+
+def _names_of_git() -> list[str] | None:
+    """What git knows; None without git, or outside a checkout."""
+    if shutil.which("git") is None:
+        return None
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         capture_output=True,
         check=False,
     )
-    if listed.returncode == 0:
-        found = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
-    else:
-        found = [path for path in ROOT.rglob("*") if not _LEFT_OUT.intersection(path.relative_to(ROOT).parts)]
-    return sorted(path for path in found if path.is_file() and not path.is_symlink())
+    return [name for name in listed.stdout.decode().split("\0") if name] if listed.returncode == 0 else None
 
 
 def text_of(path: Path) -> str | None:
