@@ -103,7 +103,7 @@ def test_each_rule_bites(meaning: str, name: str, line: str) -> None:
         ("a skipped test without its reason", "a.py", '@pytest.mark.skipif(NO_NODE, reason="needs node")'),
         ("a skipped test without its reason", "a.js", "const { id } = gateway.only();"),
         ("a path or user of somebody's machine", "a.py", '"""Works under /root as well."""'),
-        ("a path or user of somebody's machine", "a.md", "the /homepage, ~/.local/share and network/root/x"),
+        ("a path or user of somebody's machine", "a.md", "the /homepage, ~/.local/share and network" + "/root/x"),
         ("an e-mail address that is nobody's example", "a.md", "mailto:ops@shop.example or a@example.com"),
     ],
 )
