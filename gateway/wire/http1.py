@@ -6,13 +6,11 @@ unbounded body, one deadline over all of it. Where to connect is decided in `egr
 """
 
 import asyncio
-import functools
-import re
 import ssl
 from collections import deque
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Self
 
 import aiohappyeyeballs
 from aiohttp.abc import ResolveResult
@@ -21,36 +19,18 @@ from gateway.model.limits import (
     CONNECT_DEADLINE_S,
     CONNECTION_IDLE_S,
     DNS_KEPT_S,
-    HEADER_NAMES_KEPT_MAX,
     SEND_DEADLINE_S,
 )
 from gateway.wire.egress import EgressPolicy, EgressRefused, GuardedResolver, Lookup, Target, ssl_context
-from gateway.wire.http1_connection import Answer, Connection
+from gateway.wire.exchange import Answer, FailureKind, WireFailure, check_headers
+from gateway.wire.http1_connection import Connection
 
 __all__ = ["Answer", "FailureKind", "Http1Client", "WireFailure", "check_headers"]
 
-FailureKind = Literal["refused", "unresolved", "unreachable", "tls", "timeout", "broken"]
-"""refused: by our own rules. timeout: the deadline passed. broken: the connection ended before the answer did."""
-
-_NOT_SENT: Final[frozenset[FailureKind]] = frozenset({"refused", "unresolved", "unreachable", "tls"})
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _OTHER_FAMILY_AFTER_S: Final = 0.25
 """RFC 8305 section 5."""
 _Place = tuple[str, str, int]
 """Scheme, host, port: what a connection may be used for."""
-
-
-class WireFailure(Exception):
-    """There is no answer. The text is for the log: it names the host, never the path."""
-
-    def __init__(self, kind: FailureKind, sentence: str) -> None:
-        super().__init__(sentence)
-        self.kind: FailureKind = kind
-
-    @property
-    def is_unsent(self) -> bool:
-        """Whether the other side certainly saw nothing of the request, so that repeating it is safe."""
-        return self.kind in _NOT_SENT
 
 
 class Http1Client:
@@ -108,7 +88,7 @@ class Http1Client:
         """The bytes to send: an endpoint is opaque, so its path and query go out as they came."""
         if self._policy.check_url(target.url) != target:
             raise WireFailure("refused", "The target was not made by this client's policy.")
-        check_headers(headers)
+        check_headers(headers.items())
         authority = target.origin.partition("://")[2]
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         head = (
@@ -239,25 +219,3 @@ class _Pool:
                 self._addresses.pop(place, None)
         if self._idle:
             self._sweep_later()
-
-
-def check_headers(headers: Mapping[str, str]) -> None:
-    """Nothing, if names are tokens and values printable ASCII (RFC 9110 section 5): no line can be smuggled in.
-
-    Raises:
-        WireFailure: refused; it names the header, not its value.
-    """
-    if _is_printable("".join(headers.values())) and all(map(_is_token, headers)):
-        return
-    unfit = next(name for name, value in headers.items() if not (_is_printable(value) and _is_token(name)))
-    raise WireFailure("refused", f"The header {unfit!r} holds a character that headers cannot carry.")
-
-
-def _is_printable(value: str) -> bool:
-    return value.isascii() and value.isprintable()
-
-
-@functools.lru_cache(HEADER_NAMES_KEPT_MAX)
-def _is_token(name: str) -> bool:
-    """Kept, because a program sends few different names and many requests."""
-    return _HEADER_NAME.fullmatch(name) is not None

@@ -10,9 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, cast
 
-import msgspec
-
 from gateway.model.limits import ANSWER_BYTES_MAX, RESPONSE_HEADERS_MAX
+from gateway.wire.exchange import Answer
 
 _HEAD_BYTES_MAX: Final = 32 * 1024
 _INTERIM_MAX: Final = 8
@@ -25,16 +24,6 @@ _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?")
 _NO_BODY: Final = (204, 304)
 
 Body = Literal["length", "chunked", "until_close"]
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What the other side said."""
-
-    status: int
-    headers: Mapping[str, str]
-    """Names in lower case; of repeated ones the last."""
-    body: bytes
-    """At most `ANSWER_BYTES_MAX` bytes; the rest was not read and its connection closed."""
 
 
 class BrokenAnswer(ConnectionError):

@@ -334,7 +334,9 @@ async def test_a_header_that_could_smuggle_a_line_is_not_sent(serving, contacts,
 
 def test_ordinary_headers_pass():
     """Printable ASCII, and an empty value."""
-    check_headers({"authorization": "vapid t=a.b.c, k=d", "x-wns-cache-policy": "no-cache", "a": "~ !", "b": ""})
+    check_headers(
+        {"authorization": "vapid t=a.b.c, k=d", "x-wns-cache-policy": "no-cache", "a": "~ !", "b": ""}.items()
+    )
 
 
 def changing(*answers_in_turn: str) -> Callable[[str, int], Awaitable[list[str]]]:
