@@ -133,6 +133,14 @@ GROUP_RECIPIENTS_MAX: Final = 500
 """Recipients read, sent and settled together: what a crash may repeat, per group in flight."""
 GROUPS_IN_FLIGHT_MAX: Final = 4
 """Groups a worker process holds at once."""
+GROUP_RECIPIENTS_MIN: Final = 50
+"""So many places have to be free before the next group is read: a statement for a few recipients is a waste."""
+RUNNERS_PER_GROUP_MAX: Final = 500
+"""Recipients of a group that are tried side by side; lanes and connections set the bounds that matter."""
+LATE_AFTER_S: Final = 2.0
+"""A group waits so long for its slowest; then they go on in a chunk of their own, and the others are settled."""
+CLAIM_CANDIDATES_MAX: Final = 256
+"""Messages that one look for due work goes through; the next look goes on behind them."""
 CHUNK_RECIPIENTS_AIM: Final = 8_000
 """Recipients behind one range chunk: few rows per send, and still work for every core."""
 LIST_CHUNK_RECIPIENTS_MAX: Final = 500
@@ -155,6 +163,25 @@ ATTEMPTS_MAX: Final = 8
 """Counted attempts before a recipient is given up as failed."""
 LANE_IN_FLIGHT_MAX: Final = 256
 """Requests under way at once per lane and process."""
+LANE_IN_FLIGHT_START: Final = 128
+"""The same before a lane knows what its service bears: enough for full speed at usual answer times."""
+LANE_WAIT_S_MAX: Final = 1.0
+"""A push waits so long for its turn on a slow lane; beyond it is put off, so that others of its group go on."""
+LANE_PUT_OFF_S_MAX: Final = 300.0
+"""The longest that a push is put off because its lane is slow: it may get faster meanwhile."""
+LANE_RATE_MIN: Final = 1.0
+"""Pushes a second that a service which throttles still gets: less, and a small message takes hours."""
+LANE_RATE_HIGH: Final = 1_000_000.0
+"""Pushes a second beyond which a lane counts as unlimited: more than a machine sends."""
+LANES_MAX: Final = 20_000
+"""Lanes that a process remembers; beyond it those with nothing to remember are forgotten."""
+LANES_STANDING_MAX: Final = 20_000
+"""Lanes that processes tell each other of."""
+SITE_LIMIT_RATE: Final = 20.0
+"""A lane that is throttled at so few pushes a second for minutes is limited on purpose: the known limit for sites that
+visitors find disruptive is 1,000 a minute."""
+SITE_LIMIT_AFTER_S: Final = 300.0
+"""For how long, before the operator is told."""
 AMBIGUOUS_WINDOW: Final = 200
 """Answers of a credential that are looked back on when some blame either the device or our key."""
 AMBIGUOUS_ANSWERS_MIN: Final = 20
@@ -212,6 +239,21 @@ SANDBOX_VERIFIED_HEADERS_MAX: Final = 10_000
 """Authorization headers whose verdict is remembered."""
 SANDBOX_ACKS_MAX: Final = 10_000
 """What user agents said about messages; the oldest is forgotten first."""
+SANDBOX_REQUEST_BYTES_MAX: Final = 64 * 1024
+"""Body of one HTTP/2 request: far above what any push service takes, so that it gets to say so itself."""
+SANDBOX_PHONES_MAX: Final = 1_000
+"""Phones that remember what they showed."""
+SANDBOX_SHOWN_MAX: Final = 100
+"""Notifications on the screen of one phone; the oldest goes first."""
+SANDBOX_STORED_PER_PHONE_MAX: Final = 100
+"""Messages that wait for an Android that is offline, as Google's documentation says of its own."""
+SANDBOX_ACCOUNTS_MAX: Final = 1_000
+"""Keys, certificates, service accounts handed out by one sandbox, each kind."""
+SANDBOX_PROVIDER_TOKENS_MAX: Final = 10_000
+"""Tokens of senders that are remembered; the oldest is forgotten first."""
+APNS_PAYLOAD_BYTES_MAX: Final = 4_096
+"""Apple, "Generating a remote notification"; VoIP has more."""
+APNS_VOIP_PAYLOAD_BYTES_MAX: Final = 5_120
 MCS_FRAME_BYTES_MAX: Final = 64 * 1024
 """One frame from Chromium; real ones are under 4 KiB."""
 
@@ -265,6 +307,10 @@ VAPID_ORIGINS_KEPT_MAX: Final = 256
 """Push-service origins whose signed header one signer keeps; beyond it the least used is signed anew."""
 VAPID_SUBJECT_CHARS_MAX: Final = 255
 VAPID_HEADER_CHARS_MAX: Final = 4_096
+RSA_KEY_BITS_MIN: Final = 2_048
+"""RFC 7518 section 3.3."""
+RSA_KEY_BITS_MAX: Final = 8_192
+"""A longer key signs for seconds."""
 MASTER_KEYS_MAX: Final = 16
 """The current master key and older ones that still open rows."""
 MASTER_KEY_FILE_BYTES_MAX: Final = 1_024
