@@ -1,14 +1,14 @@
 """One gateway per file of tests, with 20,000 devices at the rehearsal push services."""
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
-from tests.chaos.evidence import Book
+from tests.chaos.books import Book
 from tests.chaos.gateway_process import Serve
 from tests.chaos.processes import SandboxProcess, sandbox_process
 
@@ -42,17 +42,17 @@ async def sandbox(folder: Path) -> AsyncIterator[SandboxProcess]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def serve(folder: Path, sandbox: SandboxProcess, session: aiohttp.ClientSession) -> AsyncIterator[Serve]:
     """A gateway with a shop and its devices."""
-    async with filled(Serve(folder / "data", sandbox, session), sandbox) as running:
+    async with filled(Serve(folder / "data", [sandbox], session), sandbox) as running:
         yield running
 
 
 @contextlib.asynccontextmanager
-async def filled(serve: Serve, sandbox: SandboxProcess) -> AsyncGenerator[Serve]:
+async def filled(serve: Serve, sandbox: SandboxProcess, devices: int = DEVICES) -> AsyncGenerator[Serve]:
     """It runs, has an app with devices, and leaves nothing behind."""
     try:
         await serve.start()
         await serve.make_app()
-        await serve.fill(sandbox, DEVICES)
+        await serve.shop.fill(sandbox, devices)
         yield serve
     finally:
         await serve.clean_up()
@@ -62,3 +62,15 @@ async def filled(serve: Serve, sandbox: SandboxProcess) -> AsyncGenerator[Serve]
 def book(sandbox: SandboxProcess) -> Book:
     """What the push services took."""
     return Book(sandbox.ledger)
+
+
+@pytest.fixture(autouse=True)
+def _told_extras(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """The report says how many extra copies the case cost."""
+    if "book" not in request.fixturenames:
+        yield
+        return
+    book: Book = request.getfixturevalue("book")
+    before = book.extras
+    yield
+    record_property("extras", book.extras - before)

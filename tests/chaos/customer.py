@@ -48,7 +48,7 @@ class Customer:
                     await asyncio.sleep(_PAUSE_S)
 
     async def _try(self, key: str, body: dict[str, Any]) -> bool:
-        headers = {**self._serve.headers, "Idempotency-Key": key}
+        headers = {**self._serve.shop.headers, "Idempotency-Key": key}
         call = self._session.post(
             f"{self._serve.url}/v1/messages", json=body, headers=headers, timeout=aiohttp.ClientTimeout(total=5)
         )

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
-import io
 import os
 import signal
 import sys
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,12 +14,14 @@ import aiohttp
 import asyncpg
 
 from gateway.store.embedded import EmbeddedPostgres
+from tests.chaos.evidence import Kill
 from tests.chaos.processes import (
     START_S,
     SandboxProcess,
     children_of,
     command_of,
     ended,
+    environ_of,
     free_port,
     gone,
     is_alive,
@@ -26,30 +29,42 @@ from tests.chaos.processes import (
     send_signal,
     until,
 )
+from tests.chaos.shop import Shop
 
 LEASE_S: Final = 5
 """Sixty in production; what waits for a lease waits for a twelfth here."""
 DRAIN_S: Final = 15
+GROUPS_IN_FLIGHT: Final = 4
 _WORKERS: Final = 2
-_ROLES: Final = ("api", "worker", "loops")
 
 
 class Serve:
     """A running `steeple serve`, started again as often as a test likes, always on the same data."""
 
     def __init__(
-        self, data_dir: Path, sandbox: SandboxProcess, session: aiohttp.ClientSession, **settings: str
+        self,
+        data_dir: Path,
+        sandboxes: Sequence[SandboxProcess],
+        session: aiohttp.ClientSession,
+        *,
+        settings: Mapping[str, str] | None = None,
+        roles: str = "all",
+        log: Path | None = None,
     ) -> None:
+        """`settings`: further variables of its environment. `log`: where its standard error goes."""
         self.data_dir = data_dir
         self.port = free_port()
         self.metrics_port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.api_key = ""
-        self.app: dict[str, Any] = {}
+        self.kills: list[Kill] = []
+        """What was killed (or kept from writing), when, and how many groups each had in flight."""
         self._session = session
+        self._shop: Shop | None = None
+        self._roles: dict[int, str] = {}
         self._process: asyncio.subprocess.Process | None = None
         self._seen: set[int] = set()
-        self._log = data_dir.parent / "serve.log"
+        self._arguments = ["serve", *([] if roles == "all" else ["--role", roles])]
+        self._log = log or data_dir.parent / f"{data_dir.name} {roles}.log"
         self.environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("STEEPLE_")},
             "STEEPLE_DATA_DIR": str(data_dir),
@@ -59,8 +74,8 @@ class Serve:
             "STEEPLE_LEASE_S": str(LEASE_S),
             "STEEPLE_BORN_CLAIMED_LEASE_S": str(LEASE_S),
             "STEEPLE_DRAIN_S": str(DRAIN_S),
-            **sandbox.environ,
-            **settings,
+            **environ_of(*sandboxes),
+            **(settings or {}),
         }
 
     # --- its life -----------------------------------------------------------------------------------------------------
@@ -69,10 +84,11 @@ class Serve:
         """Starts it, and returns once it is ready for requests."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gateway", "serve", env=self.environ, stdout=log, stderr=log,
+                sys.executable, "-m", "gateway", *self._arguments, env=self.environ, stdout=log, stderr=log,
                 stdin=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
-        await self.ready()
+        if "--role" not in self._arguments:
+            await self.ready()
 
     async def ready(self, *, within_s: float = START_S) -> None:
         """Returns once it answers that it is ready, with as many processes as it should have."""
@@ -123,11 +139,15 @@ class Serve:
         if left.running_dsn() is not None:
             await left.stop()
 
-    async def metric(self, name: str) -> float:
-        """A counter without labels, of all processes together."""
+    async def metric(self, name: str, label: str = "") -> float:
+        """A counter of all processes together: the sum over its labels, or over those that hold this text."""
         async with self._session.get(f"http://127.0.0.1:{self.metrics_port}/metrics") as answer:
             lines = (await answer.text()).splitlines()
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} "))
+        return sum(
+            float(line.rpartition(" ")[2])
+            for line in lines
+            if line.startswith((f"{name} ", f"{name}{{")) and label in line
+        )
 
     def last_words(self) -> str:
         """The end of its log."""
@@ -155,6 +175,7 @@ class Serve:
         children = [pid for pid in children_of(self.supervisor) if "gateway.process" in command_of(pid)]
         with contextlib.suppress(OSError, asyncpg.PostgresError):
             rows = await self.fetch("SELECT role, pid FROM processes WHERE pid = ANY($1::int[])", children)
+            self._roles |= {row["pid"]: row["role"] for row in rows}
             return [(row["role"], row["pid"]) for row in rows]
         return []
 
@@ -180,8 +201,14 @@ class Serve:
     async def kill(self, pid: int) -> None:
         """SIGKILL, and returns when it is dead."""
         self._remember()
+        self.note_loss(pid)
         send_signal(pid, signal.SIGKILL)
         await gone(pid, within_s=10)
+
+    def note_loss(self, pid: int, *, for_s: float = 0.0) -> None:
+        """What this process has in flight may be sent again: it dies now, or is not heard for so long."""
+        groups = GROUPS_IN_FLIGHT if self._roles.get(pid) == "worker" else 0
+        self.kills.append(Kill(time.time(), groups, for_s))
 
     # --- its database -------------------------------------------------------------------------------------------------
 
@@ -201,64 +228,24 @@ class Serve:
         finally:
             await raw.close()
 
-    # --- a shop that uses it ------------------------------------------------------------------------------------------
+    # --- shops that use it --------------------------------------------------------------------------------------------
+
+    async def open_shop(self, name: str) -> Shop:
+        """An app with a key, by the command line."""
+        made = await run_steeple("app", "create", name, "--origin", "https://shop.example", environ=self.environ)
+        return Shop(self.url, self._session, made)
 
     async def make_app(self) -> None:
-        """An app with a key, by the command line."""
-        self.app = await run_steeple("app", "create", "shop", "--origin", "https://shop.example", environ=self.environ)
-        self.api_key = self.app["api_key"]
+        """The shop that most tests send for."""
+        self._shop = await self.open_shop("shop")
 
     @property
-    def headers(self) -> dict[str, str]:
-        """Who we are."""
-        return {"Authorization": f"Bearer {self.api_key}"}
+    def shop(self) -> Shop:
+        """The first shop."""
+        assert self._shop is not None
+        return self._shop
 
-    async def fill(self, sandbox: SandboxProcess, devices: int) -> None:
-        """Virtual devices u0, u1, ... of the app: minted by the sandbox, imported by the gateway."""
-        query = {
-            "n": str(devices),
-            "vapid_public_key": self.app["vapid_public_key"],
-            "vapid_key_id": self.app["vapid_key_id"],
-            "user_prefix": "u",
-        }
-        async with self._session.post(f"{sandbox.origin}/sandbox/mint", params=query) as minted:
-            lines = await minted.read()
-        call = self._session.post(
-            f"{self.url}/v1/subscriptions/import",
-            data=io.BytesIO(lines),
-            headers={**self.headers, "Content-Type": "application/x-ndjson"},
-            timeout=aiohttp.ClientTimeout(total=120),
-        )
-        async with call as answer:
-            said = await answer.json()
-        assert answer.status == 200, said
-        assert said["imported"] == devices, said
-
-    async def send(self, **fields: Any) -> str:
-        """The id of a message that got its 202."""
-        body = {"audience": {"all": True}, "title": "Evening bell", **fields}
-        async with self._session.post(f"{self.url}/v1/messages", json=body, headers=self.headers) as answer:
-            said = await answer.json()
-        assert answer.status == 202, said
-        return said["id"]
-
-    async def message(self, message: str) -> dict[str, Any]:
-        """A message with its figures."""
-        async with self._session.get(f"{self.url}/v1/messages/{message}", headers=self.headers) as answer:
-            said = await answer.json()
-        assert answer.status == 200, said
-        return said
-
-    async def done(self, message: str, *, within_s: float) -> dict[str, Any]:
-        """The message, once it is done."""
-
-        async def is_done() -> dict[str, Any] | None:
-            try:
-                said = await self.message(message)
-            except (aiohttp.ClientError, AssertionError, TimeoutError):
-                return None
-            return said if said["state"] == "done" else None
-
-        found = await until(f"message {message} is done", is_done, within_s=within_s, every_s=0.2)
-        assert found is not None
-        return found
+    async def lanes_forgotten(self) -> None:
+        """As if every standing lane's time were up, and that of everybody who waits for another try."""
+        await self.fetch("DELETE FROM lanes")
+        await self.fetch("UPDATE chunks SET due_at = now() WHERE state = 0 AND due_at > now()")

@@ -104,23 +104,13 @@ async def run_steeple(*words: str, environ: dict[str, str]) -> Any:
 
 
 class SandboxProcess:
-    """`steeple sandbox` in a process of its own, with its ledger."""
+    """`steeple sandbox` in a process of its own, with its ledger. `found_at`: the port under which gateways find it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, origin: str, ledger: Path) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, port: int, ledger: Path) -> None:
         self.process = process
-        self.origin = origin
+        self.port = self.found_at = port
+        self.origin = f"http://localhost:{port}"
         self.ledger = ledger
-
-    @property
-    def environ(self) -> dict[str, str]:
-        """What a gateway must be told to send here."""
-        host = self.origin.removeprefix("http://")
-        address = f"127.0.0.1:{host.rpartition(':')[2]}"
-        return {
-            "STEEPLE_SANDBOX": "1",
-            "STEEPLE_EGRESS_ALLOW": host,
-            "STEEPLE_EGRESS_RESOLVE": f"{host}={address}",
-        }
 
     async def order_faults(self, session: aiohttp.ClientSession, *rules: dict[str, Any]) -> None:
         """Replaces the faults in force."""
@@ -128,17 +118,28 @@ class SandboxProcess:
             assert answer.status == 200, await answer.text()
 
 
+def environ_of(*sandboxes: SandboxProcess) -> dict[str, str]:
+    """What a gateway must be told to send to these push services."""
+    hosts = [f"localhost:{sandbox.port}" for sandbox in sandboxes]
+    ways = [f"{host}=127.0.0.1:{sandbox.found_at}" for host, sandbox in zip(hosts, sandboxes, strict=True)]
+    return {
+        "STEEPLE_SANDBOX": "1",
+        "STEEPLE_EGRESS_ALLOW": ",".join(hosts),
+        "STEEPLE_EGRESS_RESOLVE": ",".join(ways),
+    }
+
+
 @contextlib.asynccontextmanager
-async def sandbox_process(folder: Path) -> AsyncGenerator[SandboxProcess]:
+async def sandbox_process(folder: Path, name: str = "ledger") -> AsyncGenerator[SandboxProcess]:
     """Push services for the length of the block."""
     port = free_port()
-    ledger = folder / "ledger.ndjson"
+    ledger = folder / f"{name}.ndjson"
     with (folder / "sandbox.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "gateway", "sandbox", "--port", str(port), "--tls-port", "0", "--mcs-port", "0",
             "--ledger", str(ledger), stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-    sandbox = SandboxProcess(process, f"http://localhost:{port}", ledger)
+    sandbox = SandboxProcess(process, port, ledger)
     try:
         await until("the sandbox listens", ledger_exists(ledger, port), within_s=START_S)
         yield sandbox

@@ -6,11 +6,11 @@ import signal
 import aiohttp
 import pytest
 
+from tests.chaos.books import Book, topic_of_message
 from tests.chaos.customer import Customer
-from tests.chaos.evidence import Book, topic_of_message
 from tests.chaos.gateway_process import LEASE_S, Serve
 from tests.chaos.processes import SandboxProcess, send_signal, until
-from tests.chaos.test_kill import GROUP, GROUPS_IN_FLIGHT, HEALED_S, a_third_is_out, nothing_was_lost
+from tests.chaos.test_kill import HEALED_S, a_third_is_out, nothing_was_lost
 
 pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("chaos"), pytest.mark.timeout(240)]
 
@@ -20,6 +20,7 @@ async def test_a_worker_sleeps_through_its_lease(serve: Serve, book: Book):
     message, topic = await a_third_is_out(serve, book)
     sleeper = await serve.pid_of("worker")
     send_signal(sleeper, signal.SIGSTOP)
+    serve.note_loss(sleeper, for_s=LEASE_S + 3)
     try:
         await asyncio.sleep(LEASE_S + 3)
     finally:
@@ -29,7 +30,7 @@ async def test_a_worker_sleeps_through_its_lease(serve: Serve, book: Book):
         return await serve.metric("steeple_leases_lost_total") > 0
 
     await until("what the sleeper wrote was refused", was_refused, within_s=20, every_s=0.2)
-    await nothing_was_lost(serve, book, message, topic, extras_max=GROUPS_IN_FLIGHT * GROUP)
+    await nothing_was_lost(serve, book, message, topic)
     assert sleeper in await serve.pids_of("worker"), "it woke up and went on"
 
 
@@ -52,7 +53,7 @@ async def test_what_got_a_202_is_sent_once_per_key(serve: Serve, book: Book, ses
 async def every_promise_is_kept(serve: Serve, book: Book, customer: Customer) -> None:
     """Each message of the customer's list is done and reached its one device, and there is no message besides."""
     for message in customer.promised.values():
-        said = await serve.done(message, within_s=60)
+        said = await serve.shop.done(message, within_s=60)
         assert said["counts"]["sent"] == said["counts"]["audience"] == 1, said
         assert book.copies(await topic_of_message(serve, message)).reached == 1
     titles = await serve.fetch(
@@ -66,7 +67,7 @@ async def every_promise_is_kept(serve: Serve, book: Book, customer: Customer) ->
 async def test_fifty_clients_use_one_key(serve: Serve, session: aiohttp.ClientSession):
     """F43: one message; every other call gets the same answer, or is told to ask again."""
     body = {"audience": {"users": ["u1"]}, "title": "Fifty at once"}
-    headers = {**serve.headers, "Idempotency-Key": "fifty"}
+    headers = {**serve.shop.headers, "Idempotency-Key": "fifty"}
 
     async def order() -> tuple[int, str | None]:
         async with session.post(f"{serve.url}/v1/messages", json=body, headers=headers) as answer:
@@ -87,7 +88,7 @@ async def test_a_stop_waits_for_slow_services_without_a_second_copy(
     """A stop while push services take seconds to answer is as clean as any other: no copies, exit code 0."""
     await sandbox.order_faults(session, {"kind": "delay", "latency_ms": 3000, "jitter_ms": 1000})
     try:
-        message = await serve.send()
+        message = await serve.shop.send()
         topic = await topic_of_message(serve, message)
 
         async def has_begun() -> bool:
@@ -98,4 +99,4 @@ async def test_a_stop_waits_for_slow_services_without_a_second_copy(
     finally:
         await sandbox.order_faults(session)
     await serve.start()
-    await nothing_was_lost(serve, book, message, topic, extras_max=0)
+    await nothing_was_lost(serve, book, message, topic)

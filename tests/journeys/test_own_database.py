@@ -8,7 +8,7 @@ import aiohttp
 import asyncpg
 import pytest
 
-from tests.chaos.evidence import Book, check_books, topic_of_message
+from tests.chaos.books import Book, judge, topic_of_message
 from tests.chaos.gateway_process import Serve
 from tests.chaos.processes import sandbox_process
 
@@ -21,19 +21,19 @@ async def test_a_gateway_lives_on_a_database_of_the_operators(empty_dsn: str, op
     """Schema, app, import, campaign and a single message; after a stop the database is there with all of it."""
     with open_folder() as folder:
         async with sandbox_process(folder) as sandbox, aiohttp.ClientSession() as session:
-            serve = Serve(folder / "keys only", sandbox, session, STEEPLE_DATABASE_URL=empty_dsn)
+            serve = Serve(folder / "keys only", [sandbox], session, settings={"STEEPLE_DATABASE_URL": empty_dsn})
             try:
                 await serve.start()
                 await serve.make_app()
-                await serve.fill(sandbox, DEVICES)
+                await serve.shop.fill(sandbox, DEVICES)
                 book = Book(sandbox.ledger)
-                campaign = await serve.send()
-                said = await serve.done(campaign, within_s=60)
+                campaign = await serve.shop.send()
+                said = await serve.shop.done(campaign, within_s=60)
                 assert said["counts"]["sent"] == said["counts"]["audience"] == DEVICES, said
                 assert book.copies(await topic_of_message(serve, campaign)).reached == DEVICES
-                single = await serve.send(audience={"users": ["u7"]})
-                assert (await serve.done(single, within_s=10))["counts"]["sent"] == 1
-                await check_books(serve, said, audience=DEVICES)
+                single = await serve.shop.send(audience={"users": ["u7"]})
+                assert (await serve.shop.done(single, within_s=10))["counts"]["sent"] == 1
+                assert await judge(serve, [book], [said], promised=[campaign, single]) == 0
                 assert await serve.stop() == 0
             finally:
                 await serve.clean_up()
