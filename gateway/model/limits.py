@@ -346,6 +346,19 @@ SECRETS_OF_A_KIND_MAX: Final = 255
 """Secrets of one kind that an app ever has: a receipt token names its secret by one byte."""
 INSERT_ATTEMPTS_MAX: Final = 8
 """How often a new row asks for the next free number while others take it in the same moment."""
+TOKEN_LEASE_S: Final = 15.0
+"""A process that makes a provider's access token for all has so long: above one request's deadline."""
+TOKEN_POLL_S: Final = 0.1
+"""Between two looks of a process that has no token and waits for the one being made elsewhere."""
+TOKEN_LOOKS_MAX: Final = 400
+"""Such looks: longer than two leases, in case the first owner dies."""
+TOKEN_LOOK_AGAIN_S: Final = 1.0
+"""A process that goes on with the old token looks so often for the one being made elsewhere."""
+TOKEN_PAUSE_BASE_S: Final = 1.0
+"""After a failed attempt to get a token nobody tries for so long, doubled by each further failure."""
+TOKEN_PAUSE_CAP_S: Final = 60.0
+PROVIDER_TOKENS_KEPT_MAX: Final = 4_096
+"""Access tokens that a process remembers; with more it forgets all and asks the store again."""
 
 # --- subscribers ------------------------------------------------------------------------------------------------------
 TAG_NAME_CHARS_MAX: Final = 64
