@@ -13,12 +13,11 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from gateway.wire.ecdh import IN_USE, POINT_BYTES, parse_point, point_of
 
 RECORD_BYTES: Final = 4096
 """The record size we announce; a push service must take bodies of this size (RFC 8030, section 7.2)."""
-POINT_BYTES: Final = 65
-"""An uncompressed P-256 point: 0x04, x, y."""
 AUTH_BYTES: Final = 16
 """The receiver's authentication secret, RFC 8291 section 3.2."""
 SALT_BYTES: Final = 16
@@ -28,7 +27,6 @@ HEADER_BYTES: Final = SALT_BYTES + 4 + 1 + POINT_BYTES
 PLAINTEXT_BYTES_MAX: Final = RECORD_BYTES - HEADER_BYTES - 1 - TAG_BYTES
 """3,993: the whole body, header included, stays within the 4,096 bytes that each service takes."""
 
-_CURVE: Final = ec.SECP256R1()
 _ECDH: Final = ec.ECDH()
 _UNCOMPRESSED: Final = 0x04
 _HEADER_TAIL: Final = RECORD_BYTES.to_bytes(4, "big") + bytes([POINT_BYTES])
@@ -37,24 +35,17 @@ _CEK_INFO: Final = b"Content-Encoding: aes128gcm\x00\x01"
 _NONCE_INFO: Final = b"Content-Encoding: nonce\x00\x01"
 _LAST_RECORD: Final = b"\x02"
 _RECORD_BYTES_MIN: Final = 18
+_NOT_ON_CURVE: Final = "The p256dh key is not a point on the curve P-256."
 
 
 class Undecipherable(ValueError):
     """The body is no single-record aes128gcm body made for this key."""
 
 
-class Receiver(msgspec.Struct, frozen=True, eq=False):
-    """One browser's keys, checked and parsed; keeping it saves 5 us a message."""
-
-    key: ec.EllipticCurvePublicKey
-    public: bytes
-    auth: bytes
-
-
-class Agreement(msgspec.Struct, frozen=True, eq=False):
+class Agreement(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A fresh sender key and what was agreed with one receiver. For one body only, then forget it.
 
-    It needs no content, so it may be made before the message is written: then a body costs 4 us.
+    It needs no content, so it may be made before the message is written: see `agreements`.
     """
 
     sender_public: bytes
@@ -65,32 +56,17 @@ class Agreement(msgspec.Struct, frozen=True, eq=False):
         return "Agreement()"
 
 
-def parse_receiver(p256dh: bytes, auth: bytes) -> Receiver:
-    """The keys of one subscription, ready for `agree`.
-
-    Raises:
-        ValueError: a sentence that says which key is wrong and how.
-    """
-    if len(auth) != AUTH_BYTES:
-        raise ValueError(f"The auth secret must be {AUTH_BYTES} bytes, not {len(auth)}.")
-    if len(p256dh) != POINT_BYTES:
-        raise ValueError(f"The p256dh key must be {POINT_BYTES} bytes, not {len(p256dh)}.")
-    if p256dh[0] != _UNCOMPRESSED:
-        raise ValueError("The p256dh key must be an uncompressed point: its first byte is 0x04.")
-    try:
-        key = ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, p256dh)
-    except ValueError:
-        raise ValueError("The p256dh key is not a point on the curve P-256.") from None
-    return Receiver(key, p256dh, auth)
-
-
 def check_receiver(p256dh: bytes, auth: bytes) -> None:
     """Nothing, if a browser may own these keys.
 
     Raises:
         ValueError: a sentence that says which key is wrong and how.
     """
-    parse_receiver(p256dh, auth)
+    _check_shape(p256dh, auth)
+    try:
+        parse_point(p256dh)
+    except ValueError:
+        raise ValueError(_NOT_ON_CURVE) from None
 
 
 def encrypt(plaintext: bytes, *, p256dh: bytes, auth: bytes) -> bytes:
@@ -99,23 +75,36 @@ def encrypt(plaintext: bytes, *, p256dh: bytes, auth: bytes) -> bytes:
     Raises:
         ValueError: wrong keys, or more than `PLAINTEXT_BYTES_MAX` bytes.
     """
-    return seal(plaintext, agree(parse_receiver(p256dh, auth)))
+    return seal(plaintext, agree(p256dh, auth))
 
 
-def agree(receiver: Receiver) -> Agreement:
-    """A new sender key, agreed with this receiver. Costs nearly all of the time of an encryption."""
-    return _agree_with(receiver, ec.generate_private_key(_CURVE))
+def agree(p256dh: bytes, auth: bytes) -> Agreement:
+    """A new sender key, agreed with this receiver. Costs nearly all of the time of an encryption.
+
+    Parsed receivers are not kept: one takes 2 KB, and whoever sends to a million devices meets none of them twice.
+
+    Raises:
+        ValueError: a sentence that says which key is wrong and how.
+    """
+    _check_shape(p256dh, auth)
+    try:
+        sender_public, secret = IN_USE.agree(p256dh)
+    except ValueError:
+        raise ValueError(_NOT_ON_CURVE) from None
+    return Agreement(sender_public, keying_material(secret, auth, p256dh, sender_public))
 
 
-def seal(plaintext: bytes, agreement: Agreement) -> bytes:
-    """The aes128gcm body of `plaintext`; use each agreement once.
+def seal(plaintext: bytes, agreement: Agreement, *, salt: bytes | None = None) -> bytes:
+    """The aes128gcm body of `plaintext`; use each agreement once. `salt`: 16 random bytes, drawn when None.
 
     Raises:
         ValueError: more than `PLAINTEXT_BYTES_MAX` bytes.
     """
     if len(plaintext) > PLAINTEXT_BYTES_MAX:
         raise ValueError(f"The payload has {len(plaintext)} bytes; at most {PLAINTEXT_BYTES_MAX} fit a push.")
-    return _seal_with(plaintext, agreement, os.urandom(SALT_BYTES))
+    salt = salt or os.urandom(SALT_BYTES)
+    key, nonce = _record_keys(agreement.keying_material, salt)
+    return b"".join((salt, _HEADER_TAIL, agreement.sender_public, IN_USE.seal(key, nonce, plaintext + _LAST_RECORD)))
 
 
 def decrypt(body: bytes, *, private_key: ec.EllipticCurvePrivateKey, auth: bytes) -> bytes:
@@ -126,11 +115,11 @@ def decrypt(body: bytes, *, private_key: ec.EllipticCurvePrivateKey, auth: bytes
     """
     salt, sender_public, record = _split(body)
     try:
-        sender = ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, sender_public)
+        sender = parse_point(sender_public)
     except ValueError:
         raise Undecipherable("The sender key in the header is no point on the curve P-256.") from None
-    receiver_public = _public_bytes(private_key.public_key())
-    material = _keying_material(private_key.exchange(_ECDH, sender), auth, receiver_public, sender_public)
+    receiver_public = point_of(private_key.public_key())
+    material = keying_material(private_key.exchange(_ECDH, sender), auth, receiver_public, sender_public)
     key, nonce = _record_keys(material, salt)
     try:
         padded = AESGCM(key).decrypt(nonce, record, None)
@@ -139,20 +128,8 @@ def decrypt(body: bytes, *, private_key: ec.EllipticCurvePrivateKey, auth: bytes
     return _without_padding(padded)
 
 
-def _agree_with(receiver: Receiver, sender: ec.EllipticCurvePrivateKey) -> Agreement:
-    sender_public = _public_bytes(sender.public_key())
-    secret = sender.exchange(_ECDH, receiver.key)
-    return Agreement(sender_public, _keying_material(secret, receiver.auth, receiver.public, sender_public))
-
-
-def _seal_with(plaintext: bytes, agreement: Agreement, salt: bytes) -> bytes:
-    key, nonce = _record_keys(agreement.keying_material, salt)
-    record = AESGCM(key).encrypt(nonce, plaintext + _LAST_RECORD, None)
-    return b"".join((salt, _HEADER_TAIL, agreement.sender_public, record))
-
-
-def _keying_material(secret: bytes, auth: bytes, receiver_public: bytes, sender_public: bytes) -> bytes:
-    """IKM of RFC 8291, section 3.4."""
+def keying_material(secret: bytes, auth: bytes, receiver_public: bytes, sender_public: bytes) -> bytes:
+    """IKM of RFC 8291, section 3.4: what both sides make of the ECDH secret."""
     mixed = hmac.digest(auth, secret, "sha256")
     return hmac.digest(mixed, _KEY_INFO + receiver_public + sender_public + b"\x01", "sha256")
 
@@ -163,8 +140,13 @@ def _record_keys(material: bytes, salt: bytes) -> tuple[bytes, bytes]:
     return hmac.digest(mixed, _CEK_INFO, "sha256")[:16], hmac.digest(mixed, _NONCE_INFO, "sha256")[:12]
 
 
-def _public_bytes(key: ec.EllipticCurvePublicKey) -> bytes:
-    return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+def _check_shape(p256dh: bytes, auth: bytes) -> None:
+    if len(auth) != AUTH_BYTES:
+        raise ValueError(f"The auth secret must be {AUTH_BYTES} bytes, not {len(auth)}.")
+    if len(p256dh) != POINT_BYTES:
+        raise ValueError(f"The p256dh key must be {POINT_BYTES} bytes, not {len(p256dh)}.")
+    if p256dh[0] != _UNCOMPRESSED:
+        raise ValueError("The p256dh key must be an uncompressed point: its first byte is 0x04.")
 
 
 def _split(body: bytes) -> tuple[bytes, bytes, bytes]:
