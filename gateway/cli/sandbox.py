@@ -16,6 +16,7 @@ from gateway.sandbox import Sandbox, run
 @click.option("--port", type=click.IntRange(0, 65_535), default=9471, show_default=True, help="0 takes a free one.")
 @click.option("--tls-port", type=click.IntRange(0, 65_535), default=9472, show_default=True)
 @click.option("--mcs-port", type=click.IntRange(0, 65_535), default=9473, show_default=True, help="For Chromium.")
+@click.option("--apns-port", type=click.IntRange(0, 65_535), default=9474, show_default=True, help="Apple's, for apps.")
 @click.option(
     "--ledger", "ledger_path", type=click.Path(dir_okay=False, path_type=Path), help="Write down every accepted push."
 )

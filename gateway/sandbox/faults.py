@@ -3,7 +3,7 @@
 Three ways to order one: rules (in Python or by `PUT /sandbox/faults`), or the address itself: a token that begins
 with `fault-410-` answers 410, `fault-503-120s-` 503 with `Retry-After: 120`, `fault-delay-250ms-` waits and then goes
 on, `fault-hang-`, `fault-reset-`, `fault-dribble-` and `fault-huge-` do as they say. All chance is seeded.
-This file only decides; `answers.py` does.
+This file only decides; `answers.py` does it over HTTP/1.1, `http2_faults.py` over HTTP/2 (RFC 9113).
 """
 
 import random
@@ -16,15 +16,28 @@ import msgspec
 
 from gateway.model.limits import SANDBOX_HANG_S_MAX, SANDBOX_HUGE_BODY_BYTES_MAX, SANDBOX_RULES_MAX
 
-Kind = Literal["delay", "status", "hang", "reset", "dribble", "huge"]
-RetryAfterForm = Literal["seconds", "date", "garbage"]
+Kind = Literal["delay", "status", "hang", "reset", "dribble", "huge", "reset_stream", "goaway", "streams", "freeze"]
+RetryAfterForm = Literal["seconds", "date", "garbage", "negative", "huge"]
+GoawayLast = Literal["before", "this", "all"]
+"""The last stream that a GOAWAY says was taken: the one before this request, this one, or the newest that came."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What happens to a request. `delay`: only `latency_ms`. Everything else replaces the answer, after the latency."""
+    """What happens to a request.
+
+    `delay`: only `latency_ms`. `streams`: the connection's limit of streams changes, and the request goes on.
+    Everything else replaces the answer, after the latency.
+
+    Over HTTP/1.1 `reset_stream` and `freeze` are a `reset` and a `hang`, `goaway` closes the connection behind the
+    answer, `streams` does nothing.
+    """
 
     kind: Kind = "status"
     status: Annotated[int, msgspec.Meta(ge=200, le=599)] = 500
+    reason: str = ""
+    """The service's own word for it (`Unregistered`, `QUOTA_EXCEEDED`): status and body follow from it."""
+    gone_at_s: float | None = None
+    """Since when the device is gone, in an answer that tells it (Unix seconds); None: since now."""
     headers: dict[str, str] = {}
     body: str = ""
     retry_after_s: Annotated[int, msgspec.Meta(ge=0)] | None = None
@@ -37,8 +50,24 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How much `huge` answers."""
     dribble_ms: Annotated[float, msgspec.Meta(ge=0, le=60_000)] = 500
     """Pause between two bytes of a `dribble`."""
+    error_code: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)] = 0
+    """Of `reset_stream` and `goaway`, RFC 9113 section 7: 7 is REFUSED_STREAM, 2 INTERNAL_ERROR, 0 NO_ERROR."""
+    goaway_last: GoawayLast = "all"
+    goaway_reason: str = ""
+    """Apple says why: `{"reason": "..."}` in the additional data."""
+    goaway_answers: bool = True
+    """Streams up to the last one are still answered; False: the connection ends at once, and nobody knows."""
+    streams: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 1
+    """The new limit of `streams`."""
+    streams_for_s: Annotated[float, msgspec.Meta(ge=0, le=SANDBOX_HANG_S_MAX)] = 0
+    """After so long the limit is what it was; 0: it stays."""
     after_accept: bool = False
     """Take the message first (hand on, write down), then spoil the answer: accepted, and the sender cannot know."""
+
+    @property
+    def lets_answer_through(self) -> bool:
+        """The request is treated as ever, and its right answer goes out beside the fault."""
+        return self.kind == "goaway" and self.goaway_last != "before"
 
 
 class Rule(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -48,6 +77,8 @@ class Rule(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
     host: str = ""
     """Only requests to this Host (without port)."""
     token_prefix: str = ""
+    topic: str = ""
+    """Only requests about this app: an apns-topic, or a project of FCM."""
     probability: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1
     every: Annotated[int, msgspec.Meta(ge=1)] = 1
     """Every n-th request that matches host and token."""
@@ -65,10 +96,15 @@ class RuleSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Strike(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rules decided about one request: how long it waits, and the fault that then answers, if any."""
+    """What the rules decided about one request.
+
+    How long it waits, the fault that then answers, if any, and the rule by which its connection gets another limit of
+    streams.
+    """
 
     wait_s: float
     fault: Fault | None
+    streams: Fault | None = None
 
 
 PASS: Final = Strike(wait_s=0.0, fault=None)
@@ -103,21 +139,31 @@ class Faults:
             "rules": [{**msgspec.to_builtins(rule), "seen": seen, "struck": struck} for rule, seen, struck in rows],
         }
 
-    def strike(self, *, host: str, token: str) -> Strike:
-        """What happens to this request: the waits of every `delay` rule that strikes, and the first other fault."""
+    def strike(self, *, host: str, token: str, topic: str = "", must_name_host: bool = False) -> Strike:
+        """What happens to this request: the waits of every `delay` rule that strikes, and the first other fault.
+
+        With `must_name_host` only rules that name the host count: a storm over all pushes is none over their logins.
+        """
         if not self._set.rules:
             return PASS
         wait_s = 0.0
+        streams: Fault | None = None
         for index, rule in enumerate(self._set.rules):
-            if not self._strikes(index, rule, host=host, token=token):
+            if must_name_host and not rule.host:
+                continue
+            if not self._strikes(index, rule, host=host, token=token, topic=topic):
                 continue
             wait_s += self._wait_s(rule)
-            if rule.kind != "delay":
-                return Strike(wait_s=wait_s, fault=rule)
-        return Strike(wait_s=wait_s, fault=None)
+            if rule.kind == "streams":
+                streams = rule
+            elif rule.kind != "delay":
+                return Strike(wait_s=wait_s, fault=rule, streams=streams)
+        return Strike(wait_s=wait_s, fault=None, streams=streams)
 
-    def _strikes(self, index: int, rule: Rule, *, host: str, token: str) -> bool:
-        if (rule.host and rule.host != host) or not token.startswith(rule.token_prefix):
+    def _strikes(self, index: int, rule: Rule, *, host: str, token: str, topic: str) -> bool:
+        if (rule.host and rule.host != host) or (rule.topic and rule.topic != topic):
+            return False
+        if not token.startswith(rule.token_prefix):
             return False
         self._seen[index] += 1
         nth = self._seen[index] - rule.first
@@ -181,3 +227,7 @@ def retry_after(fault: Fault, *, now: datetime) -> str | None:
             return format_datetime(now.astimezone(UTC) + timedelta(seconds=fault.retry_after_s), usegmt=True)
         case "garbage":
             return "soon, -1; maybe"
+        case "negative":
+            return str(-1 - fault.retry_after_s)
+        case "huge":
+            return "9" * 30

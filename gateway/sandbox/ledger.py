@@ -5,6 +5,7 @@ not a power cut (no fsync: the ledger is the judge of rehearsals, and its disk m
 """
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from hashlib import sha256
@@ -14,6 +15,9 @@ from typing import Final, Literal
 import msgspec
 
 _SHA_CHARS: Final = 16
+_MESSAGE: Final = re.compile(rb'\bm\\?"\s*:\s*\\?"(msg_[0-9a-z]+)\\?"')
+"""Also as JSON inside a JSON string."""
+_SUBSCRIPTION: Final = re.compile(rb'\bs\\?"\s*:\s*\\?"(sub_[0-9a-z]+)\\?"')
 
 Fate = Literal["delivered", "stored", "dropped", "taken"]
 """Handed to a connected user agent; kept for it; TTL 0 and nobody there; taken for a virtual device."""
@@ -26,14 +30,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Seconds since the epoch."""
     monotonic_s: float
     service: str
-    """`webpush` (the Firefox side and virtual devices) or `gcm` (the Chromium side)."""
+    """`webpush` (the Firefox side and virtual devices), `gcm` (the Chromium side), `apns` or `fcm`."""
     token: str
     channel: str = ""
+    """A browser's own name for it; an iPhone's apns-topic; the project of an Android."""
     version: str
-    """The push service's own id of the message, the end of its Location."""
+    """The push service's own id of the message: the end of its Location, an apns-id, the end of a name."""
     status: int = 201
     fate: Fate
     topic: str | None = None
+    """What a later message of the same name replaces: topic, apns-collapse-id or collapse_key."""
     ttl_s: int
     urgency: str
     body_bytes: int
@@ -54,6 +60,15 @@ _decoder = msgspec.json.Decoder(Entry)
 def digest(body: bytes) -> str:
     """The prefix of the body's SHA-256 that the ledger keeps."""
     return sha256(body).hexdigest()[:_SHA_CHARS]
+
+
+def find_ids(payload: bytes) -> tuple[str | None, str | None]:
+    """The ids of message and subscription in a payload of the gateway's, wherever it keeps them: `"m":"msg_..."`."""
+    message, subscription = _MESSAGE.search(payload), _SUBSCRIPTION.search(payload)
+    return (
+        None if message is None else message[1].decode("ascii"),
+        None if subscription is None else subscription[1].decode("ascii"),
+    )
 
 
 class Ledger:

@@ -1,13 +1,12 @@
 """The sandbox as one thing: listeners on loopback, what a gateway must be told to use them, and what they saw.
 
 One plain port carries the endpoints of Firefox and of virtual devices, Firefox's websocket, Chromium's check-in and
-registration, and the control calls; one TLS port the endpoints of Chromium under their real names; one more Chromium's
-message connection. Everything is HTTP/1.1.
+registration, and the control calls; one TLS port the endpoints of browsers and Google's services for apps under their
+real names, in HTTP/2 or HTTP/1.1; one Apple's service for apps, in HTTP/2; one more Chromium's message connection.
 """
 
 import asyncio
 import ipaddress
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
@@ -19,16 +18,26 @@ from typing import Final, Self
 
 from aiohttp import web
 
-from gateway.sandbox.authority import PUSH_NAMES, make_authority
+from gateway.sandbox.apns import CONDUCT as APPLE_CONDUCT
+from gateway.sandbox.apns import AppleService
+from gateway.sandbox.apple_senders import Senders
+from gateway.sandbox.authority import APPLE_NAMES, APPLE_PORTS, GOOGLE_NAMES, PUSH_NAMES, Authority, make_authority
 from gateway.sandbox.autopush import Ack, Autopush
 from gateway.sandbox.control import control
 from gateway.sandbox.devices import RECEIVER_KEYS_DEFAULT, Devices, MintedLine, SubscriptionJson
+from gateway.sandbox.exchange import Serve
 from gateway.sandbox.faults import Faults, Rule, RuleSet
+from gateway.sandbox.fcm import CONDUCT as GOOGLE_CONDUCT
+from gateway.sandbox.fcm import GoogleService
 from gateway.sandbox.gcm import SERVICE as GCM
 from gateway.sandbox.gcm import Gcm
+from gateway.sandbox.google_accounts import GoogleAccounts
+from gateway.sandbox.http2 import Conduct, Http2Line
 from gateway.sandbox.ledger import Ledger
+from gateway.sandbox.listener import TlsListener
 from gateway.sandbox.mailbox import Mailbox
-from gateway.sandbox.routes import CHECKIN_PATH, PUSH_PATH, REGISTER_PATH, Answer, Routes
+from gateway.sandbox.phones import Phones
+from gateway.sandbox.routes import CHECKIN_PATH, PUSH_PATH, REGISTER_PATH, Routes
 from gateway.sandbox.webpush import PushService
 
 _SHUTDOWN_S: Final = 0.5
@@ -55,6 +64,12 @@ class Sandbox:
         self.faults = Faults()
         self.mailbox = Mailbox(clock)
         self.devices = Devices()
+        self.phones = Phones(clock)
+        self.senders = Senders(clock)
+        self.accounts = GoogleAccounts(clock)
+        self.apple_conduct: Conduct = APPLE_CONDUCT
+        self.google_conduct: Conduct = GOOGLE_CONDUCT
+        self.lines: set[Http2Line] = set()
         self._clock = clock
         self._directory = directory
         push = PushService(
@@ -65,13 +80,26 @@ class Sandbox:
             clock=clock,
             decrypts=decrypts,
         )
+        self._apple = AppleService(
+            senders=self.senders, phones=self.phones, ledger=self.ledger, faults=self.faults, clock=clock
+        )
+        self.google = GoogleService(
+            accounts=self.accounts, phones=self.phones, ledger=self.ledger, faults=self.faults, clock=clock
+        )
         self._gcm = Gcm(self.mailbox, clock)
         self._autopush = Autopush(self.mailbox, endpoint_base=lambda: self.webpush_url)
         self._stack = AsyncExitStack()
         self._host = ""
-        self._routes = Routes(push=push, autopush=self._autopush, gcm=self._gcm, control=partial(control, self))
+        self._routes = Routes(
+            push=push,
+            fcm=self.google.serve,
+            autopush=self._autopush,
+            gcm=self._gcm,
+            control=partial(control, self),
+        )
         self.port = 0
         self.tls_port = 0
+        self.apns_port = 0
         self.ca_path = Path()
 
     async def __aenter__(self) -> Self:
@@ -83,7 +111,9 @@ class Sandbox:
         """Stop."""
         await self.stop()
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0, *, tls_port: int = 0, mcs_port: int = 0) -> None:
+    async def start(
+        self, host: str = "127.0.0.1", port: int = 0, *, tls_port: int = 0, mcs_port: int = 0, apns_port: int = 0
+    ) -> None:
         """Listen; port 0 takes a free one.
 
         Raises:
@@ -94,7 +124,7 @@ class Sandbox:
             raise ValueError("The sandbox listens on loopback addresses only.")
         self._host = host
         try:
-            await self._listen_everywhere(port=port, tls_port=tls_port, mcs_port=mcs_port)
+            await self._listen_everywhere(port=port, tls_port=tls_port, mcs_port=mcs_port, apns_port=apns_port)
         except BaseException:
             await self.stop()
             raise
@@ -136,10 +166,11 @@ class Sandbox:
         """The environment that makes a gateway send here, and only here and to the default push hosts."""
         here = f"localhost:{self.port}"
         # localhost is named as well: a machine may look it up as ::1 first, where nobody listens.
-        found_at = {here: self.port} | {f"{name}:443": self.tls_port for name in PUSH_NAMES}
+        found_at = {here: self.port} | {f"{name}:443": self.tls_port for name in (*PUSH_NAMES, *GOOGLE_NAMES)}
+        found_at |= {f"{name}:{port}": self.apns_port for name in APPLE_NAMES for port in APPLE_PORTS}
         return {
             "STEEPLE_SANDBOX": "1",
-            "STEEPLE_EGRESS_ALLOW": ",".join((here, *PUSH_NAMES)),
+            "STEEPLE_EGRESS_ALLOW": ",".join((here, *PUSH_NAMES, *GOOGLE_NAMES, *APPLE_NAMES)),
             "STEEPLE_EGRESS_RESOLVE": ",".join(f"{name}={self._authority(port)}" for name, port in found_at.items()),
             "STEEPLE_EGRESS_CA": str(self.ca_path),
         }
@@ -152,6 +183,7 @@ class Sandbox:
             "chromium_switches": self.chromium_switches,
             "gateway_settings": self.egress_settings(),
             "virtual_devices": self.devices.count(),
+            "virtual_phones": self.phones.tokens.count(),
             "ledger": None if self.ledger.path is None else str(self.ledger.path),
         }
 
@@ -200,6 +232,11 @@ class Sandbox:
         """Replace the fault rules."""
         self.faults.put(RuleSet(rules=list(rules), seed=seed))
 
+    def limit_streams(self, limit: int) -> None:
+        """Send SETTINGS_MAX_CONCURRENT_STREAMS on every HTTP/2 connection that stands."""
+        for line in list(self.lines):
+            line.limit_streams(limit)
+
     def forget_subscriptions(self) -> int:
         """Lose every browser's subscriptions, as a push service that lost its data; says of how many browsers.
 
@@ -230,25 +267,37 @@ class Sandbox:
             return Path(self._stack.enter_context(TemporaryDirectory(prefix="steeple-sandbox-")))
         self._directory.mkdir(parents=True, exist_ok=True)
         self.devices.remember_in(self._directory / "devices.ndjson")
+        self.phones.tokens.remember_in(self._directory / "phones.ndjson")
         return self._directory
 
-    async def _listen_everywhere(self, *, port: int, tls_port: int, mcs_port: int) -> None:
+    async def _listen_everywhere(self, *, port: int, tls_port: int, mcs_port: int, apns_port: int) -> None:
         authority = make_authority(self._certificates(), now=datetime.fromtimestamp(self._clock(), UTC))
         self.ca_path = authority.ca_path
-        self.port = await self._listen(port, self._routes.plain)
-        self.tls_port = await self._listen(tls_port, self._routes.tls, tls=authority.server_context)
-        await self._gcm.start(self._host, mcs_port, authority.server_context)
+        self.senders.clients = authority.clients
+        self.port = await self._listen(port)
+        await self._listen_tls(authority, tls_port=tls_port, apns_port=apns_port)
+        await self._gcm.start(self._host, mcs_port, authority.mcs_context)
         self._stack.push_async_callback(self._gcm.stop)
         self._routes.answer_as(
             plain={self._authority(self.port), f"localhost:{self.port}"},
             tls={self._authority(self.tls_port), f"localhost:{self.tls_port}"},
         )
 
-    async def _listen(self, port: int, handler: Answer, *, tls: ssl.SSLContext | None = None) -> int:
-        runner = web.ServerRunner(web.Server(handler), shutdown_timeout=_SHUTDOWN_S)
+    async def _listen_tls(self, authority: Authority, *, tls_port: int, apns_port: int) -> None:
+        google = TlsListener(lambda: self._line(self._routes.tls_http2, self.google_conduct), self.lines)
+        apple = TlsListener(lambda: self._line(self._apple.serve, self.apple_conduct), self.lines)
+        http1 = web.Server(self._routes.tls)
+        self.tls_port = await google.listen(self._stack, self._host, tls_port, authority.server_context, http1)
+        self.apns_port = await apple.listen(self._stack, self._host, apns_port, authority.apple_context)
+
+    def _line(self, serve: Serve, conduct: Conduct) -> Http2Line:
+        return Http2Line(serve, conduct, self.lines, self.ledger.counters)
+
+    async def _listen(self, port: int) -> int:
+        runner = web.ServerRunner(web.Server(self._routes.plain), shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, self._host, port, ssl_context=tls, backlog=1024).start()
+        await web.TCPSite(runner, self._host, port, backlog=1024).start()
         return int(runner.addresses[0][1])
 
 
@@ -258,6 +307,7 @@ async def run(
     port: int = 0,
     tls_port: int = 0,
     mcs_port: int = 0,
+    apns_port: int = 0,
     ledger_path: Path | None = None,
     decrypts: bool = False,
     directory: Path | None = None,
@@ -266,7 +316,7 @@ async def run(
 ) -> None:
     """A sandbox until `until` is set: what stands behind `steeple sandbox`. `ready` is called once it listens."""
     sandbox = Sandbox(ledger_path=ledger_path, decrypts=decrypts, directory=directory)
-    await sandbox.start(host, port, tls_port=tls_port, mcs_port=mcs_port)
+    await sandbox.start(host, port, tls_port=tls_port, mcs_port=mcs_port, apns_port=apns_port)
     try:
         if ready is not None:
             ready(sandbox)

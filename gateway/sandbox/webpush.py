@@ -4,22 +4,19 @@ Sources: RFC 8030 section 5 (requesting delivery), RFC 8292 sections 2 to 4 (VAP
 another key than the subscription's), RFC 8291. Order of the checks: faults on order, endpoint, headers, body, sender.
 """
 
-import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from datetime import UTC, datetime
 from http import HTTPStatus
 from secrets import token_hex
 from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
-from aiohttp import web
 
 from gateway.model.limits import SANDBOX_VERIFIED_HEADERS_MAX
-from gateway.sandbox.answers import spoil
 from gateway.sandbox.devices import Device, Devices
+from gateway.sandbox.exchange import Asked, Reply, count_name, met, spoilt
 from gateway.sandbox.faults import Fault, Faults, spoken
 from gateway.sandbox.ledger import Entry, Fate, Ledger, digest
 from gateway.sandbox.mailbox import Channel, Mailbox, StoredMessage
@@ -27,6 +24,7 @@ from gateway.sandbox.rules import GONE, NOT_FOUND, OTHER_KEY, PushHeaders, Refus
 from gateway.wire.ece import Undecipherable, decrypt
 from gateway.wire.vapid import AuthorizationInvalid, Claims, verify_authorization
 
+_JSON: Final = {"Content-Type": "application/json"}
 _GONE_CACHE: Final = {"Cache-Control": "max-age=86400"}
 
 
@@ -89,54 +87,44 @@ class PushService:
         self._boot = token_hex(4)
         self._taken = 0
 
-    async def post(self, request: web.BaseRequest, token: str, *, origin: str) -> web.StreamResponse:
+    async def post(self, asked: Asked, token: str, *, origin: str) -> Reply:
         """Answer one message to the endpoint that ends in `token`; `origin` is that endpoint's own."""
         fault, bare_token = await self._fault(token, host=urlsplit(origin).hostname or "")
-        if fault is not None and not fault.after_accept:
-            return await self._spoil(request, fault)
-        verdict = self._judge(request, token, bare_token, body=await request.read(), origin=origin)
+        if fault is not None and not (fault.after_accept or fault.lets_answer_through):
+            return self._spoilt(fault)
+        verdict = self._judge(asked, token, bare_token, origin=origin)
         if isinstance(verdict, Refusal):
             self._ledger.refuse(verdict.status)
             return refuse(verdict)
-        version = self._take(verdict, token, answer_lost=fault is not None)
-        if fault is not None:
-            return await self._spoil(request, fault)
-        return web.Response(
-            status=201, headers={"Location": f"{origin}/m/{version}", "TTL": str(verdict.headers.ttl_s)}
-        )
+        version = self._take(verdict, token, answer_lost=fault is not None and not fault.lets_answer_through)
+        headers = {"Location": f"{origin}/m/{version}", "TTL": str(verdict.headers.ttl_s)}
+        accepted = Reply(status=201, headers=headers)
+        return accepted if fault is None else self._spoilt(fault, otherwise=accepted)
 
-    def withdraw(self, version: str) -> web.Response:
+    def withdraw(self, version: str) -> Reply:
         """`DELETE` of a message resource: 204 if it was still undelivered, RFC 8030 section 6.2 (else 404)."""
-        return web.Response(status=204) if self._mailbox.confirm(version) else refuse(NOT_FOUND)
+        return Reply(status=204) if self._mailbox.confirm(version) else refuse(NOT_FOUND)
 
     async def _fault(self, token: str, *, host: str) -> tuple[Fault | None, str]:
         """The fault that answers this request, after having waited as ordered; and the token without its wish."""
         asked, bare_token = spoken(token) if token.startswith("fault-") else (None, token)
-        strike = self._faults.strike(host=host, token=token)
-        wait_s = strike.wait_s
-        if asked is not None and asked.kind == "delay":
-            wait_s, asked = wait_s + asked.latency_ms / 1000, None
-        if wait_s > 0:
-            await asyncio.sleep(wait_s)
-        return strike.fault or asked, bare_token
+        return await met(self._faults.strike(host=host, token=token), asked), bare_token
 
-    async def _spoil(self, request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
-        self._ledger.counters[f"fault_{fault.status if fault.kind == 'status' else fault.kind}"] += 1
-        return await spoil(request, fault, now=datetime.fromtimestamp(self._clock(), UTC))
+    def _spoilt(self, fault: Fault, otherwise: Reply | None = None) -> Reply:
+        self._ledger.counters[count_name(fault)] += 1
+        return spoilt(fault, now_s=self._clock(), otherwise=otherwise)
 
-    def _judge(
-        self, request: web.BaseRequest, token: str, bare_token: str, *, body: bytes, origin: str
-    ) -> _Post | Refusal:
+    def _judge(self, asked: Asked, token: str, bare_token: str, *, origin: str) -> _Post | Refusal:
         receiver = self._receiver(token, bare_token)
         if isinstance(receiver, Refusal):
             return receiver
-        headers = check_headers(request.headers)
+        headers = check_headers(asked.headers)
         if isinstance(headers, Refusal):
             return headers
-        refusal = check_body(body, encoding=request.headers.get("Content-Encoding")) or self._check_sender(
-            request.headers.get("Authorization"), receiver.vapid_key, origin
+        refusal = check_body(asked.body, encoding=asked.headers.get("Content-Encoding")) or self._check_sender(
+            asked.headers.get("Authorization"), receiver.vapid_key, origin
         )
-        return refusal or _Post(receiver=receiver, headers=headers, body=body)
+        return refusal or _Post(receiver=receiver, headers=headers, body=asked.body)
 
     def _receiver(self, token: str, bare_token: str) -> Channel | Device | Refusal:
         if self._mailbox.is_gone(token) or self._mailbox.is_gone(bare_token):
@@ -209,7 +197,7 @@ class PushService:
         return self._mailbox.post(post.receiver, message), _Read()
 
 
-def refuse(refusal: Refusal) -> web.Response:
+def refuse(refusal: Refusal) -> Reply:
     """The error answer, in the shape of Mozilla's autopush."""
     body = {
         "code": refusal.status,
@@ -217,11 +205,10 @@ def refuse(refusal: Refusal) -> web.Response:
         "error": HTTPStatus(refusal.status).phrase,
         "message": refusal.message,
     }
-    return web.Response(
+    return Reply(
         status=refusal.status,
         body=msgspec.json.encode(body),
-        content_type="application/json",
-        headers=_GONE_CACHE if refusal is GONE else None,
+        headers=_JSON | _GONE_CACHE if refusal is GONE else _JSON,
     )
 
 

@@ -1,4 +1,4 @@
-"""A sandbox with a clock that tests move, an application server, and a scripted Firefox."""
+"""A sandbox with a clock that tests move, application servers for browsers and apps, and a scripted Firefox."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 
 from gateway.sandbox import Sandbox
 from sandbox.actors import AppServer, Clock, FirefoxLine
+from sandbox.app_senders import AppleSender, GoogleSender
 
 
 @pytest.fixture
@@ -37,3 +38,17 @@ async def firefox(http: aiohttp.ClientSession, sandbox: Sandbox) -> AsyncIterato
     async with FirefoxLine(http, sandbox.firefox_ws_url) as line:
         await line.come()
         yield line
+
+
+@pytest.fixture
+async def apple(sandbox: Sandbox, clock: Clock) -> AsyncIterator[AppleSender]:
+    sender = AppleSender(sandbox, clock)
+    yield sender
+    await sender.close()
+
+
+@pytest.fixture
+async def google(sandbox: Sandbox, clock: Clock) -> AsyncIterator[GoogleSender]:
+    sender = GoogleSender(sandbox, clock)
+    yield sender
+    await sender.close()
