@@ -7,7 +7,7 @@ role's rooms together on it and run until they are told to stop.
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -23,8 +23,13 @@ from gateway.api.server import listen
 from gateway.api.services import Services
 from gateway.config import Settings, cannot_listen, host_name
 from gateway.delivery import closing
+from gateway.delivery.ahead import Ahead
+from gateway.delivery.board import LaneBoard, keep_exchanging
 from gateway.delivery.engine import Engine
-from gateway.delivery.lane import LaneBoard, keep_exchanging
+from gateway.delivery.feed import Feed
+from gateway.delivery.reaper import Reaper
+from gateway.delivery.send import GroupSender
+from gateway.delivery.stored import StoredWork
 from gateway.model.errors import GatewayError, StoreUnavailable
 from gateway.model.limits import LANE_IN_FLIGHT_MAX
 from gateway.sending.accept import Acceptor
@@ -38,9 +43,9 @@ from gateway.tenancy.api_keys import ApiKeys
 from gateway.tenancy.installation import open_vault
 from gateway.tenancy.keyring import Keyring
 from gateway.transports import find, names
-from gateway.transports.base import Transport, Wire
+from gateway.transports.base import Token, Transport, Wire
 from gateway.wire.egress import EgressPolicy
-from gateway.wire.http1 import Http1Client
+from gateway.wire.pool import HttpClient
 from gateway.wire.vault import Vault
 from gateway.worker import Loop
 
@@ -49,6 +54,7 @@ _POOL_MIN: Final = 2
 _POOL_MAX: Final = {"api": 10, "worker": 6, "loops": 4}
 _DAY_S: Final = 86_400.0
 _PROCESS_SILENT_S: Final = 120
+_AHEAD_EVERY_S: Final = 2.0
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +78,31 @@ class Base(msgspec.Struct, frozen=True, eq=False):
     clock: DatabaseClock
     board: LaneBoard
     dice: random.Random
+
+
+class _OwnTokens:
+    """Tokens of this process alone."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._kept: dict[str, Token] = {}
+
+    async def get(
+        self,
+        name: str,
+        make: Callable[[], Awaitable[Token]],
+        *,
+        renew_after_s: float,
+        refused: str | None = None,
+        age_s_min: float = 0.0,
+    ) -> Token:
+        kept = self._kept.get(name)
+        if kept is not None:
+            age_s = self._clock() - kept.made_at_s
+            if age_s < renew_after_s and (refused != kept.text or age_s < age_s_min):
+                return kept
+        self._kept[name] = await make()
+        return self._kept[name]
 
 
 def egress_policy(settings: Settings) -> EgressPolicy:
@@ -113,11 +144,15 @@ async def open_base(settings: Settings, place: Place) -> AsyncGenerator[Base]:
         await clock.sync(db)
         vault = await open_vault(settings, db)
         policy = egress_policy(settings)
-        async with Http1Client(policy, connections_max=LANE_IN_FLIGHT_MAX) as http:
-            wire = Wire(policy, http, clock.now_s)
+        async with HttpClient(policy, connections_max=LANE_IN_FLIGHT_MAX) as http:
+            dice = random.SystemRandom()
+            wire = Wire(
+                egress=policy, http=http, clock=clock.now_s, tokens=_OwnTokens(clock.now_s),
+                settings=settings.providers, dice=dice,
+            )  # fmt: skip
             transports = {name: find(name)(wire) for name in names()}
             yield Base(
-                settings, place, db, vault, Keyring(db, vault), transports, clock, LaneBoard(db), random.SystemRandom()
+                settings, place, db, vault, Keyring(db, vault), transports, clock, LaneBoard(db, role=place.role), dice
             )
             for transport in transports.values():
                 await transport.aclose()
@@ -125,13 +160,16 @@ async def open_base(settings: Settings, place: Place) -> AsyncGenerator[Base]:
         await db.close()
 
 
-def _engine(base: Base, *, claims: bool) -> Engine:
+def _work(base: Base) -> StoredWork:
+    return StoredWork(base.db, base.keyring, owner=base.place.process_id, lease_s=base.settings.lease_s)
+
+
+def _engine(base: Base, work: StoredWork, feed: Feed, *, claims: bool) -> Engine:
     settings = base.settings
     return Engine(
-        db=base.db,
-        keys=base.keyring,
-        transports=base.transports,
-        board=base.board,
+        work=work,
+        source=feed,
+        sender=GroupSender(base.transports, base.board, clock=base.clock.now_s, dice=base.dice),
         clock=base.clock,
         owner=base.place.process_id,
         groups_max=settings.groups_in_flight,
@@ -144,7 +182,7 @@ def _engine(base: Base, *, claims: bool) -> Engine:
 async def serve_api(base: Base, stop: asyncio.Event) -> None:
     """The HTTP API, with a small delivery engine for the single messages that it accepts."""
     settings = base.settings
-    engine = _engine(base, claims=False)
+    engine = _engine(base, _work(base), Feed(base.db, base.keyring, base.transports), claims=False)
     acceptor = Acceptor(
         base.db, sender=engine, born_claimed_lease_s=settings.born_claimed_lease_s, clock=base.clock.now
     )
@@ -188,12 +226,17 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
 
 async def serve_worker(base: Base, stop: asyncio.Event) -> None:
     """One delivery process."""
-    engine = _engine(base, claims=True)
+    work, feed = _work(base), Feed(base.db, base.keyring, base.transports)
+    engine = _engine(base, work, feed, claims=True)
+    ahead = Ahead(
+        base.db, feed, work, base.transports, owner=base.place.process_id, is_idle=lambda: engine.is_idle
+    )  # fmt: skip
     async with _housekeeping(base, engine):
         running = asyncio.create_task(engine.run())
+        preparing = asyncio.create_task(worker.run([Loop("make_ahead", _AHEAD_EVERY_S, ahead.run)], stop))
         await stop.wait()
         await engine.drain(base.settings.drain_s)
-        await running
+        await asyncio.gather(running, preparing)
 
 
 async def serve_loops(base: Base, stop: asyncio.Event) -> None:
@@ -207,7 +250,7 @@ def loops_of(base: Base) -> list[Loop]:
     db, keyring = base.db, base.keyring
     return [
         Loop("plan", 0.2, lambda: plan_due(db, keyring.app_by_id)),
-        Loop("release_expired_leases", 1.0, lambda: chunks.release_expired(db)),
+        Loop("release_expired_leases", 1.0, Reaper(db, lease_s=base.settings.lease_s).run),
         Loop("close_messages", 1.0, lambda: closing.close_finished(db, keyring)),
         Loop("make_partitions", 3600.0, lambda: partitions.ensure(db, today=base.clock.now().date())),
         Loop("drop_partitions", _DAY_S, lambda: partitions.drop_older(db, than=_oldest_day(base))),

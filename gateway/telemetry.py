@@ -5,6 +5,7 @@ masks the fields that could hold one. Metrics follow the naming rules of prometh
 not (apps are unbounded). One process serves one registry; the supervisor merges them.
 """
 
+import io
 import logging
 import re
 import sys
@@ -40,9 +41,28 @@ PROVIDER_REQUESTS: Final = _counter(
 )
 GROUP_SECONDS: Final = _histogram("group_duration_seconds", "From reading a group to its outcomes being recorded.")
 CHUNKS_IN_FLIGHT: Final = _gauge("chunks_in_flight", "Chunks that this process is sending.")
-LANES_STANDING: Final = _gauge("lanes_standing", "Lanes that stand still, by parked (for a while) or stopped.", "state")
+LANES_STANDING: Final = _gauge(
+    "lanes_standing", "Lanes that do not run freely: parked (for a while), stopped, or slowed by the service.", "state"
+)
+LANES: Final = _gauge(
+    "lanes", "Lanes in use, by push service (those not known by name: other).", "provider", "host", "state"
+)
+LANE_IN_FLIGHT: Final = _gauge("lane_requests_in_flight", "Requests to push services under way.", "provider", "host")
+LANE_IN_FLIGHT_MAX: Final = _gauge(
+    "lane_requests_in_flight_max", "How many might be under way at the moment, over all lanes.", "provider", "host"
+)
+LANE_RATE: Final = _gauge(
+    "lane_rate_per_second",
+    "The lowest rate that a push service forced on a lane; absent: none.",
+    "provider",
+    "host",
+)
+LANE_THROTTLES: Final = _counter(
+    "lane_throttles_total", "Answers that asked a whole lane to slow down.", "provider", "host"
+)
 RETRIES: Final = _counter("retries_total", "Recipients put off for another try.", "provider", "reason")
 GROUPS_SETTLED: Final = _counter("groups_settled_total", "Groups whose outcomes were recorded.")
+MADE_AHEAD: Final = _counter("made_ahead_total", "Recipients that something was made for before their message was due.")
 LEASES_LOST: Final = _counter(
     "leases_lost_total", "Groups whose results were dropped, as another process held the chunk."
 )
@@ -58,6 +78,9 @@ SSRF_BLOCKED: Final = _counter("ssrf_blocked_total", "Connections refused by the
 LOOP_LAG_SECONDS: Final = _gauge("event_loop_lag_seconds", "How late a timer of the event loop came.")
 LOOP_RUNS: Final = _counter("loop_runs_total", "Runs of background loops, by result.", "loop", "result")
 DB_POOL: Final = _gauge("db_pool_connections", "Database connections of this process.", "state")
+LOG_LINES_DROPPED: Final = _counter(
+    "log_lines_dropped_total", "Log lines that could not be written: a full disk, or nobody who reads them any more."
+)
 BUILD_INFO: Final = _gauge("build_info", "1, labelled with the version.", "version", "role")
 
 _SECRET_FIELDS: Final = re.compile(
@@ -112,8 +135,39 @@ def _mask(found: re.Match[str]) -> str:
     return (found["host"] or "") + _HIDDEN
 
 
+class _Patient(io.TextIOBase):
+    """A stream that takes what can be written, and counts the rest: a full disk for logs stops no push."""
+
+    def __init__(self, stream: Any) -> None:
+        # Unbuffered where it can be: what a full disk refused would wait in the buffer, and spoil the exit code.
+        self._raw: Any = getattr(getattr(stream, "buffer", None), "raw", None)
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Never raises for what becomes of the text."""
+        try:
+            if self._raw is None:
+                return self._stream.write(text)
+            rest = text.encode("utf-8", "backslashreplace")
+            while rest:
+                rest = rest[self._taken(rest) :]
+        except OSError:
+            LOG_LINES_DROPPED.inc()
+        return len(text)
+
+    def _taken(self, rest: bytes) -> int:
+        taken: int | None = self._raw.write(rest)
+        if taken is None:
+            raise BlockingIOError("who reads the logs has fallen behind")
+        return taken
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+
 def set_up_logs(style: Literal["json", "pretty"], *, role: str) -> None:
     """Structured logs on standard error for this process; the standard library's loggers go the same way."""
+    stream: Any = _Patient(sys.stderr)
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if style == "json"
@@ -129,11 +183,11 @@ def set_up_logs(style: Literal["json", "pretty"], *, role: str) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(role=role)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -1,39 +1,30 @@
-"""The delivery engine of one process: claims chunks, sends their groups, settles them, and stops cleanly.
+"""The delivery engine of one process: claims chunks, keeps their leases, and stops cleanly.
 
-At most `groups_max` groups are in flight: what a crash may repeat. A chunk is given back after a few groups, so that a
+So many recipients are under way at most: what a crash may repeat. A chunk is given back after a few groups, so that a
 campaign of a million and another app's campaign of a hundred take turns.
 """
 
 import asyncio
 import contextlib
 import random
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Final
 
-from gateway.delivery import closing, figures, settle
-from gateway.delivery.feed import Feed, Group, Keys
-from gateway.delivery.lane import LaneBoard
+from gateway.delivery.chunk import ChunkRunner
+from gateway.delivery.leases import renewal_s
+from gateway.delivery.ports import Clock, Source, Work
+from gateway.delivery.room import Room
 from gateway.delivery.send import GroupSender
-from gateway.delivery.singles import Singles
 from gateway.model.errors import StoreUnavailable
-from gateway.model.work import Chunk, GroupResult, Handover, Hold
-from gateway.store import chunks
-from gateway.store.chunks import LeaseLost
-from gateway.store.clock import DatabaseClock
-from gateway.store.database import Database
-from gateway.telemetry import CHUNKS_IN_FLIGHT, LEASES_LOST, log
-from gateway.transports.base import Transport
+from gateway.model.limits import GROUP_RECIPIENTS_MAX
+from gateway.model.work import Chunk, Handover
+from gateway.telemetry import CHUNKS_IN_FLIGHT, log
 
-_GROUPS_PER_TURN: Final = 4
-"""Groups of a chunk before others have their turn."""
 _IDLE_S: Final = 0.2
 """How often an idle worker looks for work: half of this is what a campaign waits to start."""
-_RENEW_EVERY_S: Final = 10.0
-_BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0)
-_FAULTS_MAX: Final = 5
-"""Tries to settle a group against a fault that is not "the database is away"."""
 _SINGLES_MAX: Final = 512
 """Born-claimed chunks in flight; beyond it they are left to the workers."""
+_Tasks = dict["asyncio.Task[None]", Chunk]
 
 
 class Engine:
@@ -42,11 +33,10 @@ class Engine:
     def __init__(
         self,
         *,
-        db: Database,
-        keys: Keys,
-        transports: Mapping[str, Transport],
-        board: LaneBoard,
-        clock: DatabaseClock,
+        work: Work,
+        source: Source,
+        sender: GroupSender,
+        clock: Clock,
         owner: int,
         groups_max: int,
         lease_s: int,
@@ -54,27 +44,39 @@ class Engine:
         claims: bool = True,
     ) -> None:
         self.owner = owner
-        self.is_draining = False
+        self.claims = claims
         self.claimed_at_s = clock.now_s()
-        self._db = db
-        self._keys = keys
+        self._store = work
+        self._sender = sender
         self._clock = clock
         self._groups_max = groups_max
-        self._lease_s = lease_s
+        self._renewal_s = renewal_s(lease_s)
         self._dice = dice
-        self.claims = claims
-        self._feed = Feed(db, keys, transports)
-        self._sender = GroupSender(
-            transports, board, clock=clock.now_s, dice=dice, is_stopping=lambda: self.is_draining
-        )
-        self._singles = Singles(db, keys)
-        self._work: dict[asyncio.Task[None], Chunk] = {}
-        self._handed: dict[asyncio.Task[None], Chunk] = {}
+        self._claimed: _Tasks = {}
+        self._late: _Tasks = {}
+        self._handed: _Tasks = {}
         self._freed = asyncio.Event()
         self._drained = asyncio.Event()
         self._claiming = asyncio.Lock()
+        self._runner = ChunkRunner(
+            work=work,
+            source=source,
+            sender=sender,
+            room=Room(groups_max * GROUP_RECIPIENTS_MAX),
+            clock=clock,
+            dice=dice,
+            go_on=lambda rest, chunk: self._start(rest, chunk, self._late),
+        )
 
-    # --- the claim loop ---------------------------------------------------------------------------------------------
+    @property
+    def is_draining(self) -> bool:
+        """Whether nobody new is tried."""
+        return self._sender.is_stopping
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being sent, and nothing new is hindered by using the core."""
+        return not self.is_draining and not self._under_way()
 
     async def run(self) -> None:
         """Claims and sends until `drain` is called. A database that is away is waited for."""
@@ -83,8 +85,8 @@ class Engine:
             while not self.is_draining:
                 self._freed.clear()
                 async with self._claiming:
-                    claimed = await self._claim() if self.claims else 0
-                if not claimed or len(self._work) >= self._groups_max:
+                    claimed = await self._claim() if self.claims and not self.is_draining else 0
+                if not claimed or len(self._claimed) >= self._groups_max:
                     await self._wait_for_room()
             await self._drained.wait()
         finally:
@@ -92,28 +94,41 @@ class Engine:
 
     async def drain(self, within_s: float) -> None:
         """Claims nothing more, lets the requests under way finish and be settled, gives the rest back."""
-        self.is_draining = True
+        self._sender.is_stopping = True
         self._freed.set()
         async with self._claiming:  # what a claim under way brings has to be given back, too
             pass
-        under_way = [*self._work, *self._handed]
-        if under_way:
-            _, late = await asyncio.wait(under_way, timeout=within_s)
+        now_s = asyncio.get_running_loop().time
+        until_s = now_s() + within_s
+        while under_way := self._under_way():  # a group that ends may leave those who are late
+            _, late = await asyncio.wait(under_way, timeout=max(0.0, until_s - now_s()))
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        await self._singles.aclose()
+        await self._runner.aclose()
         # Chunks of groups that were cut off, and of claims whose answer was lost: nobody has to wait for their leases.
         with contextlib.suppress(StoreUnavailable):
-            await chunks.release_owned(self._db, owner=self.owner)
+            await self._store.release_all()
         self._drained.set()
 
+    def room(self) -> int:
+        """How many born-claimed chunks it would take now."""
+        return 0 if self.is_draining else max(0, _SINGLES_MAX - len(self._handed))
+
+    def take(self, work: Sequence[Handover]) -> None:
+        """Sends chunks that were born claimed by `owner`."""
+        for handover in work:
+            self._start(self._runner.run_handover(handover), handover.chunk, self._handed)
+
+    def _under_way(self) -> "list[asyncio.Task[None]]":
+        return [*self._claimed, *self._late, *self._handed]
+
     async def _claim(self) -> int:
-        free = self._groups_max - len(self._work)
+        free = self._groups_max - len(self._claimed)
         if free <= 0:
             return 0
         try:
-            claimed = await chunks.claim(self._db, owner=self.owner, limit=free, lease_s=self._lease_s)
+            claimed = await self._store.claim(free)
         except StoreUnavailable:
             await asyncio.sleep(1.0)
             return 0
@@ -122,9 +137,9 @@ class Engine:
             await asyncio.sleep(1.0)
             return 0
         self.claimed_at_s = self._clock.now_s()
-        for chunk in claimed.chunks:
-            self._start(self._run_chunk(chunk), chunk, self._work)
-        return len(claimed.chunks)
+        for chunk in claimed:
+            self._start(self._runner.run(chunk), chunk, self._claimed)
+        return len(claimed)
 
     async def _wait_for_room(self) -> None:
         try:
@@ -135,117 +150,22 @@ class Engine:
 
     async def _keep_leases(self) -> None:
         while True:
-            await asyncio.sleep(min(_RENEW_EVERY_S, self._lease_s / 3))
-            held = [*self._work.values(), *self._handed.values()]
+            await asyncio.sleep(self._renewal_s)
+            held = [*self._claimed.values(), *self._late.values(), *self._handed.values()]
             if held:
                 try:
-                    await chunks.renew(self._db, held, lease_s=self._lease_s)
+                    await self._store.renew(held)
                 except Exception as fault:  # noqa: BLE001 - it is tried again in a moment, whatever it was
                     log("delivery").warning("leases_not_renewed", fault=type(fault).__name__)
 
-    def _start(self, work: Coroutine[None, None, None], chunk: Chunk, among: dict[asyncio.Task[None], Chunk]) -> None:
+    def _start(self, work: Coroutine[None, None, None], chunk: Chunk, among: _Tasks) -> None:
         task = asyncio.create_task(work)
         among[task] = chunk
         task.add_done_callback(lambda done: self._ended(done, among))
-        CHUNKS_IN_FLIGHT.set(len(self._work) + len(self._handed))
+        CHUNKS_IN_FLIGHT.set(len(self._under_way()))
 
-    def _ended(self, task: asyncio.Task[None], among: dict[asyncio.Task[None], Chunk]) -> None:
+    def _ended(self, task: "asyncio.Task[None]", among: _Tasks) -> None:
         del among[task]
         self._freed.set()
         if not task.cancelled() and (fault := task.exception()) is not None:
             log("delivery").error("chunk_failed_inside", exc_info=fault)
-
-    # --- a chunk ----------------------------------------------------------------------------------------------------
-
-    async def _run_chunk(self, chunk: Chunk) -> None:
-        try:
-            await self._send_groups(chunk)
-        except StoreUnavailable:
-            log("delivery").warning("chunk_left", message=chunk.key.message_id, bucket=chunk.key.bucket)
-            await self._give_back(chunk)
-
-    async def _give_back(self, chunk: Chunk) -> None:
-        """Frees a chunk once the database is there again; if it stays away, the lease runs out and does the same."""
-        for pause_s in _BACK_OFF_S:
-            await asyncio.sleep(pause_s)
-            with contextlib.suppress(StoreUnavailable):
-                await chunks.release(self._db, chunk)
-                return
-
-    async def _send_groups(self, chunk: Chunk) -> None:
-        """Up to four groups, then the chunk goes back to the queue (or is done)."""
-        ready = await self._feed.prepared(chunk.key.app_id, chunk.key.message_id)
-        if ready is None:
-            await chunks.abandon(self._db, chunk)
-            return
-        for _ in range(_GROUPS_PER_TURN):
-            read_at = self._clock.now()
-            group = await self._feed.next_group(chunk, ready)
-            credentials = await self._keys.credentials(chunk.key.app_id)
-            fates = await self._sender.send(
-                ready, group.devices, credentials, attempt=chunk.key.attempt, strikes=chunk.strikes
-            )
-            wait_s = settle.put_off_s(group, fates)
-            if wait_s is not None:
-                await chunks.release(self._db, chunk, delay_s=wait_s)
-                return
-            result = settle.result_of(chunk, ready, group, fates, read_at=read_at, dice=self._dice)
-            try:
-                hold = await self._settle_stubbornly(result)
-            except LeaseLost:
-                LEASES_LOST.inc()
-                await chunks.release(self._db, chunk)
-                return
-            figures.count(group, fates, result, now=self._clock.now(), planned_at=ready.message.planned_at)
-            chunk = settle.advanced(chunk, result)
-            if result.is_finished:
-                await closing.close_of(self._db, self._keys, chunk.key.app_id, chunk.key.message_id)
-                return
-            if hold is not Hold.NONE or self.is_draining:
-                break
-        await chunks.release(self._db, chunk)
-
-    async def _settle_stubbornly(self, result: GroupResult) -> Hold:
-        """Settles as soon as the database is there. What was sent is never forgotten while this process lives.
-
-        A commit whose answer was lost is not written twice: the next try finds another cursor.
-        """
-        tries = 0
-        while True:
-            try:
-                return await chunks.settle(self._db, result, lease_s=self._lease_s)
-            except StoreUnavailable:
-                await asyncio.sleep(_BACK_OFF_S[min(tries, len(_BACK_OFF_S) - 1)])
-                tries += 1
-            except LeaseLost:
-                raise
-            except Exception as fault:
-                # Forgetting what was sent sends it again: a fault of ours has to show itself a few times first.
-                if tries >= _FAULTS_MAX:
-                    raise
-                log("delivery").error("settle_failed_inside", exc_info=fault)
-                await asyncio.sleep(_BACK_OFF_S[-1])
-                tries += 1
-
-    # --- what the API hands over ------------------------------------------------------------------------------------
-
-    def room(self) -> int:
-        """How many born-claimed chunks it would take now."""
-        return 0 if self.is_draining else max(0, _SINGLES_MAX - len(self._handed))
-
-    def take(self, work: Sequence[Handover]) -> None:
-        """Sends chunks that were born claimed by `owner`, each with its devices, without reading anything."""
-        for handover in work:
-            self._start(self._send_handover(handover), handover.chunk, self._handed)
-
-    async def _send_handover(self, handover: Handover) -> None:
-        # Its devices were read after this moment: one that came back with a new address since is not closed.
-        read_at = handover.message.planned_at
-        ready = await self._feed.prepare(handover.message)
-        chunk = handover.chunk
-        group = Group(handover.devices, [], chunk.hi, is_last=True)
-        credentials = await self._keys.credentials(chunk.key.app_id)
-        fates = await self._sender.send(ready, group.devices, credentials, attempt=0, strikes=0)
-        result = settle.result_of(chunk, ready, group, fates, read_at=read_at, dice=self._dice)
-        await self._singles.settle(result, is_whole=handover.is_whole)
-        figures.count(group, fates, result, now=self._clock.now(), planned_at=ready.message.planned_at)

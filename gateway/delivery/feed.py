@@ -21,7 +21,7 @@ from gateway.model.work import Chunk
 from gateway.policy.receipt_token import ReceiptSigner
 from gateway.store import audiences, messages, topics
 from gateway.store.database import Database
-from gateway.transports.base import Credential, Renderer, Transport
+from gateway.transports.base import Compiled, Credential, Transport
 
 _MESSAGES_KEPT_MAX: Final = 512
 
@@ -47,7 +47,7 @@ class Prepared(msgspec.Struct, frozen=True, eq=False):
 
     message: Message
     day: date
-    renderers: dict[str, Renderer]
+    compiled: dict[str, Compiled]
     signer: ReceiptSigner
     topic_ids: Mapping[str, int]
     ttl_s: int
@@ -74,9 +74,7 @@ class Feed:
 
     async def prepared(self, app_id: int, message_id: int) -> Prepared | None:
         """The message of a chunk, compiled; None when it, or its app, is not there any more."""
-        try:
-            await self._keys.app_by_id(app_id)
-        except NotFound:
+        if await self.app(app_id) is None:
             return None
         kept = self._prepared.get((app_id, message_id))
         if kept is not None:
@@ -92,7 +90,7 @@ class Feed:
             message,
             message.planned_at.astimezone(UTC).date(),
             {
-                name: transport.renderer(message.content, message_id=message.id)
+                name: transport.compile(message.content, message_id=message.id)
                 for name, transport in self._transports.items()
             },
             await self._keys.receipt_signer(message.app_id),
@@ -106,20 +104,34 @@ class Feed:
             self._prepared.popitem(last=False)
         return ready
 
-    async def next_group(self, chunk: Chunk, ready: Prepared) -> Group:
-        """The recipients behind the chunk's cursor, at most 500."""
-        return await (self._listed(chunk, chunk.ids) if chunk.ids is not None else self._range(chunk, ready))
+    async def app(self, app_id: int) -> App | None:
+        """The app; None if it is gone."""
+        try:
+            return await self._keys.app_by_id(app_id)
+        except NotFound:
+            return None
 
-    async def _listed(self, chunk: Chunk, ids: list[int]) -> Group:
+    async def credentials(self, app_id: int) -> Mapping[int, Credential]:
+        """Every credential that recipients may name."""
+        return await self._keys.credentials(app_id)
+
+    async def next_group(self, chunk: Chunk, ready: Prepared, *, limit: int) -> Group:
+        """The recipients behind the chunk's cursor, at most `limit`."""
+        assert 0 < limit <= GROUP_RECIPIENTS_MAX
+        if chunk.ids is not None:
+            return await self._listed(chunk, chunk.ids, limit)
+        return await self._range(chunk, ready, limit)
+
+    async def _listed(self, chunk: Chunk, ids: list[int], limit: int) -> Group:
         waiting = [number for number in ids if number > chunk.cursor]
-        part = waiting[:GROUP_RECIPIENTS_MAX]
+        part = waiting[:limit]
         key = chunk.key
         devices = await audiences.read_listed(self._db, app_id=key.app_id, bucket=key.bucket, ids=part)
         there = {device.subscription_id for device in devices}
         missing = [number for number in part if number not in there]
         return Group(devices, missing, part[-1] if part else chunk.hi, len(part) == len(waiting))
 
-    async def _range(self, chunk: Chunk, ready: Prepared) -> Group:
+    async def _range(self, chunk: Chunk, ready: Prepared, limit: int) -> Group:
         key = chunk.key
         devices = await audiences.read_range(
             self._db,
@@ -130,9 +142,9 @@ class Feed:
             planned_at=ready.message.planned_at,
             audience=ready.message.audience,
             topic_ids=ready.topic_ids,
-            limit=GROUP_RECIPIENTS_MAX,
+            limit=limit,
         )
-        is_last = len(devices) < GROUP_RECIPIENTS_MAX
+        is_last = len(devices) < limit
         return Group(devices, [], chunk.hi if is_last else devices[-1].subscription_id, is_last)
 
 

@@ -18,7 +18,9 @@ from gateway.telemetry import (
 )
 
 
-def count(group: Group, fates: Sequence[Fate], result: GroupResult, *, now: datetime, planned_at: datetime) -> None:
+def count(
+    group: Group, fates: Sequence[Fate | None], result: GroupResult, *, now: datetime, planned_at: datetime
+) -> None:
     """Counts recipients by their end, retries by their reason, closed devices; and how long all of it took."""
     GROUPS_SETTLED.inc()
     GROUP_SECONDS.observe(max(0.0, (now - result.read_at).total_seconds()))
@@ -30,9 +32,9 @@ def count(group: Group, fates: Sequence[Fate], result: GroupResult, *, now: date
         _count_trouble(group, fates)
 
 
-def _count_trouble(group: Group, fates: Sequence[Fate]) -> None:
+def _count_trouble(group: Group, fates: Sequence[Fate | None]) -> None:
     for device, fate in zip(group.devices, fates, strict=True):
         if isinstance(fate, Again):
             RETRIES.labels(device.provider, fate.reason).inc()
-        elif fate.code is Code.GONE:
+        elif fate is not None and fate.code is Code.GONE:
             SUBSCRIPTION_DROPS.labels(device.provider, "gone").inc()

@@ -1,25 +1,24 @@
 """Stops 6 and 7: one group through its lanes, and the fate of each recipient.
 
-Encryption runs in the event loop, so a group is sent by a few dozen runners that share one list: whenever one waits for
-a push service, another encrypts, and the loop stays alive for timers and reads.
+A group is sent by runners that share one list: what takes the core (encryption) is done in slices by the transport, and
+what waits (for a lane, for a push service) waits side by side.
 """
 
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from gateway.delivery.board import LaneBoard
 from gateway.delivery.feed import Clock, Prepared
-from gateway.delivery.lane import Lane, LaneBoard
+from gateway.delivery.lane import Lane
 from gateway.model.delivery import Accepted, Code, Device, Outcome, Push, Rejected
+from gateway.model.limits import RUNNERS_PER_GROUP_MAX
 from gateway.policy.ending import SENT, Again, Circumstances, End, Fate, fate_of
 from gateway.telemetry import PROVIDER_REQUESTS, log
 from gateway.transports.base import Credential, Transport
-
-_RUNNERS_MAX: Final = 64
-"""Requests of one group under way at once."""
 
 _PUT_OFF: Final = Again("stopping", 0.0, is_counted=False)
 _EXPIRED: Final = End(Code.EXPIRED)
@@ -38,15 +37,15 @@ class GroupSender:
         *,
         clock: Clock,
         dice: random.Random,
-        is_stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._is_stopping = is_stopping
+        self.is_stopping = False
+        """Whether nobody else is to be tried in this process."""
         self._transports = transports
         self._board = board
         self._clock = clock
         self._dice = dice
 
-    async def send(
+    def start(
         self,
         ready: Prepared,
         devices: Sequence[Device],
@@ -54,29 +53,17 @@ class GroupSender:
         *,
         attempt: int,
         strikes: int,
-    ) -> list[Fate]:
-        """The fate of each device, in order. Never raises for what a push service does.
+    ) -> "Sending":
+        """A group on its way. Never raises for what a push service does.
 
         When the process is told to stop, requests under way are waited for, and who has not been tried is put off: a
         slow push service then delays the stop by one deadline, not by one for each round of runners.
         """
-        fates: list[Fate] = [_EXPIRED] * len(devices)
-        run = _Run(self, ready, credentials, attempt, strikes)
-        places = iter(enumerate(devices))
-        if len(devices) == 1:
-            await _runner(run, places, fates)
-        else:
-            async with asyncio.TaskGroup() as runners:
-                for _ in range(min(_RUNNERS_MAX, len(devices))):
-                    runners.create_task(_runner(run, places, fates))
-        # Counted by group: a labelled metric costs as much as a tenth of an encryption.
-        for provider, count in run.accepted.items():
-            PROVIDER_REQUESTS.labels(provider, "accepted").inc(count)
-        return fates
+        return Sending(_Run(self, ready, credentials, attempt, strikes), devices)
 
     def lane_of(self, transport: Transport, credential: Credential, wire: bytes) -> Lane:
         """The lane that this address goes through with this credential."""
-        return self._board.of((credential.app_id, credential.id, transport.lane_of(wire)))
+        return self._board.of((credential.app_id, credential.id, transport.lane_of(wire)), transport)
 
     @property
     def transports(self) -> Mapping[str, Transport]:
@@ -88,19 +75,46 @@ class GroupSender:
         return self._clock()
 
     @property
-    def is_stopping(self) -> bool:
-        """Whether nobody else is to be tried in this process."""
-        return self._is_stopping()
-
-    @property
     def dice(self) -> random.Random:
         """For jitter."""
         return self._dice
 
 
-async def _runner(run: "_Run", places: Iterator[tuple[int, Device]], fates: list[Fate]) -> None:
-    for place, device in places:
-        fates[place] = _PUT_OFF if run.is_stopping else await run.one(device)
+class Sending:
+    """A group on its way: who is done, who is not."""
+
+    def __init__(self, run: "_Run", devices: Sequence[Device]) -> None:
+        self._run = run
+        self.fates: list[Fate | None] = [None] * len(devices)
+        """In the order of the devices; None: still being tried."""
+        self._places = iter(enumerate(devices))
+        self._left = len(devices)
+        self._is_over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._runners = {
+            asyncio.create_task(self._send_some()) for _ in range(min(RUNNERS_PER_GROUP_MAX, len(devices)))
+        }
+        if not devices:
+            self._is_over.set_result(None)
+
+    async def wait(self, within_s: float | None = None) -> bool:
+        """Waits until everybody has a fate, or for so long; whether everybody has one."""
+        if not self._is_over.done():
+            await asyncio.wait([self._is_over], timeout=within_s)
+        return self._is_over.done()
+
+    def cancel(self) -> None:
+        """Gives up whoever has no fate yet."""
+        for runner in self._runners:
+            runner.cancel()
+
+    async def _send_some(self) -> None:
+        run, fates = self._run, self.fates
+        for place, device in self._places:
+            fates[place] = _PUT_OFF if run.is_stopping else await run.one(device)
+            self._left -= 1
+            if not self._left:
+                run.count_accepted()
+                self._is_over.set_result(None)
 
 
 class _Run:
@@ -122,6 +136,11 @@ class _Run:
         """Whether who has not been tried yet is left to another process."""
         return self._sender.is_stopping
 
+    def count_accepted(self) -> None:
+        """Tells the metrics: once a group, since a labelled one costs as much as a tenth of an encryption."""
+        for provider, count in self.accepted.items():
+            PROVIDER_REQUESTS.labels(provider, "accepted").inc(count)
+
     async def one(self, device: Device) -> Fate:
         """The fate of one recipient; a fault of ours that only it meets ends only it."""
         transport = self._sender.transports.get(device.provider)
@@ -141,27 +160,35 @@ class _Run:
             return End(Code.FAILED_INTERNAL)
 
     async def _through(self, lane: Lane, transport: Transport, credential: Credential, device: Device) -> Fate:
-        payload = self._ready.renderers[device.provider](device, self._token(device))
-        if len(payload) > transport.payload_bytes_max(device.platform):
-            return _TOO_LARGE
-        async with lane.slots:
+        if not lane.try_enter():
+            held_s = await lane.enter()
+            if held_s > 0:
+                return self._put_off(lane, held_s)
+        try:
             left_s = self._expires_at_s - self._sender.now_s()
             if left_s <= 0:
+                lane.give_up_probe()
                 return _EXPIRED
-            held_s = lane.held_s()
-            if held_s > 0:
-                return self._put_off(lane, held_s, left_s)
+            compiled = self._ready.compiled[device.provider]
+            ttl_s = min(self._ready.ttl_s, int(left_s))
+            payload = compiled.render(device, self._token(device), ttl_s)
+            if len(payload) > transport.payload_bytes_max(device.platform):
+                lane.give_up_probe()
+                return _TOO_LARGE
             push = Push(
                 credential.app_id,
                 credential.id,
                 device.wire,
                 payload,
-                min(self._ready.ttl_s, int(left_s)),
+                ttl_s,
                 self._ready.message.content.urgency,
                 self._ready.collapse_key,
+                compiled.options,
             )
             outcome = await transport.send(push, credential)
-        lane.note(outcome)
+            lane.note(outcome)
+        finally:
+            lane.leave()
         if type(outcome) is Accepted:
             self.accepted[device.provider] += 1
             return SENT
@@ -172,7 +199,8 @@ class _Run:
             message_id=self._ready.message.id, subscription_id=device.subscription_id, day=self._ready.day
         )
 
-    def _put_off(self, lane: Lane, held_s: float, left_s: float) -> Fate:
+    def _put_off(self, lane: Lane, held_s: float) -> Fate:
+        left_s = self._expires_at_s - self._sender.now_s()
         wait_s = held_s + self._sender.dice.uniform(0, 1)
         return _EXPIRED if wait_s >= left_s else Again(lane.reason or "lane_held", wait_s, is_counted=False)
 

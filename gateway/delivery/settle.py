@@ -7,7 +7,7 @@ chunk is ours.
 import random
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -22,23 +22,29 @@ _ATTEMPT_MAX = 32_000
 """A smallint counts the chunks of retries; at one a quarter of an hour this is most of a year."""
 
 
-def put_off_s(group: Group, fates: Sequence[Fate]) -> float | None:
-    """How long to leave the whole group, when every lane it needs stands still; None where anything was settled.
+def put_off_s(group: Group, fates: Sequence[Fate | None]) -> float | None:
+    """How long to leave the whole group, when every lane it needs stands still; None where anything is to be settled.
 
     The cursor then stays where it is: no list of retries is written for people who were not tried.
     """
     waits: list[float] = []
     for fate in fates:
-        if isinstance(fate, End) or fate.is_counted:
+        if not isinstance(fate, Again) or fate.is_counted:
             return None
         waits.append(fate.wait_s)
     return min(waits) if waits and not group.missing else None
 
 
 def result_of(
-    chunk: Chunk, ready: Prepared, group: Group, fates: Sequence[Fate], *, read_at: datetime, dice: random.Random
+    chunk: Chunk,
+    ready: Prepared,
+    group: Group,
+    fates: Sequence[Fate | None],
+    *,
+    read_at: datetime,
+    dice: random.Random,
 ) -> GroupResult:
-    """Everything that is to be written of a group."""
+    """Everything that is to be written of a group. A fate of None: still being tried."""
     ends = [(device, fate) for device, fate in zip(group.devices, fates, strict=True) if isinstance(fate, End)]
     codes = {device.subscription_id: fate.code for device, fate in ends}
     codes.update(dict.fromkeys(group.missing, Code.SKIPPED_LEFT))
@@ -54,11 +60,32 @@ def result_of(
         ids=ids,
         codes=bytes(codes[number] for number in ids),
         retries=_retries(chunk, group.devices, fates, dice=dice),
-        gone=[device.subscription_id for device, fate in ends if fate.code is Code.GONE],
-        suspects=[d.subscription_id for d, fate in zip(group.devices, fates, strict=True) if fate.is_suspect],
+        gone={device.subscription_id: _known_since(fate, read_at) for device, fate in ends if fate.code is Code.GONE},
+        suspects=[
+            device.subscription_id
+            for device, fate in zip(group.devices, fates, strict=True)
+            if fate is not None and fate.is_suspect
+        ],
         cleared=[d.subscription_id for d, fate in ends if d.suspect_at is not None and fate.code is Code.SENT],
         read_at=read_at,
+        late=_late(chunk, [d.subscription_id for d, fate in zip(group.devices, fates, strict=True) if fate is None]),
     )
+
+
+def _known_since(fate: End, read_at: datetime) -> datetime:
+    """The provider's word is as old as it says, and never newer than our reading of the address."""
+    return read_at if fate.at_s is None else min(read_at, datetime.fromtimestamp(fate.at_s, UTC))
+
+
+def _late(chunk: Chunk, ids: Sequence[int]) -> Chunk | None:
+    """A chunk for those who are still being tried, claimed already by whoever tries."""
+    if not ids:
+        return None
+    key = msgspec.structs.replace(chunk.key, lo=min(ids), attempt=min(chunk.key.attempt + 1, _ATTEMPT_MAX))
+    return Chunk(
+        key=key, hi=max(ids), cursor=key.lo - 1, ids=sorted(ids), strikes=chunk.strikes, claim_no=1,
+        expected=len(ids), seen=0, tally={},
+    )  # fmt: skip
 
 
 def _tally(chunk: Chunk, group: Group, ends: Sequence[tuple[Device, End]], *, left: int) -> dict[str, int]:
@@ -72,7 +99,9 @@ def _tally(chunk: Chunk, group: Group, ends: Sequence[tuple[Device, End]], *, le
     return dict(tally)
 
 
-def _retries(chunk: Chunk, devices: Sequence[Device], fates: Sequence[Fate], *, dice: random.Random) -> list[NewChunk]:
+def _retries(
+    chunk: Chunk, devices: Sequence[Device], fates: Sequence[Fate | None], *, dice: random.Random
+) -> list[NewChunk]:
     """Chunks for those to be tried again: one for each step of waiting, so that few rows hold many people."""
     waiting: dict[tuple[int, bool], list[int]] = {}
     for device, fate in zip(devices, fates, strict=True):

@@ -7,12 +7,9 @@ from typing import Final
 
 import msgspec
 
-from gateway.delivery import closing
-from gateway.delivery.feed import Keys
+from gateway.delivery.ports import Work
 from gateway.model.errors import StoreUnavailable
 from gateway.model.work import GroupResult
-from gateway.store import singles
-from gateway.store.database import Database
 from gateway.telemetry import LEASES_LOST, log
 
 _TOGETHER_MAX: Final = 128
@@ -28,9 +25,8 @@ class _Done(msgspec.Struct, eq=False):
 class Singles:
     """Settles for one process. Results stay here until they are written, however long the database is away."""
 
-    def __init__(self, db: Database, keys: Keys) -> None:
-        self._db = db
-        self._keys = keys
+    def __init__(self, work: Work) -> None:
+        self._work = work
         self._queue: deque[_Done] = deque()
         self._writing: asyncio.Task[None] | None = None
 
@@ -74,7 +70,7 @@ class Singles:
         whole = {done.result.chunk.key.message_id for done in batch if done.is_whole}
         while True:
             try:
-                ours = await singles.settle(self._db, [done.result for done in batch], whole=whole)
+                ours = await self._work.settle_singles([done.result for done in batch], whole=whole)
                 break
             except StoreUnavailable:
                 await asyncio.sleep(_BACK_OFF_S)
@@ -84,4 +80,4 @@ class Singles:
                 key = done.result.chunk.key
                 # Where the database is away again, the loop that closes messages does it.
                 with contextlib.suppress(StoreUnavailable):
-                    await closing.close_of(self._db, self._keys, key.app_id, key.message_id)
+                    await self._work.close(key.app_id, key.message_id)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import IntEnum
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -28,9 +28,9 @@ class Device(msgspec.Struct, frozen=True, gc=False):
 class Push(msgspec.Struct, frozen=True, gc=False):
     """One message to one device, rendered: what a transport sends.
 
-    `payload` is the plaintext body; `expires_at_s` Unix time after which nobody wants it; `topic` replaces an earlier
-    undelivered push of the same topic at the push service. `sealed_key` never occurs here: credentials are the
-    transport's own.
+    `payload` is what the transport's own renderer made; `ttl_s` is what is left of the message's life; `topic` replaces
+    an earlier undelivered push of the same topic at the push service. `options` is what the transport said at compiling
+    that it needs besides, the same for all recipients. Credentials never occur here: they are the transport's own.
     """
 
     app_id: int
@@ -40,6 +40,7 @@ class Push(msgspec.Struct, frozen=True, gc=False):
     ttl_s: int
     urgency: Urgency
     topic: str | None
+    options: Any = None
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
@@ -61,9 +62,13 @@ class Retry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Gone(msgspec.Struct, frozen=True, gc=False):
-    """The device is not reachable by this address any more: close the address."""
+    """The device is not reachable by this address any more: close the address.
+
+    `at_s` (Unix time), where the provider tells it, is when it found out: an address registered later stays open.
+    """
 
     reason: str
+    at_s: float | None = None
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):

@@ -139,6 +139,8 @@ RUNNERS_PER_GROUP_MAX: Final = 500
 """Recipients of a group that are tried side by side; lanes and connections set the bounds that matter."""
 LATE_AFTER_S: Final = 2.0
 """A group waits so long for its slowest; then they go on in a chunk of their own, and the others are settled."""
+AHEAD_S: Final = 600
+"""So long before a scheduled message idle workers begin to make keys for it."""
 CLAIM_CANDIDATES_MAX: Final = 256
 """Messages that one look for due work goes through; the next look goes on behind them."""
 CHUNK_RECIPIENTS_AIM: Final = 8_000
@@ -354,6 +356,14 @@ TLS_CONTEXTS_KEPT_MAX: Final = 256
 """Client certificates that are kept loaded."""
 RESPONSE_HEADERS_MAX: Final = 64
 """Header lines of an answer; more is an attack or a mistake."""
+AGREEMENTS_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Memory of one process for sender keys made ahead: some 220,000 of them."""
+AGREEMENT_ENTRY_BYTES: Final = 300
+"""What one of them takes: 64 for its name, 144 for its key and secret, and up to 92 in a table that is growing."""
+AGREEMENT_LIFE_S: Final = 3600.0
+"""A sender key made ahead is forgotten after half to all of this time: a stolen memory image holds no more."""
+VAPID_TOKEN_RENEW_S_MIN: Final = 60.0
+"""A header that a service refused is signed anew if it is this old: a younger one is refused for another reason."""
 VAPID_TOKEN_LIFE_S: Final = 12 * 3600
 """RFC 8292 section 2 allows 24 h at most."""
 VAPID_TOKEN_LIFE_S_MAX: Final = 24 * 3600

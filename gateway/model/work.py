@@ -58,6 +58,14 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     tally: dict[str, int]
 
 
+class Turn(msgspec.Struct, frozen=True):
+    """So many chunks of one message are to be claimed."""
+
+    app_id: int
+    message_id: int
+    chunks: int
+
+
 class NewChunk(msgspec.Struct, frozen=True, kw_only=True):
     """Work to be done. With `owner` it is born claimed by that process."""
 
@@ -95,7 +103,9 @@ class ChunkSum(msgspec.Struct, frozen=True):
 class GroupResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one group: everything that is settled together, or not at all.
 
-    ids and codes: terminal ends only, in id order. retries: chunks that take over who is to be tried again.
+    ids and codes: terminal ends only, in id order. retries: chunks that take over who is to be tried again. gone:
+    addresses to close, each with the moment that is known of: one registered after it stays. late: who is still being
+    tried, so that the others need not wait for them; born claimed by the process that tries.
     """
 
     chunk: Chunk
@@ -107,7 +117,8 @@ class GroupResult(msgspec.Struct, frozen=True, kw_only=True):
     ids: list[int]
     codes: bytes
     retries: list[NewChunk]
-    gone: list[int]
+    gone: dict[int, datetime]
     suspects: list[int]
     cleared: list[int]
     read_at: datetime
+    late: Chunk | None = None

@@ -33,10 +33,14 @@ _CODE_OF_REJECTION: Final = {
 
 
 class End(msgspec.Struct, frozen=True, gc=False):
-    """The recipient's terminal code. `is_suspect`: keep in mind that the device was doubtful."""
+    """The recipient's terminal code. `is_suspect`: keep in mind that the device was doubtful.
+
+    `at_s` (Unix time): since when the provider knows that the device is gone, where it says so.
+    """
 
     code: Code
     is_suspect: bool = False
+    at_s: float | None = None
 
 
 class Again(msgspec.Struct, frozen=True, gc=False):
@@ -72,8 +76,8 @@ def fate_of(
     match outcome:
         case Accepted():
             return SENT
-        case Gone():
-            return _GONE
+        case Gone(_, at_s):
+            return _GONE if at_s is None else End(Code.GONE, at_s=at_s)
         case Rejected(reason):
             return End(_CODE_OF_REJECTION.get(reason, Code.FAILED_REJECTED))
         case Suspect(reason):

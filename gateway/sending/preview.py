@@ -15,7 +15,7 @@ from gateway.sending.accept import Order
 from gateway.sending.plan import devices_named
 from gateway.store import audiences, topics
 from gateway.store.database import Database
-from gateway.transports.base import Transport
+from gateway.transports.base import Compiled, Transport
 
 _SAMPLE_TOKEN = "0" * 55
 """As long as a receipt token."""
@@ -35,10 +35,11 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
 
 def payload_bytes(content: Content, transports: Mapping[str, Transport]) -> dict[str, int]:
     """How large a message gets on each channel, in its largest language, before encryption."""
-    return {
-        name: max(len(transport.renderer(content, message_id=0)(device, _SAMPLE_TOKEN)) for device in _devices(content))
-        for name, transport in transports.items()
-    }
+    return {name: _largest(transport.compile(content, message_id=0), content) for name, transport in transports.items()}
+
+
+def _largest(compiled: Compiled, content: Content) -> int:
+    return max(len(compiled.render(device, _SAMPLE_TOKEN, content.ttl_s)) for device in _devices(content))
 
 
 def check_size(content: Content, transports: Mapping[str, Transport]) -> None:

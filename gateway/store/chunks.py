@@ -11,22 +11,24 @@ from typing import Final
 import msgspec
 
 from gateway.model.limits import GROUP_RECIPIENTS_MAX
-from gateway.model.work import Chunk, ChunkKey, ChunkSum, GroupResult, Hold, NewChunk
+from gateway.model.work import Chunk, ChunkKey, ChunkSum, GroupResult, Hold, NewChunk, Turn
 from gateway.store.database import Queryable, Record
 from gateway.store.outcomes import insert_outcomes
 
 CLAIM_MAX: Final = 64
+EVERYBODY: Final = (0, 2**63 - 1)
+"""Every range of ids."""
 
 
 class LeaseLost(Exception):
     """The chunk is somebody else's by now: what was done is theirs to repeat, and nothing was written."""
 
 
-class Claimed(msgspec.Struct, frozen=True):
-    """Chunks that are ours for the length of the lease, and the database's time of the claim."""
+class Due(msgspec.Struct, frozen=True):
+    """(app, message) pairs that have a chunk due, and where the next look goes on: (0, 0) is the start."""
 
-    chunks: list[Chunk]
-    at: datetime
+    pairs: list[tuple[int, int]]
+    looked_until: tuple[int, int]
 
 
 async def insert(db: Queryable, chunks: Sequence[NewChunk], *, hold: Hold = Hold.NONE) -> None:
@@ -47,49 +49,83 @@ async def insert(db: Queryable, chunks: Sequence[NewChunk], *, hold: Hold = Hold
     )  # fmt: skip
 
 
-async def insert_claimed(db: Queryable, chunks: Sequence[Chunk], *, owner: int, lease_s: int) -> None:
+async def insert_claimed(
+    db: Queryable, chunks: Sequence[Chunk], *, owner: int, lease_s: int, hold: Hold = Hold.NONE
+) -> None:
     """Adds work that was born claimed by `owner`, who sends it at once; a crash is healed by the lease."""
     await db.executemany(
         """
-        INSERT INTO chunks (app_id, bucket, msg_id, part, lo, attempt, hi, cursor, ids, expected, state, owner,
-                            claim_no, lease_until)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $12, now() + $13 * interval '1 second')
+        INSERT INTO chunks (app_id, bucket, msg_id, part, lo, attempt, hi, cursor, ids, strikes, expected, hold, state,
+                            owner, claim_no, lease_until)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $14, now() + $15 * interval '1 second')
         """,
         [
             (
                 chunk.key.app_id, chunk.key.bucket, chunk.key.message_id, chunk.key.part, chunk.key.lo,
-                chunk.key.attempt, chunk.hi, chunk.cursor, chunk.ids, chunk.expected, owner, chunk.claim_no, lease_s,
+                chunk.key.attempt, chunk.hi, chunk.cursor, chunk.ids, chunk.strikes, chunk.expected, int(hold), owner,
+                chunk.claim_no, lease_s,
             )
             for chunk in chunks
         ],
     )  # fmt: skip
 
 
-async def claim(db: Queryable, *, owner: int, limit: int, lease_s: int) -> Claimed:
-    """Takes due chunks, those longest due first, skipping what others are taking (index chunks_due).
+async def due(db: Queryable, *, after: tuple[int, int], limit: int) -> Due:
+    """Whose chunks are due, looking at most at `limit` messages behind the pair `after` (index chunks_turns).
 
-    MATERIALIZED, or a nested loop may ask for the next few again and again, past the limit.
+    One step into the index for each message that has anything waiting, however many chunks of it wait.
     """
     rows = await db.fetch(
         """
-        WITH due AS MATERIALIZED (
-            SELECT app_id, bucket, msg_id, part, lo, attempt FROM chunks
-             WHERE state = 0 AND hold = 0 AND due_at <= now()
-             ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-        UPDATE chunks c
-           SET state = 1, owner = $1, claim_no = c.claim_no + 1, lease_until = now() + $3 * interval '1 second'
-          FROM due
-         WHERE c.app_id = due.app_id AND c.bucket = due.bucket AND c.msg_id = due.msg_id AND c.part = due.part
-           AND c.lo = due.lo AND c.attempt = due.attempt
-        RETURNING c.app_id, c.bucket, c.msg_id, c.part, c.lo, c.attempt, c.hi, c.cursor, c.ids, c.strikes, c.claim_no,
-                  c.expected, c.seen, c.tally, now() AS claimed_at
+        WITH RECURSIVE waiting AS (
+            (SELECT app_id, msg_id, due_at FROM chunks
+              WHERE state = 0 AND hold = 0 AND (app_id, msg_id) > ($1::int, $2::bigint)
+              ORDER BY app_id, msg_id, due_at LIMIT 1)
+            UNION ALL
+            SELECT next.app_id, next.msg_id, next.due_at
+              FROM waiting w CROSS JOIN LATERAL (
+                   SELECT app_id, msg_id, due_at FROM chunks
+                    WHERE state = 0 AND hold = 0 AND (app_id, msg_id) > (w.app_id, w.msg_id)
+                    ORDER BY app_id, msg_id, due_at LIMIT 1) next)
+        SELECT app_id, msg_id, due_at <= now() AS is_due FROM waiting LIMIT $3
         """,
+        *after,
+        limit,
+    )
+    last = (rows[-1]["app_id"], rows[-1]["msg_id"]) if len(rows) == limit else (0, 0)
+    return Due([(row["app_id"], row["msg_id"]) for row in rows if row["is_due"]], last)
+
+
+async def claim(
+    db: Queryable, turn: Turn, *, owner: int, lease_s: int, ids: tuple[int, int] = EVERYBODY
+) -> list[Chunk]:
+    """Takes chunks of a message that begin in this range of ids, those longest due first (index chunks_turns).
+
+    What others are taking is skipped. MATERIALIZED, or a nested loop may ask for the next few again and again, past the
+    limit.
+    """
+    rows = await db.fetch(
+        """
+        WITH chosen AS MATERIALIZED (
+            SELECT app_id, bucket, msg_id, part, lo, attempt FROM chunks
+             WHERE state = 0 AND hold = 0 AND app_id = $1 AND msg_id = $2 AND due_at <= now() AND lo BETWEEN $3 AND $4
+             ORDER BY due_at LIMIT $5 FOR UPDATE SKIP LOCKED)
+        UPDATE chunks c
+           SET state = 1, owner = $6, claim_no = c.claim_no + 1, lease_until = now() + $7 * interval '1 second'
+          FROM chosen
+         WHERE c.app_id = chosen.app_id AND c.bucket = chosen.bucket AND c.msg_id = chosen.msg_id
+           AND c.part = chosen.part AND c.lo = chosen.lo AND c.attempt = chosen.attempt
+        RETURNING c.app_id, c.bucket, c.msg_id, c.part, c.lo, c.attempt, c.hi, c.cursor, c.ids, c.strikes, c.claim_no,
+                  c.expected, c.seen, c.tally
+        """,
+        turn.app_id,
+        turn.message_id,
+        *ids,
+        min(turn.chunks, CLAIM_MAX),
         owner,
-        min(limit, CLAIM_MAX),
         lease_s,
     )
-    at = rows[0]["claimed_at"] if rows else await db.fetchval("SELECT now()")
-    return Claimed([_chunk(row) for row in rows], at)
+    return [_chunk(row) for row in rows]
 
 
 async def release_expired(db: Queryable) -> int:
@@ -156,12 +192,12 @@ async def abandon(db: Queryable, chunk: Chunk) -> None:
     )  # fmt: skip
 
 
-async def settle(db: Queryable, result: GroupResult, *, lease_s: int) -> Hold:
+async def settle(db: Queryable, result: GroupResult, *, owner: int, lease_s: int) -> Hold:
     """Records a group: cursor, tally, outcomes, retries and closed addresses in one transaction of one bucket.
 
     Answers what was said of the message meanwhile. Raises `LeaseLost`, with nothing written, when the chunk is not ours
     any more, or when this very group was settled before by a commit whose answer got lost (the cursor is part of the
-    fence). The lease is renewed.
+    fence). The lease is renewed. Who was still being tried goes on in a chunk of `owner`'s own (`result.late`).
     """
     key = result.chunk.key
     async with db.transaction() as tx:
@@ -179,6 +215,8 @@ async def settle(db: Queryable, result: GroupResult, *, lease_s: int) -> Hold:
         if hold is None:
             raise LeaseLost
         await record(tx, [result], {key.message_id: Hold(hold)})
+        if result.late is not None:
+            await insert_claimed(tx, [result.late], owner=owner, lease_s=lease_s, hold=Hold(hold))
     return Hold(hold)
 
 
@@ -197,22 +235,23 @@ async def record(db: Queryable, results: Sequence[GroupResult], holds: Mapping[i
             await insert(db, retries, hold=hold)
     for result in results:
         if result.gone:
-            await _close(db, result.chunk.key, result.gone, read_at=result.read_at)
+            await _close(db, result.chunk.key, result.gone)
         if result.suspects or result.cleared:
             await _mark_suspects(db, result.chunk.key, result.suspects, result.cleared)
 
 
-async def _close(db: Queryable, key: ChunkKey, ids: list[int], *, read_at: datetime) -> None:
-    """Closes addresses that a push service gave up. One that came back since we read it stays."""
+async def _close(db: Queryable, key: ChunkKey, gone: Mapping[int, datetime]) -> None:
+    """Closes addresses that a push service gave up. One that was registered after that moment stays."""
     await db.execute(
         """
-        UPDATE subscriptions SET state = 1, ended_at = now()
-         WHERE app_id = $1 AND bucket = $2 AND id = ANY($3::bigint[]) AND state = 0 AND registered_at <= $4
+        UPDATE subscriptions s SET state = 1, ended_at = now()
+          FROM unnest($3::bigint[], $4::timestamptz[]) AS gone (id, at)
+         WHERE s.app_id = $1 AND s.bucket = $2 AND s.id = gone.id AND s.state = 0 AND s.registered_at <= gone.at
         """,
         key.app_id,
         key.bucket,
-        ids,
-        read_at,
+        list(gone),
+        list(gone.values()),
     )
 
 

@@ -175,6 +175,23 @@ async def finish(
     return tag == "UPDATE 1"
 
 
+async def coming(db: Queryable, *, within_s: int, limit: int) -> list[StoredMessage]:
+    """Campaigns that are to be planned within so many seconds, the next one first (index messages_due)."""
+    rows = await db.fetch(
+        """
+        SELECT app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at, finished_at, tally,
+               created_at
+          FROM messages
+         WHERE state IN (0, 1) AND state = 0 AND kind = 1
+           AND due_at > now() AND due_at <= now() + $1 * interval '1 second'
+         ORDER BY due_at LIMIT $2
+        """,
+        within_s,
+        limit,
+    )
+    return [_message(row) for row in rows]
+
+
 async def running(db: Queryable, *, limit: int) -> list[tuple[int, int]]:
     """(app, message) of those that may be done by now: running ones, and cancelled ones without a final tally.
 

@@ -30,3 +30,24 @@ async def count_heard(db: Queryable, *, role: str, within_s: int) -> int:
     return await db.fetchval(
         "SELECT count(*) FROM processes WHERE role = $1 AND heard_at > now() - $2 * interval '1 second'", role, within_s
     )
+
+
+async def roles_heard(db: Queryable, *, within_s: int) -> dict[str, int]:
+    """How many processes of each role were heard of lately."""
+    rows = await db.fetch(
+        """
+        SELECT role, count(*) AS n FROM processes WHERE heard_at > now() - $1 * interval '1 second' GROUP BY role
+        """,
+        within_s,
+    )
+    return {row["role"]: row["n"] for row in rows}
+
+
+async def ids_heard(db: Queryable, *, role: str, within_s: int) -> list[int]:
+    """The processes of a role that were heard of lately, in order."""
+    rows = await db.fetch(
+        "SELECT id FROM processes WHERE role = $1 AND heard_at > now() - $2 * interval '1 second' ORDER BY id",
+        role,
+        within_s,
+    )
+    return [row["id"] for row in rows]

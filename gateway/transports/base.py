@@ -5,15 +5,17 @@ outcome, the payload builder. What a push service answers is an `Outcome`, never
 faults of our own.
 """
 
-from collections.abc import Callable, Mapping
+import random
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 
 from gateway.model.delivery import Device, Outcome, Push
+from gateway.model.limits import LANE_IN_FLIGHT_MAX
 from gateway.model.message import Content
 from gateway.wire.egress import EgressPolicy
-from gateway.wire.http1 import Http1Client
+from gateway.wire.pool import HttpClient
 
 Medium = Literal["push", "email", "sms"]
 """What caps and preferences count by."""
@@ -52,29 +54,84 @@ class Minted(msgspec.Struct, frozen=True):
     secret: bytes
 
 
-class Wire(msgspec.Struct, frozen=True, eq=False):
-    """The bytes below the providers of one process."""
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider admits requests with for an hour or so. Times are Unix seconds. Never log it."""
+
+    text: str
+    made_at_s: float
+    expires_at_s: float
+
+    def __repr__(self) -> str:
+        """Without the text: such objects end up in tracebacks."""
+        return f"Token(made_at_s={self.made_at_s}, expires_at_s={self.expires_at_s})"
+
+
+class Tokens(Protocol):
+    """Tokens that all processes share: a provider that sees too many of them refuses them."""
+
+    async def get(
+        self,
+        name: str,
+        make: Callable[[], Awaitable[Token]],
+        *,
+        renew_after_s: float,
+        refused: str | None = None,
+        age_s_min: float = 0.0,
+    ) -> Token:
+        """The token that all processes share under this name.
+
+        One of them makes the next when the shared one is `renew_after_s` old, the others go on with the old one
+        meanwhile. `refused` is the text that a provider did not take: if it is still the shared one, and at least
+        `age_s_min` old, the next is made at once. What `make` raises is raised when there is no token to go on with.
+        """
+        ...
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast a provider may be asked before it has said anything of it.
+
+    in_flight_max: requests of one lane and process under way at once. rate_max: pushes a second of one lane in the
+    whole gateway; None: as many as go. ramp_s: how long a lane that was idle takes from a tenth of that to all of it.
+    """
+
+    in_flight_max: int = LANE_IN_FLIGHT_MAX
+    rate_max: float | None = None
+    ramp_s: float = 0.0
+
+
+class Wire(msgspec.Struct, frozen=True, eq=False, kw_only=True):
+    """What the providers of one process stand on."""
 
     egress: EgressPolicy
-    http: Http1Client
+    http: HttpClient
     clock: Callable[[], float]
     """Unix time in seconds."""
+    tokens: Tokens
+    settings: Mapping[str, Mapping[str, Any]] = {}
+    """The tables `[providers.<name>]` of steeple.toml, each checked by its provider."""
+    dice: random.Random
 
 
-Renderer = Callable[[Device, str], bytes]
-"""(device, receipt token) -> payload bytes. Made once per message by `Transport.renderer`, called once per device."""
+class Compiled(msgspec.Struct, frozen=True):
+    """A message made ready for a provider, once; `render` is called for each device, last, so that late data counts."""
+
+    render: Callable[[Device, str, int], bytes]
+    """(device, receipt token, seconds that the message has left to live) -> payload."""
+    options: Any = None
+    """What `send` needs besides, the same for all devices; comes back as `Push.options`."""
 
 
 class Transport(Protocol):
     """One provider, shared by everything that a process sends through it. Made by `Provider(wire)`.
 
     name: the file's name, the config section, the value in the store, the metric label.
-    hosts: push services that it may contact without being told.
+    hosts: what it may contact without being told.
     """
 
     name: ClassVar[str]
     medium: ClassVar[Medium]
     hosts: ClassVar[tuple[str, ...]]
+    pace: ClassVar[Pace]
 
     def __init__(self, wire: Wire) -> None: ...
 
@@ -104,12 +161,16 @@ class Transport(Protocol):
         """Are these fields of a message, meant for this provider alone, ones that it takes? Raises `Invalid`."""
         ...
 
-    def renderer(self, content: Content, *, message_id: int) -> Renderer:
-        """Compiles a message's content."""
+    def compile(self, content: Content, *, message_id: int) -> Compiled:
+        """A message's content, ready to be rendered for each device."""
         ...
 
     def payload_bytes_max(self, platform: int) -> int:
         """How many bytes of payload a device of this platform takes."""
+        ...
+
+    def make_ahead(self, wire: bytes) -> bool:
+        """Does now, in idle time, what a later push to this address will need; False: nothing to do, or no room."""
         ...
 
     async def send(self, push: Push, credential: Credential) -> Outcome:

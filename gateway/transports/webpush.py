@@ -31,13 +31,14 @@ from gateway.model.delivery import (
 )
 from gateway.model.errors import Invalid
 from gateway.model.ids import to_text
+from gateway.model.language import language_finder, text_in
 from gateway.model.limits import PAYLOAD_BYTES_MAX
 from gateway.model.message import Action, Content
 from gateway.model.subscriber import Platform
-from gateway.transports.base import Address, Credential, Medium, Minted, Renderer, Wire
+from gateway.transports.base import Address, Compiled, Credential, Medium, Minted, Pace, Wire
 from gateway.wire import ece
 from gateway.wire.base64url import decode_base64url, encode_base64url
-from gateway.wire.http1 import Answer, WireFailure
+from gateway.wire.exchange import Answer, Fields, Peer, WireFailure
 from gateway.wire.retry_after import retry_after_s
 from gateway.wire.urls import EgressRefused
 from gateway.wire.vapid import VapidKey, VapidSigner, check_subject
@@ -74,11 +75,13 @@ class Provider:
         "*.push.apple.com",
         "*.notify.windows.com",
     )
+    pace: ClassVar[Pace] = Pace()
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._encryption = _Encryption()
         self._signers: dict[tuple[int, int], tuple[Credential, VapidSigner]] = {}
+        self._fixed_fields: dict[str, Fields] = {}
 
     @staticmethod
     def generate(subject: str) -> Minted:
@@ -144,13 +147,18 @@ class Provider:
                     "field_invalid", f"Use `{_OWN_FIELDS[name]}`, which is checked.", param=f"{self.name}.{name}"
                 )
 
-    def renderer(self, content: Content, *, message_id: int) -> Renderer:
+    def compile(self, content: Content, *, message_id: int) -> Compiled:
         """Declarative Web Push JSON, put together once per language; per device only ids and token are filled in."""
-        return _renderer(content, to_text("msg", message_id))
+        return Compiled(_renderer(content, to_text("msg", message_id)))
 
     def payload_bytes_max(self, platform: int) -> int:
         """3,993 bytes, and less where Firefox for Android receives."""
         return _FIREFOX_ANDROID_BYTES_MAX if platform == Platform.FIREFOX_ANDROID else PAYLOAD_BYTES_MAX
+
+    def make_ahead(self, wire: bytes) -> bool:
+        """Nothing is made ahead."""
+        del wire
+        return False
 
     async def send(self, push: Push, credential: Credential) -> Outcome:
         """Encrypts, signs (or takes the signature made earlier), posts, and reads the answer by the table below."""
@@ -164,19 +172,16 @@ class Provider:
         except ValueError:
             return Rejected("key_material", is_unsent=True)
         now_s = self._wire.clock()
-        headers = {
-            "Authorization": self._signer(credential).authorization(target.origin, now_s),
-            "Content-Encoding": "aes128gcm",
-            "Content-Type": "application/octet-stream",
-            "TTL": str(push.ttl_s),
-            "Urgency": push.urgency,
-        }
+        authorization = self._signer(credential).authorization(target.origin, now_s)
+        own = [("ttl", str(push.ttl_s)), ("urgency", push.urgency)]
         if push.topic is not None:
-            headers["Topic"] = topic_of(push.topic)
+            own.append(("topic", topic_of(push.topic)))
         if target.host.endswith(_WINDOWS):
-            headers["X-WNS-Cache-Policy"] = "cache" if push.ttl_s else "no-cache"
+            own.append(("x-wns-cache-policy", "cache" if push.ttl_s else "no-cache"))
         try:
-            answer = await self._wire.http.post(target, headers, body)
+            answer = await self._wire.http.post(
+                target, self._fixed(authorization), own, body, peer=Peer((credential.app_id, credential.id))
+            )
         except WireFailure as failure:
             return _outcome_of_failure(failure)
         return outcome_of(target.host, answer, now_s=now_s)
@@ -184,6 +189,20 @@ class Provider:
     async def aclose(self) -> None:
         """Forgets the opened keys."""
         self._signers.clear()
+
+    def _fixed(self, authorization: str) -> Fields:
+        fixed = self._fixed_fields.get(authorization)
+        if fixed is None:
+            if len(self._fixed_fields) >= _SIGNERS_KEPT_MAX:
+                self._fixed_fields.clear()
+            fixed = self._fixed_fields[authorization] = Fields(
+                [
+                    ("authorization", authorization),
+                    ("content-encoding", "aes128gcm"),
+                    ("content-type", "application/octet-stream"),
+                ]
+            )
+        return fixed
 
     def _signer(self, credential: Credential) -> VapidSigner:
         key = (credential.app_id, credential.id)
@@ -351,6 +370,8 @@ def _outcome_of_failure(failure: WireFailure) -> Outcome:
             return Misconfigured("tls")
         case "unresolved" | "unreachable":
             return Retry(failure.kind, scope="lane")
+        case "unprocessed":
+            return Retry(failure.kind)
         case "timeout" | "broken":
             return Retry(failure.kind, unknown=True)
 
@@ -358,11 +379,11 @@ def _outcome_of_failure(failure: WireFailure) -> Outcome:
 # --- payload ----------------------------------------------------------------------------------------------------------
 
 
-def _renderer(content: Content, message_text: str) -> Renderer:
+def _renderer(content: Content, message_text: str) -> Callable[[Device, str, int], bytes]:
     parts: dict[str, tuple[bytes, bytes, bytes]] = {}
-    find = _language_finder(content)
+    find = language_finder((content.title, content.body))
 
-    def render(device: Device, token: str) -> bytes:
+    def render(device: Device, token: str, _ttl_s: int) -> bytes:
         language = find(device.locale)
         compiled = parts.get(language)
         if compiled is None:
@@ -371,28 +392,6 @@ def _renderer(content: Content, message_text: str) -> Renderer:
         return head + to_text("sub", device.subscription_id).encode() + middle + token.encode() + tail
 
     return render
-
-
-def _language_finder(content: Content) -> Callable[[str | None], str]:
-    """Which of the message's languages a device gets: its own, its own without the region, English, the first."""
-    offered = {language: None for text in (content.title, content.body) if isinstance(text, dict) for language in text}
-    if not offered:
-        return lambda _locale: ""
-    lowered = {language.lower(): language for language in offered}
-    fall_back = lowered.get("en", next(iter(offered)))
-
-    def find(locale: str | None) -> str:
-        wanted = (locale or "").lower().replace("_", "-")
-        return lowered.get(wanted) or lowered.get(wanted.partition("-")[0]) or fall_back
-
-    return find
-
-
-def text_in(text: str | dict[str, str], language: str) -> str:
-    """A text in this language, else in English, else in the first there is."""
-    if isinstance(text, str):
-        return text
-    return text.get(language) or text.get("en") or next(iter(text.values()), "")
 
 
 def _compile(content: Content, language: str, message_text: str) -> tuple[bytes, bytes, bytes]:

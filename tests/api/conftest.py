@@ -27,9 +27,10 @@ from gateway.tenancy.keyring import Keyring
 from gateway.transports import find, names
 from gateway.transports.base import Wire
 from gateway.wire.egress import EgressPolicy
-from gateway.wire.http1 import Http1Client
+from gateway.wire.pool import HttpClient
 from gateway.wire.vault import Vault
 from tests.api.world import Gateway, Shop
+from tests.transports.fakes import wire_on
 
 ORIGIN = "https://shop.example"
 
@@ -49,8 +50,8 @@ async def api_database(
 async def wire() -> AsyncIterator[Wire]:
     """Push services by name only; no test sends."""
     policy = EgressPolicy.of(defaults=[host for name in names() for host in find(name).hosts])
-    http = Http1Client(policy, connections_max=1)
-    yield Wire(egress=policy, http=http, clock=lambda: 0.0)
+    http = HttpClient(policy, connections_max=1)
+    yield wire_on(http, policy, lambda: 0.0)
     await http.aclose()
 
 

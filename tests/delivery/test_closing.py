@@ -39,10 +39,10 @@ async def test_a_message_is_closed_when_its_last_chunk_is_done(db: Database):
     message = await add_message(db, app)
     first = await claim_one(db, work(app, message, [1]))
     second = await claim_one(db, work(app, message, [2]))
-    await chunks.settle(db, settled(first, {1: Code.SENT}), lease_s=60)
+    await chunks.settle(db, settled(first, {1: Code.SENT}), owner=1, lease_s=60)
 
     assert not await closing.close_if_done(db, app, message)
-    await chunks.settle(db, settled(second, {2: Code.GONE}), lease_s=60)
+    await chunks.settle(db, settled(second, {2: Code.GONE}), owner=1, lease_s=60)
     assert await closing.close_if_done(db, app, message)
     assert not await closing.close_if_done(db, app, message)
 
@@ -55,7 +55,7 @@ async def test_a_cancelled_message_is_closed_with_who_was_not_reached(db: Databa
     message = await add_message(db, app)
     chunk = await claim_one(db, work(app, message, [1]))
     await chunks.insert(db, [work(app, message, [2, 3])])
-    await chunks.settle(db, settled(chunk, {1: Code.SENT}), lease_s=60)
+    await chunks.settle(db, settled(chunk, {1: Code.SENT}), owner=1, lease_s=60)
     await messages.move(
         db, app_id=app.id, message_id=message, to=MessageState.CANCELLED, only_from=[MessageState.SENDING]
     )
@@ -125,7 +125,7 @@ async def test_a_range_is_read_in_groups_of_five_hundred(db: Database):
     seen: list[int] = []
     is_last = False
     while not is_last:
-        group = await feed.next_group(chunk, ready)
+        group = await feed.next_group(chunk, ready, limit=500)
         sizes.append(len(group.devices))
         seen += [device.subscription_id for device in group.devices]
         chunk = msgspec.structs.replace(chunk, cursor=group.cursor)
@@ -145,7 +145,7 @@ async def test_a_list_tells_who_is_missing(db: Database):
     assert ready is not None
     chunk = await claim_one(db, work(app, message, IDS[:5]))
 
-    group = await feed.next_group(chunk, ready)
+    group = await feed.next_group(chunk, ready, limit=500)
 
     assert [device.subscription_id for device in group.devices] == IDS[:3]
     assert (group.missing, group.cursor, group.is_last) == (IDS[3:5], IDS[4], True)

@@ -1,18 +1,12 @@
 """Lanes: what stands still, for how long, who is tried first, and what processes tell each other."""
 
-import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-import structlog
 
-from gateway.delivery.lane import Lane, LaneBoard
+from gateway.delivery.lane import Lane
 from gateway.model.delivery import Accepted, Gone, Misconfigured, Outcome, Rejected, Retry, Suspect
-from gateway.model.errors import StoreUnavailable
 from gateway.policy.circuit import Verdict
-from gateway.store import lanes
-from gateway.store.database import Database
 
 KEY = (1, 2, "https://push.example")
 
@@ -158,14 +152,63 @@ def test_a_mended_key_is_judged_afresh(lane: Lane, clock: Clock):
     assert (lane.state, lane.verdict) == ("running", Verdict.DEVICE)
 
 
-def test_a_lane_works_for_a_quarter_of_an_hour_after_a_success(lane: Lane, clock: Clock):
-    """Failures count against a recipient only while others get through."""
-    assert not lane.works
+def test_a_failure_counts_against_a_recipient_only_when_others_got_through(lane: Lane, clock: Clock):
+    """An outage costs a recipient one attempt at most, however long it lasts; a quiet week before it costs none."""
+
+    def counts(outcome: Outcome) -> bool:
+        lane.note(outcome)
+        return lane.works
+
+    assert not counts(Retry("server_error"))
     lane.note(Accepted())
-    clock.goes_on(899)
-    assert lane.works
-    clock.goes_on(2)
-    assert not lane.works
+    clock.goes_on(7 * 86_400)
+    assert counts(Retry("server_error"))
+    for _ in range(60):
+        assert not counts(Retry("server_error"))
+    clock.goes_on(1_000)
+    assert lane.held_s() == 0.0
+    assert not counts(Retry("server_error"))
+    lane.note(Accepted())
+    assert counts(Retry("timeout"))
+
+
+def test_one_dead_device_among_those_who_go_first_does_not_stop_a_parked_lane(lane: Lane, clock: Clock):
+    """A doubtful answer to a probe is no alarm: the next push goes first, and a good answer ends the standstill."""
+    lane.note(Retry("unavailable", 30.0, "lane"))
+    clock.goes_on(30)
+    assert lane.held_s() == 0.0
+
+    lane.note(Suspect("vapid_refused"))
+
+    assert (lane.state, lane.held_s(), lane.held_s()) == ("parked", 0.0, 1.0)
+    lane.note(Accepted())
+    assert lane.state == "running"
+
+
+def test_a_parked_lane_whose_key_is_refused_by_all_is_stopped(lane: Lane, clock: Clock):
+    """Twenty doubtful answers in a row say the same of a parked lane as of a running one, and ask for an alarm."""
+    lane.note(Retry("unavailable", 30.0, "lane"))
+    clock.goes_on(30)
+    for _ in range(20):
+        assert lane.held_s() == 0.0
+        lane.note(Suspect("vapid_refused"))
+    assert lane.state == "stopped"
+
+
+def test_a_stopped_lane_stays_stopped_while_those_who_go_first_are_doubted(lane: Lane, clock: Clock):
+    """There the doubt is what it was stopped for."""
+    lane.note(Misconfigured("vapid_refused"))
+    clock.goes_on(60)
+    assert lane.held_s() == 0.0
+    lane.note(Suspect("vapid_refused"))
+    assert (lane.state, lane.held_s()) == ("stopped", 120.0)
+
+
+def test_a_late_request_to_slow_down_does_not_make_a_refused_key_good(lane: Lane):
+    """It prolongs the standstill; what the operator has to mend stays named."""
+    lane.note(Misconfigured("vapid_refused"))
+    lane.note(Retry("throttled", 300.0, "lane"))
+    assert (lane.state, lane.reason, lane.held_s()) == ("stopped", "vapid_refused", 300.0)
 
 
 def test_what_another_process_found_out_holds_here(lane: Lane, clock: Clock):
@@ -181,135 +224,3 @@ def test_what_another_process_found_out_holds_here(lane: Lane, clock: Clock):
     assert lane.held_s() == 0.0
     assert lane.held_s() == 1.0
     clock.goes_on(1)
-
-
-def test_lanes_are_told_apart(clock: Clock):
-    """Another key, another service, another app: each goes on."""
-    nowhere: Any = None
-    board = LaneBoard(nowhere, clock=clock)
-    board.of(KEY).note(Misconfigured("tls"))
-
-    assert board.of(KEY).state == "stopped"
-    for other in ((1, 3, KEY[2]), (1, 2, "https://other.example"), (9, 2, KEY[2])):
-        assert board.of(other).held_s() == 0.0
-
-
-# --- between processes ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def boards(db: Database, clock: Clock) -> list[LaneBoard]:
-    """Two processes on one database."""
-    return [LaneBoard(db, clock=clock) for _ in range(2)]
-
-
-async def exchange(boards: list[LaneBoard]) -> None:
-    for board in boards:
-        await board.exchange()
-
-
-async def test_a_standstill_is_known_to_all_and_ends_for_all(boards: list[LaneBoard], clock: Clock):
-    """One process hears the 429, none of the others has to; one sees it run, and all go on."""
-    here, there = (board.of(KEY) for board in boards)
-    here.note(Retry("throttled", 120.0, "lane"))
-
-    await exchange(boards)
-    assert (there.state, there.reason) == ("parked", "throttled")
-    assert 118 < there.held_s() <= 120
-
-    clock.goes_on(120)
-    assert there.held_s() == 0.0
-    there.note(Accepted())
-    await exchange(boards[::-1])
-    assert (there.state, here.held_s()) == ("running", 0.0)
-    await exchange(boards)
-    assert here.held_s() == 1.0  # its own probe is still out
-    here.note(Accepted())
-    assert here.state == "running"
-
-
-async def test_a_process_that_starts_later_learns_what_stands(db: Database, boards: list[LaneBoard], clock: Clock):
-    """A restart is no reason to run into the same wall."""
-    boards[0].of(KEY).note(Misconfigured("vapid_refused"))
-    await boards[0].exchange()
-
-    newcomer = LaneBoard(db, clock=clock)
-    await newcomer.exchange()
-
-    assert newcomer.of(KEY).state == "stopped"
-
-
-async def test_a_stopped_lane_raises_one_alarm(boards: list[LaneBoard], clock: Clock):
-    """However many processes find out, and however often the probe fails: one line in the log."""
-    with structlog.testing.capture_logs() as logs:
-        for _ in range(3):
-            for board in boards:
-                lane = board.of(KEY)
-                lane.held_s()
-                lane.note(Misconfigured("vapid_refused"))
-            await exchange(boards)
-            clock.goes_on(1000)
-
-    alarms = [entry for entry in logs if entry["log_level"] == "error"]
-    assert [entry["event"] for entry in alarms] == ["lane_stopped"]
-    assert (alarms[0]["credential"], alarms[0]["origin"], alarms[0]["reason"]) == (2, KEY[2], "vapid_refused")
-
-
-async def test_running_again_is_told_once_and_a_new_stop_is_a_new_alarm(boards: list[LaneBoard], clock: Clock):
-    """The operator mended the key, and broke it again."""
-    lane = boards[0].of(KEY)
-    with structlog.testing.capture_logs() as logs:
-        for _ in range(2):
-            lane.note(Misconfigured("vapid_refused"))
-            await exchange(boards)
-            clock.goes_on(61)
-            assert lane.held_s() == 0.0
-            lane.note(Accepted())
-            await exchange(boards)
-
-    assert [entry["event"] for entry in logs] == ["lane_stopped", "lane_runs_again"] * 2
-
-
-class Flickering:
-    """A database that goes away in the middle of an exchange."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self.is_away = False
-
-    def __getattr__(self, name: str) -> Any:
-        if self.is_away:
-            raise StoreUnavailable
-        return getattr(self._db, name)
-
-
-async def test_news_that_met_no_database_is_told_when_it_is_back(db: Database, clock: Clock):
-    """A lane that stopped during an outage of Postgres still raises its alarm, and the others hear of it."""
-    flickering: Any = Flickering(db)
-    board, other = LaneBoard(flickering, clock=clock), LaneBoard(db, clock=clock)
-    second = (1, 3, KEY[2])
-    for key in (KEY, second):
-        board.of(key).note(Misconfigured("vapid_refused"))
-    flickering.is_away = True
-    with pytest.raises(StoreUnavailable):
-        await board.exchange()
-    flickering.is_away = False
-
-    await board.exchange()
-    await other.exchange()
-
-    assert {(row.app_id, row.credential_id) for row in (await lanes.standing(db))[1]} == {(1, 2), (1, 3)}
-    assert other.of(KEY).state == other.of(second).state == "stopped"
-
-
-async def test_many_changes_of_one_lane_are_one_word(boards: list[LaneBoard], db: Database):
-    """Between two exchanges a lane may stand and run and stand: its last state is what is told."""
-    lane = boards[0].of(KEY)
-    lane.note(Misconfigured("a"))
-    lane.until_s = 0.0
-    assert lane.held_s() == 0.0
-    lane.note(Accepted())
-
-    await asyncio.gather(*(board.exchange() for board in boards))
-
-    assert (await lanes.standing(db))[1] == []

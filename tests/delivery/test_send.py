@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from gateway.delivery.board import LaneBoard
 from gateway.delivery.feed import Prepared
-from gateway.delivery.lane import LaneBoard
 from gateway.delivery.send import GroupSender
 from gateway.model.delivery import Accepted, Code, Device, Gone, Misconfigured, Outcome, Push, Retry, Suspect
 from gateway.model.message import Content, Message
@@ -30,14 +30,13 @@ class World:
         self.now_s = NOW.timestamp()
         nowhere: Any = None
         self.board = LaneBoard(nowhere, clock=lambda: self.now_s)
-        self.is_stopping = is_stopping
         self.sender = GroupSender(
             transports(self.service),
             self.board,
             clock=lambda: self.now_s,
             dice=random.Random(1),
-            is_stopping=lambda: self.is_stopping,
         )
+        self.sender.is_stopping = is_stopping
 
     async def send(
         self, devices: list[Device], *, life_s: float = 3600, ttl_s: int = 3600, strikes: int = 0
@@ -46,9 +45,11 @@ class World:
             app_id=1, id=7 << 10, content=Content(title="x", urgency="high"), audience=EVERYBODY, planned_at=NOW,
             expires_at=NOW + timedelta(seconds=life_s),
         )  # fmt: skip
-        render = self.service.renderer(message.content, message_id=message.id)
+        render = self.service.compile(message.content, message_id=message.id)
         ready = Prepared(message, NOW.date(), {"stub": render}, SIGNER, {}, ttl_s, "1.7168")
-        return await self.sender.send(ready, devices, {1: CREDENTIAL}, attempt=0, strikes=strikes)
+        sending = self.sender.start(ready, devices, {1: CREDENTIAL}, attempt=0, strikes=strikes)
+        assert await sending.wait(60)
+        return [fate for fate in sending.fates if fate is not None]
 
 
 def devices(count: int, *, provider: str = "stub", credential_id: int = 1) -> list[Device]:
@@ -125,7 +126,7 @@ async def test_a_fault_of_ours_ends_one_recipient_and_not_the_group():
 
     world = World(answer)
     lane = world.board.of(LANE)
-    lane.note(Retry("unavailable", 30.0, "lane"))
+    lane.note(Retry("unreachable", 30.0, "lane"))
     world.now_s += 31
 
     first = await world.send(devices(4)[3:])

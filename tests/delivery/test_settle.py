@@ -58,7 +58,7 @@ def test_each_recipient_is_written_once():
 
     assert result.ids == [10, 12, 13, 14, 15]
     assert list(result.codes) == [Code.SENT, Code.GONE, Code.FAILED_REJECTED, Code.SENT, Code.EXPIRED]
-    assert (result.gone, result.cursor, result.seen, result.is_finished) == ([12], 15, 6, True)
+    assert (result.gone, result.cursor, result.seen, result.is_finished) == ({12: NOW}, 15, 6, True)
     (retry,) = result.retries
     assert (retry.ids, retry.expected, retry.strikes, retry.key.attempt, retry.key.lo, retry.hi) == (
         [11], 1, 1, 1, 11, 11,

@@ -8,7 +8,7 @@ from gateway.model.delivery import Accepted, Device, Outcome, Push
 from gateway.model.errors import NotFound
 from gateway.model.message import Content
 from gateway.policy.receipt_token import ReceiptSigner
-from gateway.transports.base import Address, Credential, Medium, Minted, Renderer, Transport
+from gateway.transports.base import Address, Compiled, Credential, Medium, Minted, Pace, Transport
 from tests.store.rows import PROVIDER
 
 CREDENTIAL = Credential(
@@ -66,13 +66,19 @@ class Service:
         del wire
         return "https://push.example"
 
-    def renderer(self, content: Content, *, message_id: int) -> Renderer:
+    pace: ClassVar[Pace] = Pace()
+
+    def compile(self, content: Content, *, message_id: int) -> Compiled:
         text = f"{content.title}.{message_id}"
 
-        def render(device: Device, token: str) -> bytes:
+        def render(device: Device, token: str, _ttl_s: int) -> bytes:
             return f"{text}.{device.subscription_id}.{token}".encode()
 
-        return render
+        return Compiled(render)
+
+    def make_ahead(self, wire: bytes) -> bool:
+        del wire
+        return False
 
     def payload_bytes_max(self, platform: int) -> int:
         del platform

@@ -9,10 +9,12 @@ _STORE = GATEWAY / "store"
 SEND_PATH = ("messages", "chunks", "outcomes", "audiences", "subscriptions", "persons", "lanes")
 
 SLICES: dict[str, str] = {
-    "chunks.claim": "takes what is due of all apps, by index chunks_due",
+    "chunks.due": "looks who has something due, of all apps, by index chunks_turns",
+    "chunks.claim": "takes what is due of a message, whatever its buckets, by index chunks_turns",
     "chunks.release_expired": "frees what silent workers held, by index chunks_leased",
     "chunks.release_owned": "frees what a dead process held, by index chunks_leased",
     "messages.claim_due": "takes the messages whose time has come, of all apps, by index messages_due",
+    "messages.coming": "lists what is due next, of all apps, by index messages_due",
     "messages.running": "lists what is being sent, of all apps, by index messages_running",
     "messages.page": "one app's messages in the order of time, for people, by index messages_recent",
     "subscriptions.list_page": "one app's devices in the order of the primary key",

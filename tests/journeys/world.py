@@ -17,7 +17,7 @@ import msgspec
 from gateway import app as composition
 from gateway.app import Base, Place
 from gateway.config import Settings
-from gateway.delivery.lane import LaneBoard
+from gateway.delivery.board import LaneBoard
 from gateway.model.app import App
 from gateway.model.ids import from_text, to_text
 from gateway.sandbox import Entry, Rule, Sandbox
@@ -27,11 +27,11 @@ from gateway.tenancy.apps import create_app
 from gateway.tenancy.installation import ensure_installation
 from gateway.tenancy.keyring import Keyring
 from gateway.transports import find, names
-from gateway.transports.base import Wire
 from gateway.wire.egress import EgressPolicy
-from gateway.wire.http1 import Http1Client
+from gateway.wire.pool import HttpClient
 from gateway.wire.vault import Vault
 from tests.chaos.processes import TooLate, free_port, until
+from tests.transports.fakes import wire_on
 
 T = TypeVar("T")
 HOST: Final = "127.0.0.1"
@@ -317,12 +317,12 @@ async def running_world(db: Database, sandbox: Sandbox, *, shifty_port: int) -> 
         return await worlds[0].lookup(host, to_port)
 
     async with (
-        Http1Client(policy, connections_max=256, deadline_s=DEADLINE_S, lookup=lookup) as http,
+        HttpClient(policy, connections_max=256, deadline_s=DEADLINE_S, lookup=lookup) as http,
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session,
     ):
         real = DatabaseClock()
         await real.sync(db)
-        wire = Wire(policy, http, real.now_s)
+        wire = wire_on(http, policy, real.now_s)
         base = _base(settings, db, vault, {name: find(name)(wire) for name in names()}, real, role="api")
         world = World(base, sandbox, clock, session)
         worlds.append(world)

@@ -13,7 +13,7 @@ from gateway.model.audience import Audience
 from gateway.model.delivery import Code
 from gateway.model.ids import bucket_of_id, new_id, new_message_id
 from gateway.model.message import Content, MessageState
-from gateway.model.work import Chunk, ChunkKey, GroupResult, MessageKind, NewChunk
+from gateway.model.work import Chunk, ChunkKey, GroupResult, MessageKind, NewChunk, Turn
 from gateway.policy.counting import tally_key
 from gateway.store import apps, chunks, messages, partitions
 from gateway.store.database import Database, Queryable
@@ -145,8 +145,18 @@ def work(
 async def claim_one(db: Queryable, new: NewChunk, *, owner: int = 1, lease_s: int = 60) -> Chunk:
     """Adds the chunk and claims it; there is no other one due."""
     await chunks.insert(db, [new])
-    (chunk,) = (await chunks.claim(db, owner=owner, limit=10, lease_s=lease_s)).chunks
+    (chunk,) = await claim(db, owner=owner, limit=10, lease_s=lease_s)
     return chunk
+
+
+async def claim(db: Queryable, *, owner: int, limit: int, lease_s: int) -> list[Chunk]:
+    """Takes up to so many due chunks, whosever they are."""
+    due = await chunks.due(db, after=(0, 0), limit=1000)
+    found: list[Chunk] = []
+    for app_id, message_id in due.pairs:
+        turn = Turn(app_id, message_id, limit - len(found))
+        found += await chunks.claim(db, turn, owner=owner, lease_s=lease_s) if turn.chunks else []
+    return found
 
 
 def settled(
@@ -176,7 +186,7 @@ def settled(
         ids=sorted(ends),
         codes=bytes(ends[number] for number in sorted(ends)),
         retries=list(retries),
-        gone=list(gone),
+        gone=dict.fromkeys(gone, read_at or datetime.now(UTC)),
         suspects=list(suspects),
         cleared=list(cleared),
         read_at=read_at or datetime.now(UTC),

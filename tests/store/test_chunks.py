@@ -10,7 +10,17 @@ from gateway.model.work import ChunkState, Hold
 from gateway.store import chunks
 from gateway.store.chunks import LeaseLost
 from gateway.store.database import Database
-from tests.store.rows import add_message, claim_one, drawn_ids, everything, expire_leases, make_app, settled, work
+from tests.store.rows import (
+    add_message,
+    claim,
+    claim_one,
+    drawn_ids,
+    everything,
+    expire_leases,
+    make_app,
+    settled,
+    work,
+)
 
 
 async def states(db: Database) -> dict[int, int]:
@@ -28,11 +38,11 @@ async def test_what_is_longest_due_is_claimed_first(db: Database):
     async with db.transaction() as tx:
         # By the index alone they would come in this order by chance.
         await tx.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
-        first = await chunks.claim(tx, owner=1, limit=2, lease_s=60)
-        second = await chunks.claim(tx, owner=1, limit=1, lease_s=60)
+        first = await claim(tx, owner=1, limit=2, lease_s=60)
+        second = await claim(tx, owner=1, limit=1, lease_s=60)
 
-    assert {chunk.key.lo for chunk in first.chunks} == {20, 30}
-    assert {chunk.key.lo for chunk in second.chunks} == {10}
+    assert {chunk.key.lo for chunk in first} == {20, 30}
+    assert {chunk.key.lo for chunk in second} == {10}
 
 
 async def test_work_of_the_future_or_on_hold_is_not_claimed(db: Database):
@@ -45,7 +55,7 @@ async def test_work_of_the_future_or_on_hold_is_not_claimed(db: Database):
         await chunks.insert(db, [work(app, held, [20])])
         await chunks.hold(db, app_id=app.id, buckets=app.buckets, message_id=held, to=hold)
 
-    assert (await chunks.claim(db, owner=1, limit=10, lease_s=60)).chunks == []
+    assert await claim(db, owner=1, limit=10, lease_s=60) == []
 
 
 async def test_a_claimed_chunk_comes_with_all_that_sending_it_needs(db: Database):
@@ -67,13 +77,13 @@ async def test_two_claimers_never_share(db: Database):
     await chunks.insert(db, [work(app, message, [lo]) for lo in range(1, 7)])
 
     async with db.transaction() as tx:
-        mine = await chunks.claim(tx, owner=1, limit=4, lease_s=60)
+        mine = await claim(tx, owner=1, limit=4, lease_s=60)
         async with asyncio.timeout(2):
-            theirs = await chunks.claim(db, owner=2, limit=4, lease_s=60)
+            theirs = await claim(db, owner=2, limit=4, lease_s=60)
 
-    assert len(mine.chunks) == 4
-    assert len(theirs.chunks) == 2
-    assert not {chunk.key for chunk in mine.chunks} & {chunk.key for chunk in theirs.chunks}
+    assert len(mine) == 4
+    assert len(theirs) == 2
+    assert not {chunk.key for chunk in mine} & {chunk.key for chunk in theirs}
 
 
 async def test_many_claimers_at_once_take_each_chunk_once(db: Database):
@@ -82,9 +92,9 @@ async def test_many_claimers_at_once_take_each_chunk_once(db: Database):
     message = await add_message(db, app)
     await chunks.insert(db, [work(app, message, [number]) for number in drawn_ids(200)])
 
-    claims = await asyncio.gather(*(chunks.claim(db, owner=owner, limit=20, lease_s=60) for owner in range(12)))
+    claims = await asyncio.gather(*(claim(db, owner=owner, limit=20, lease_s=60) for owner in range(12)))
 
-    taken = [chunk.key for claimed in claims for chunk in claimed.chunks]
+    taken = [chunk.key for claimed in claims for chunk in claimed]
     assert len(taken) == len(set(taken)) == 200
 
 
@@ -94,7 +104,7 @@ async def test_a_claim_is_bounded(db: Database):
     message = await add_message(db, app)
     await chunks.insert(db, [work(app, message, [lo]) for lo in range(1, 101)])
 
-    assert len((await chunks.claim(db, owner=1, limit=1000, lease_s=60)).chunks) == chunks.CLAIM_MAX == 64
+    assert len(await claim(db, owner=1, limit=1000, lease_s=60)) == chunks.CLAIM_MAX == 64
 
 
 async def test_planning_again_adds_nothing(db: Database):
@@ -103,7 +113,7 @@ async def test_planning_again_adds_nothing(db: Database):
     message = await add_message(db, app)
     planned = [work(app, message, [1, 2]), work(app, message, [3])]
     await chunks.insert(db, planned)
-    await chunks.claim(db, owner=1, limit=1, lease_s=60)
+    await claim(db, owner=1, limit=1, lease_s=60)
     before = await everything(db)
 
     await chunks.insert(db, planned)
@@ -121,7 +131,7 @@ async def test_work_of_a_silent_worker_is_freed(db: Database):
     await expire_leases(db)
     assert await chunks.release_expired(db) == 1
 
-    (again,) = (await chunks.claim(db, owner=2, limit=10, lease_s=60)).chunks
+    (again,) = await claim(db, owner=2, limit=10, lease_s=60)
     assert (again.key, again.claim_no) == (chunk.key, 2)
 
 
@@ -130,14 +140,14 @@ async def test_what_a_dead_process_held_is_freed_and_nothing_else(db: Database):
     app = await make_app(db)
     message = await add_message(db, app)
     await chunks.insert(db, [work(app, message, [lo]) for lo in (1, 2, 3)])
-    dead = await chunks.claim(db, owner=7, limit=2, lease_s=60)
-    alive = await chunks.claim(db, owner=8, limit=1, lease_s=60)
+    dead = await claim(db, owner=7, limit=2, lease_s=60)
+    alive = await claim(db, owner=8, limit=1, lease_s=60)
 
     assert await chunks.release_owned(db, owner=7) == 2
 
     found = await states(db)
-    assert {found[chunk.key.lo] for chunk in dead.chunks} == {ChunkState.DUE}
-    assert {found[chunk.key.lo] for chunk in alive.chunks} == {ChunkState.CLAIMED}
+    assert {found[chunk.key.lo] for chunk in dead} == {ChunkState.DUE}
+    assert {found[chunk.key.lo] for chunk in alive} == {ChunkState.CLAIMED}
 
 
 async def test_a_living_worker_keeps_its_leases(db: Database):
@@ -161,13 +171,13 @@ async def test_who_lost_a_chunk_can_neither_release_nor_abandon_it(db: Database)
     old = await claim_one(db, work(app, message, [1]))
     await expire_leases(db)
     await chunks.release_expired(db)
-    (new,) = (await chunks.claim(db, owner=2, limit=1, lease_s=60)).chunks
+    (new,) = await claim(db, owner=2, limit=1, lease_s=60)
     before = await everything(db)
 
     await chunks.release(db, old)
     await chunks.abandon(db, old)
     with pytest.raises(LeaseLost):
-        await chunks.settle(db, settled(old, {1: Code.SENT}), lease_s=60)
+        await chunks.settle(db, settled(old, {1: Code.SENT}), owner=1, lease_s=60)
     assert await everything(db) == before
 
     await chunks.release(db, new, delay_s=90)
@@ -224,5 +234,5 @@ async def test_what_of_a_message_is_not_done(db: Database):
     assert await unfinished() == 2
     assert await hold(Hold.PAUSED) == 2
     assert await hold(Hold.CANCELLED) == 1
-    assert await chunks.settle(db, settled(chunk, {1: Code.SENT}), lease_s=60) is Hold.CANCELLED
+    assert await chunks.settle(db, settled(chunk, {1: Code.SENT}), owner=1, lease_s=60) is Hold.CANCELLED
     assert await unfinished() == 0

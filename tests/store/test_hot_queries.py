@@ -17,7 +17,7 @@ from gateway.model.audience import Audience, parse_topics
 from gateway.model.delivery import Code
 from gateway.model.ids import bucket_of_id
 from gateway.model.message import MessageState
-from gateway.model.work import Chunk, GroupResult
+from gateway.model.work import Chunk, GroupResult, Turn
 from gateway.store import (
     audiences,
     chunks,
@@ -107,7 +107,7 @@ async def filled(
 
 
 async def _settle(db: Any, app: App) -> None:
-    await chunks.settle(db, await _result(db, app), lease_s=60)
+    await chunks.settle(db, await _result(db, app), owner=1, lease_s=60)
 
 
 async def _settle_singles(db: Any, app: App) -> None:
@@ -147,10 +147,15 @@ def _group(db: Any, app: App, audience: Audience = EVERYBODY) -> Awaitable[objec
 
 
 CASES: dict[str, tuple[Use, tuple[str, ...]]] = {
-    "claim": (lambda db, _: chunks.claim(db, owner=9, limit=4, lease_s=60), ("chunks_due",)),
+    "whose turn": (lambda db, _: chunks.due(db, after=(0, 0), limit=64), ("chunks_turns",)),
+    "claim": (
+        lambda db, app: chunks.claim(db, Turn(app.id, 1031, 4), owner=9, lease_s=60),
+        ("chunks_turns",),
+    ),
     "release what expired": (lambda db, _: chunks.release_expired(db), ("chunks_leased",)),
     "release what a process held": (lambda db, _: chunks.release_owned(db, owner=1), ("chunks_leased",)),
     "claim messages": (lambda db, _: messages.claim_due(db, limit=8, lease_s=60), ("messages_due",)),
+    "messages to prepare for": (lambda db, _: messages.coming(db, within_s=600, limit=8), ("messages_due",)),
     "messages that may be done": (lambda db, _: messages.running(db, limit=200), ("messages_running",)),
     "list messages": (
         lambda db, app: messages.page(db, app_id=app.id, before=None, limit=20, state=None),

@@ -15,7 +15,7 @@ from gateway.model.work import ChunkState, GroupResult, Hold
 from gateway.store import chunks, messages, outcomes, subscriptions
 from gateway.store.chunks import LeaseLost
 from gateway.store.database import Database
-from tests.store.rows import TODAY, add_message, claim_one, drawn_ids, enrol, everything, make_app, settled, work
+from tests.store.rows import TODAY, add_message, claim, claim_one, drawn_ids, enrol, everything, make_app, settled, work
 
 IDS = drawn_ids(5)
 
@@ -41,7 +41,7 @@ async def test_one_transaction_holds_all_that_became_of_a_group(db: Database):
     """Cursor, tally, outcomes, retries, closed addresses and doubts are there together."""
     app, result = await campaign(db)
 
-    assert await chunks.settle(db, result, lease_s=60) is Hold.NONE
+    assert await chunks.settle(db, result, owner=1, lease_s=60) is Hold.NONE
 
     key = result.chunk.key
     (done, again) = await db.fetch("SELECT * FROM chunks ORDER BY attempt")
@@ -72,10 +72,10 @@ async def test_what_breaks_in_the_middle_leaves_nothing(db: Database, fault: str
     before = await everything(db)
 
     with pytest.raises((asyncpg.PostgresError, asyncpg.DataError, AssertionError)):
-        await chunks.settle(db, broken, lease_s=60)
+        await chunks.settle(db, broken, owner=1, lease_s=60)
 
     assert await everything(db) == before
-    await chunks.settle(db, result, lease_s=60)
+    await chunks.settle(db, result, owner=1, lease_s=60)
 
 
 async def test_a_caller_that_fails_takes_the_whole_group_back(db: Database):
@@ -85,7 +85,7 @@ async def test_a_caller_that_fails_takes_the_whole_group_back(db: Database):
 
     with pytest.raises(ZeroDivisionError):
         async with db.transaction() as tx:
-            await chunks.settle(tx, result, lease_s=60)
+            await chunks.settle(tx, result, owner=1, lease_s=60)
             raise ZeroDivisionError
 
     assert await everything(db) == before
@@ -95,11 +95,11 @@ async def test_a_group_is_settled_once(db: Database):
     """A commit whose answer got lost is not written a second time, although the claim is still ours."""
     _, result = await campaign(db)
     result = msgspec.structs.replace(result, is_finished=False, cursor=IDS[3], retries=[])
-    await chunks.settle(db, result, lease_s=60)
+    await chunks.settle(db, result, owner=1, lease_s=60)
     before = await everything(db)
 
     with pytest.raises(LeaseLost):
-        await chunks.settle(db, result, lease_s=60)
+        await chunks.settle(db, result, owner=1, lease_s=60)
 
     assert await everything(db) == before
 
@@ -108,14 +108,14 @@ async def test_another_claim_makes_results_worthless(db: Database):
     """The lease ran out and somebody else has the chunk: nothing at all is written by the first one."""
     _, result = await campaign(db)
     await chunks.release(db, result.chunk)
-    (theirs,) = (await chunks.claim(db, owner=2, limit=1, lease_s=60)).chunks
+    (theirs,) = await claim(db, owner=2, limit=1, lease_s=60)
     before = await everything(db)
 
     with pytest.raises(LeaseLost):
-        await chunks.settle(db, result, lease_s=60)
+        await chunks.settle(db, result, owner=1, lease_s=60)
 
     assert await everything(db) == before
-    await chunks.settle(db, msgspec.structs.replace(result, chunk=theirs), lease_s=60)
+    await chunks.settle(db, msgspec.structs.replace(result, chunk=theirs), owner=1, lease_s=60)
 
 
 async def test_the_next_group_goes_on_behind_the_cursor(db: Database):
@@ -125,7 +125,7 @@ async def test_the_next_group_goes_on_behind_the_cursor(db: Database):
     chunk = await claim_one(db, work(app, message, IDS), lease_s=5)
 
     first = settled(chunk, dict.fromkeys(IDS[:2], Code.SENT), cursor=IDS[1], is_finished=False)
-    await chunks.settle(db, first, lease_s=300)
+    await chunks.settle(db, first, owner=1, lease_s=300)
     row = await db.fetchrow(
         "SELECT state, cursor, lease_until > now() + interval '4 minutes' AS is_renewed FROM chunks"
     )
@@ -133,7 +133,7 @@ async def test_the_next_group_goes_on_behind_the_cursor(db: Database):
     assert tuple(row) == (ChunkState.CLAIMED, IDS[1], True)
 
     chunk = msgspec.structs.replace(chunk, cursor=first.cursor, seen=first.seen, tally=first.tally)
-    await chunks.settle(db, settled(chunk, dict.fromkeys(IDS[2:], Code.SENT)), lease_s=60)
+    await chunks.settle(db, settled(chunk, dict.fromkeys(IDS[2:], Code.SENT)), owner=1, lease_s=60)
     (total,) = await chunks.sums(db, app_id=app.id, buckets=app.buckets, message_id=message)
     assert (total.is_done, total.seen, total.tally) == (True, 5, {"stub.0.10": 5})
 
@@ -143,7 +143,9 @@ async def test_a_device_that_came_back_meanwhile_is_not_closed(db: Database):
     app, result = await campaign(db)
     read_at = datetime.now(UTC) - timedelta(seconds=30)
 
-    await chunks.settle(db, msgspec.structs.replace(result, read_at=read_at), lease_s=60)
+    await chunks.settle(
+        db, msgspec.structs.replace(result, gone=dict.fromkeys(result.gone, read_at)), owner=1, lease_s=60
+    )
 
     (device,) = await subscriptions.get_many(db, app, [IDS[2]])
     assert (device.state, device.ended_at) == (SubscriptionState.ACTIVE, None)
@@ -158,7 +160,7 @@ async def test_the_first_doubt_is_remembered_until_a_success(db: Database):
     again, cleared = IDS[0], IDS[1]
 
     ends = {again: Code.FAILED_CREDENTIAL, cleared: Code.SENT}
-    await chunks.settle(db, settled(chunk, ends, suspects=[again], cleared=[cleared]), lease_s=60)
+    await chunks.settle(db, settled(chunk, ends, suspects=[again], cleared=[cleared]), owner=1, lease_s=60)
 
     found = {row["id"]: row["suspect_at"] for row in await db.fetch("SELECT id, suspect_at FROM subscriptions")}
     assert found == {again: hour_ago, cleared: None, **dict.fromkeys(IDS[2:], hour_ago)}
@@ -171,10 +173,10 @@ async def test_who_is_to_be_tried_again_waits_under_the_same_hold(db: Database, 
     message = result.chunk.key.message_id
     await chunks.hold(db, app_id=app.id, buckets=app.buckets, message_id=message, to=hold)
 
-    assert await chunks.settle(db, result, lease_s=60) is hold
+    assert await chunks.settle(db, result, owner=1, lease_s=60) is hold
 
     await db.execute("UPDATE chunks SET due_at = now() - interval '1 minute'")
-    assert (await chunks.claim(db, owner=3, limit=10, lease_s=60)).chunks == []
+    assert await claim(db, owner=3, limit=10, lease_s=60) == []
 
 
 async def test_cancelling_catches_retries_of_a_group_that_is_just_being_settled(db: Database):
@@ -183,7 +185,7 @@ async def test_cancelling_catches_retries_of_a_group_that_is_just_being_settled(
     message = result.chunk.key.message_id
 
     async with db.transaction() as tx:
-        assert await chunks.settle(tx, result, lease_s=60) is Hold.NONE
+        assert await chunks.settle(tx, result, owner=1, lease_s=60) is Hold.NONE
         holding = asyncio.create_task(
             chunks.hold(db, app_id=app.id, buckets=app.buckets, message_id=message, to=Hold.CANCELLED)
         )

@@ -1,5 +1,7 @@
 """Single sends settled together: each by its own fence, each message closed with its only chunk."""
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
@@ -9,7 +11,7 @@ from gateway.model.message import MessageState
 from gateway.model.work import Chunk, GroupResult, Hold
 from gateway.store import chunks, messages, outcomes, singles
 from gateway.store.database import Database
-from tests.store.rows import TODAY, add_message, drawn_ids, enrol, everything, make_app, settled, work
+from tests.store.rows import TODAY, add_message, claim, drawn_ids, enrol, everything, make_app, settled, work
 
 IDS = drawn_ids(6)
 
@@ -44,11 +46,11 @@ async def test_what_was_born_claimed_is_nobody_elses(db: Database):
     app = await make_app(db)
     chunk = await born_claimed(db, app, IDS[0])
 
-    assert (await chunks.claim(db, owner=9, limit=9, lease_s=60)).chunks == []
+    assert await claim(db, owner=9, limit=9, lease_s=60) == []
     await db.execute("UPDATE chunks SET lease_until = now() - interval '1 second'")
     await chunks.release_expired(db)
 
-    (theirs,) = (await chunks.claim(db, owner=9, limit=9, lease_s=60)).chunks
+    (theirs,) = await claim(db, owner=9, limit=9, lease_s=60)
     assert (theirs.key, theirs.ids, theirs.claim_no) == (chunk.key, [IDS[0]], 2)
 
 
@@ -77,7 +79,7 @@ async def test_one_lost_lease_does_not_hurt_the_others(db: Database):
     """Each has its own fence: what is somebody else's by now is left alone, all of it."""
     app = await make_app(db)
     lost, *kept = await results_of(db, app)
-    lost = msgspec.structs.replace(lost, gone=[IDS[0]], suspects=[IDS[1]])
+    lost = msgspec.structs.replace(lost, gone={IDS[0]: datetime.now(UTC)}, suspects=[IDS[1]])
     await db.execute("UPDATE chunks SET claim_no = 2 WHERE msg_id = $1", lost.chunk.key.message_id)
 
     assert await singles.settle(db, [lost, *kept], whole=ids_of([lost, *kept])) == ids_of(kept)
@@ -128,7 +130,7 @@ async def test_a_retry_of_a_single_send_waits_under_the_hold_of_its_message(db: 
 
     await singles.settle(db, results, whole=ids_of(results))
 
-    claimed = (await chunks.claim(db, owner=9, limit=9, lease_s=60)).chunks
+    claimed = await claim(db, owner=9, limit=9, lease_s=60)
     assert [chunk.key.message_id for chunk in claimed] == [other.chunk.key.message_id]
 
 

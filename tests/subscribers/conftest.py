@@ -1,6 +1,5 @@
 """An app in a fresh database."""
 
-import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,11 +8,12 @@ from gateway.store.database import Database
 from gateway.tenancy.apps import create_app
 from gateway.tenancy.installation import ensure_installation
 from gateway.transports import find
-from gateway.transports.base import Transport, Wire
+from gateway.transports.base import Transport
 from gateway.wire.egress import EgressPolicy
-from gateway.wire.http1 import Http1Client
+from gateway.wire.pool import HttpClient
 from gateway.wire.vault import Vault, generate_master_key
 from tests.subscribers.house import House
+from tests.transports.fakes import wire_on
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ async def transport() -> AsyncIterator[Transport]:
     """The browsers' provider, contacting nobody."""
     provider = find("webpush")
     egress = EgressPolicy.of(defaults=provider.hosts)
-    http = Http1Client(egress, connections_max=1)
-    yield provider(Wire(egress, http, time.time))
+    http = HttpClient(egress, connections_max=1)
+    yield provider(wire_on(http, egress))
     await http.aclose()
 
 

@@ -1,7 +1,6 @@
 """Changing and leaving: the device with its secret, the shop's server without, and nobody else."""
 
 import asyncio
-import time
 
 import pytest
 
@@ -10,10 +9,11 @@ from gateway.model.subscriber import SubscriptionState
 from gateway.store import persons, subscriptions
 from gateway.store.subscriptions import Filters
 from gateway.subscribers.enrol import Enroller
-from gateway.transports.base import Transport, Wire
+from gateway.transports.base import Transport
 from gateway.wire.egress import EgressPolicy
-from gateway.wire.http1 import Http1Client
+from gateway.wire.pool import HttpClient
 from tests.subscribers.house import NOW, House, browser, change
+from tests.transports.fakes import wire_on
 
 WRONG_SECRETS = ("", "x", "stpl_ds_" + "A" * 43, "\x00", "é")
 
@@ -145,8 +145,8 @@ async def test_a_device_leaves_an_address_that_is_not_permitted_any_more(house: 
     """The operator struck a push host off the list: whoever moves away leaves nothing behind there."""
     mine = await house.enrol(1)
     permitted = EgressPolicy.of(defaults=["fcm.googleapis.com"])
-    http = Http1Client(permitted, connections_max=1)
-    narrower = type(transport)(Wire(permitted, http, time.time))
+    http = HttpClient(permitted, connections_max=1)
+    narrower = type(transport)(wire_on(http, permitted))
     strict = Enroller(house.database, house.keyring, {narrower.name: narrower})
 
     elsewhere = browser(2) | {"endpoint": "https://fcm.googleapis.com/fcm/send/canary"}

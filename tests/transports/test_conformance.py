@@ -11,7 +11,7 @@ from gateway.model.message import Action, Content
 from gateway.model.subscriber import Platform
 from gateway.transports import find, names
 from gateway.transports.base import Medium
-from gateway.wire.http1 import Answer, FailureKind
+from gateway.wire.exchange import Answer, FailureKind
 from tests.transports.fakes import FakeHttp, made
 from tests.transports.samples import SAMPLES, SUBJECT, Sample
 
@@ -84,12 +84,12 @@ def test_what_is_no_device_is_refused_with_its_field(name: str, sample: Sample):
 def test_a_small_message_fits_every_device(name: str, sample: Sample):
     """The payload is valid JSON and within the bound, for every platform and language."""
     transport = made(find(name))
-    render = transport.renderer(SMALL, message_id=2**61)
+    render = transport.compile(SMALL, message_id=2**61).render
     wire = transport.address(sample.device).wire
 
     for platform in Platform:
         for locale in (None, "", "nl", "en-GB", "xx"):
-            payload = render(Device(2**60, name, 1, wire, platform, locale, None), TOKEN)
+            payload = render(Device(2**60, name, 1, wire, platform, locale, None), TOKEN, 60)
             assert isinstance(json.loads(payload), dict)
             assert len(payload) <= transport.payload_bytes_max(platform)
             assert TOKEN.encode() in payload
@@ -99,13 +99,13 @@ def test_a_small_message_fits_every_device(name: str, sample: Sample):
 def test_a_message_is_compiled_once_and_rendered_for_each(name: str, sample: Sample):
     """Two devices get the same text, with ids and a token of their own."""
     transport = made(find(name))
-    render = transport.renderer(Content(title="x", actions=(Action(id="a", title="b"),)), message_id=5)
+    render = transport.compile(Content(title="x", actions=(Action(id="a", title="b"),)), message_id=5).render
     wire = transport.address(sample.device).wire
 
-    first, second = (render(Device(number, name, 1, wire, 0, None, None), f"{number}" * 55) for number in (1, 2))
+    first, second = (render(Device(number, name, 1, wire, 0, None, None), f"{number}" * 55, 60) for number in (1, 2))
 
     assert first != second
-    assert first == render(Device(1, name, 1, wire, 0, None, None), "1" * 55)
+    assert first == render(Device(1, name, 1, wire, 0, None, None), "1" * 55, 60)
 
 
 @every_provider

@@ -70,13 +70,13 @@ async def test_the_push_service_sees_what_rfc_8030_asks_for(
     """How long it lives, how urgent it is, what it replaces; and nothing of what it says."""
     headers, body = await sent(browser_key, credential)
 
-    authorization = headers.pop("Authorization")
+    authorization = headers.pop("authorization")
     assert headers == {
-        "Content-Encoding": "aes128gcm",
-        "Content-Type": "application/octet-stream",
-        "TTL": "3600",
-        "Urgency": "normal",
-        "Topic": topic_of("order-7"),
+        "content-encoding": "aes128gcm",
+        "content-type": "application/octet-stream",
+        "ttl": "3600",
+        "urgency": "normal",
+        "topic": topic_of("order-7"),
     }
     claims = verify_authorization(authorization, audience=ORIGIN, now_s=NOW_S)
     assert (claims.sub, claims.aud) == (SUBJECT, ORIGIN)
@@ -108,8 +108,8 @@ async def test_urgency_and_life(
     """As the shop asked, 0 among it: now or never."""
     headers, _ = await sent(browser_key, credential, urgency=urgency, ttl_s=ttl_s)
 
-    assert (headers["Urgency"], headers["TTL"]) == (urgency, str(ttl_s))
-    assert "X-WNS-Cache-Policy" not in headers
+    assert (headers["urgency"], headers["ttl"]) == (urgency, str(ttl_s))
+    assert "x-wns-cache-policy" not in headers
 
 
 async def test_without_a_collapse_key_there_is_no_topic(
@@ -118,7 +118,7 @@ async def test_without_a_collapse_key_there_is_no_topic(
     """Nothing is replaced that nobody wants replaced."""
     headers, _ = await sent(browser_key, credential, topic=None)
 
-    assert "Topic" not in headers
+    assert "topic" not in headers
 
 
 @pytest.mark.parametrize(("ttl_s", "policy"), [(0, "no-cache"), (60, "cache")])
@@ -130,7 +130,7 @@ async def test_windows_is_told_whether_to_keep_it(
 
     headers, _ = await sent(browser_key, credential, endpoint=endpoint, ttl_s=ttl_s)
 
-    assert headers["X-WNS-Cache-Policy"] == policy
+    assert headers["x-wns-cache-policy"] == policy
 
 
 class _Session:
@@ -164,7 +164,7 @@ async def test_pywebpush_says_the_same_in_other_words(browser_key: ec.EllipticCu
         vapid_private_key=key,
         vapid_claims={"sub": SUBJECT, "exp": int(NOW_S) + 3600},
         ttl=3600,
-        headers={"Urgency": "normal", "Topic": topic_of("order-7")},
+        headers={"urgency": "normal", "topic": topic_of("order-7")},
         requests_session=session_as_requests,
     )
 
@@ -192,7 +192,7 @@ async def test_one_signature_serves_many_pushes(browser_key: ec.EllipticCurvePri
     for endpoint in (ENDPOINT, ENDPOINT, "https://fcm.googleapis.com/fcm/send/x"):
         await transport.send(push_to(transport, device_of(browser_key, endpoint)), credential)
 
-    first, second, other = [headers["Authorization"] for _, headers, _ in http.requests]
+    first, second, other = [headers["authorization"] for _, headers, _ in http.requests]
 
     assert first == second != other
 
@@ -206,10 +206,10 @@ async def test_a_changed_key_signs_from_then_on(browser_key: ec.EllipticCurvePri
     for one in (credential, same, changed):
         await transport.send(push_to(transport, device_of(browser_key)), one)
 
-    keys = [claims_of(headers["Authorization"])[2] for _, headers, _ in http.requests]
+    keys = [claims_of(headers["authorization"])[2] for _, headers, _ in http.requests]
 
     assert keys == [one.public["vapid_public_key"] for one in (credential, credential, changed)]
-    assert http.requests[0][1]["Authorization"] == http.requests[1][1]["Authorization"]
+    assert http.requests[0][1]["authorization"] == http.requests[1][1]["authorization"]
 
 
 async def test_damaged_keys_of_a_device_concern_that_device(

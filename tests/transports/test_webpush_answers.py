@@ -10,7 +10,7 @@ import pytest
 
 from gateway.model.delivery import Accepted, Gone, Misconfigured, Outcome, Rejected, Retry, Suspect
 from gateway.transports.webpush import outcome_of
-from gateway.wire.http1 import Answer
+from gateway.wire.exchange import Answer
 from gateway.wire.retry_after import http_date
 from tests.transports.fakes import NOW_S
 

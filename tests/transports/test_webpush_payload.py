@@ -37,8 +37,8 @@ TEXTS = st.text(max_size=40) | st.sampled_from(HOSTILE)
 
 def rendered(content: Content, *, locale: str | None = None) -> dict[str, Any]:
     """What a device of this language decrypts."""
-    render = made(Provider).renderer(content, message_id=MESSAGE)
-    found = json.loads(render(Device(SUBSCRIPTION, "webpush", 1, b"", Platform.OTHER, locale, None), TOKEN))
+    render = made(Provider).compile(content, message_id=MESSAGE).render
+    found = json.loads(render(Device(SUBSCRIPTION, "webpush", 1, b"", Platform.OTHER, locale, None), TOKEN, 60))
     assert found["web_push"] == 8030
     assert set(found) == {"web_push", "notification"}
     return found["notification"]

@@ -1,0 +1,89 @@
+"""The work of one process, kept in the store: what is claimed, by whose turn, under which lease."""
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+import msgspec
+
+from gateway.delivery import closing
+from gateway.delivery.feed import Keys
+from gateway.model.limits import CLAIM_CANDIDATES_MAX, GROUP_RECIPIENTS_MAX
+from gateway.model.work import Chunk, GroupResult, Hold, Turn
+from gateway.policy.turns import Turns
+from gateway.store import chunks, singles
+from gateway.store.chunks import EVERYBODY
+from gateway.store.database import Database
+
+_PREFERRED_MAX: Final = 64
+
+
+class StoredWork:
+    """`delivery.ports.Work` on Postgres."""
+
+    def __init__(
+        self, db: Database, keys: Keys, *, owner: int, lease_s: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._db = db
+        self._keys = keys
+        self._owner = owner
+        self._lease_s = lease_s
+        self._turns = Turns(clock)
+        self._after = (0, 0)
+        self._preferred: dict[tuple[int, int], tuple[int, int]] = {}
+
+    async def claim(self, places: int) -> list[Chunk]:
+        """Looks who has something due, from where the last look ended, and takes chunks in turn."""
+        due = await chunks.due(self._db, after=self._after, limit=CLAIM_CANDIDATES_MAX)
+        if not due.pairs and self._after != (0, 0):
+            due = await chunks.due(self._db, after=(0, 0), limit=CLAIM_CANDIDATES_MAX)
+        self._after = due.looked_until
+        turns = self._turns.choose(due.pairs, places=places, recipients_each=GROUP_RECIPIENTS_MAX)
+        return [chunk for turn in turns for chunk in await self._claim(turn)]
+
+    def prefer(self, app_id: int, message_id: int, ids: tuple[int, int]) -> None:
+        """Of this message, chunks of this range of ids first: something was made ahead for them."""
+        self._preferred[app_id, message_id] = ids
+        if len(self._preferred) > _PREFERRED_MAX:
+            del self._preferred[next(iter(self._preferred))]
+
+    def served(self, chunk: Chunk, recipients: int) -> None:
+        """Counts for the turns."""
+        self._turns.served(chunk.key.app_id, chunk.key.message_id, recipients)
+
+    async def renew(self, held: Sequence[Chunk]) -> None:
+        """Prolongs the leases of what is still ours."""
+        await chunks.renew(self._db, held, lease_s=self._lease_s)
+
+    async def release(self, chunk: Chunk, *, delay_s: float = 0.0) -> None:
+        """Gives a chunk back."""
+        await chunks.release(self._db, chunk, delay_s=delay_s)
+
+    async def release_all(self) -> None:
+        """Gives back whatever this process holds, claims whose answer was lost included."""
+        await chunks.release_owned(self._db, owner=self._owner)
+
+    async def abandon(self, chunk: Chunk) -> None:
+        """Ends a chunk whose message is not there any more."""
+        await chunks.abandon(self._db, chunk)
+
+    async def settle(self, result: GroupResult) -> Hold:
+        """One try; raises `LeaseLost`, `StoreUnavailable`."""
+        return await chunks.settle(self._db, result, owner=self._owner, lease_s=self._lease_s)
+
+    async def settle_singles(self, results: Sequence[GroupResult], *, whole: Collection[int]) -> set[int]:
+        """Born-claimed chunks of one bucket of one app, together."""
+        return await singles.settle(self._db, results, whole=whole)
+
+    async def _claim(self, turn: Turn) -> list[Chunk]:
+        """Chunks of one message; the preferred range first, then whatever there is."""
+        ids = self._preferred.get((turn.app_id, turn.message_id), EVERYBODY)
+        found = await chunks.claim(self._db, turn, ids=ids, owner=self._owner, lease_s=self._lease_s)
+        if ids is not EVERYBODY and len(found) < turn.chunks:
+            rest = msgspec.structs.replace(turn, chunks=turn.chunks - len(found))
+            found += await chunks.claim(self._db, rest, ids=EVERYBODY, owner=self._owner, lease_s=self._lease_s)
+        return found
+
+    async def close(self, app_id: int, message_id: int) -> bool:
+        """Closes the message if that was the last of it."""
+        return await closing.close_of(self._db, self._keys, app_id, message_id)
