@@ -7,7 +7,7 @@ role's rooms together on it and run until they are told to stop.
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -34,7 +34,7 @@ from gateway.model.errors import GatewayError, StoreUnavailable
 from gateway.model.limits import LANE_IN_FLIGHT_MAX
 from gateway.sending.accept import Acceptor
 from gateway.sending.plan import plan_due
-from gateway.store import chunks, migrate, partitions, processes, pruning
+from gateway.store import chunks, migrate, partitions, processes, provider_tokens, pruning
 from gateway.store.clock import DatabaseClock
 from gateway.store.database import Database
 from gateway.subscribers.enrol import Enroller
@@ -42,8 +42,9 @@ from gateway.telemetry import SSRF_BLOCKED
 from gateway.tenancy.api_keys import ApiKeys
 from gateway.tenancy.installation import open_vault
 from gateway.tenancy.keyring import Keyring
+from gateway.tenancy.provider_tokens import SharedTokens
 from gateway.transports import find, names
-from gateway.transports.base import Token, Transport, Wire
+from gateway.transports.base import Transport, Wire
 from gateway.wire.egress import EgressPolicy
 from gateway.wire.pool import HttpClient
 from gateway.wire.vault import Vault
@@ -78,31 +79,6 @@ class Base(msgspec.Struct, frozen=True, eq=False):
     clock: DatabaseClock
     board: LaneBoard
     dice: random.Random
-
-
-class _OwnTokens:
-    """Tokens of this process alone."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._kept: dict[str, Token] = {}
-
-    async def get(
-        self,
-        name: str,
-        make: Callable[[], Awaitable[Token]],
-        *,
-        renew_after_s: float,
-        refused: str | None = None,
-        age_s_min: float = 0.0,
-    ) -> Token:
-        kept = self._kept.get(name)
-        if kept is not None:
-            age_s = self._clock() - kept.made_at_s
-            if age_s < renew_after_s and (refused != kept.text or age_s < age_s_min):
-                return kept
-        self._kept[name] = await make()
-        return self._kept[name]
 
 
 def egress_policy(settings: Settings) -> EgressPolicy:
@@ -146,16 +122,17 @@ async def open_base(settings: Settings, place: Place) -> AsyncGenerator[Base]:
         policy = egress_policy(settings)
         async with HttpClient(policy, connections_max=LANE_IN_FLIGHT_MAX) as http:
             dice = random.SystemRandom()
+            tokens = SharedTokens(db, vault, dice=dice)
             wire = Wire(
-                egress=policy, http=http, clock=clock.now_s, tokens=_OwnTokens(clock.now_s),
-                settings=settings.providers, dice=dice,
-            )  # fmt: skip
+                egress=policy, http=http, clock=clock.now_s, tokens=tokens, settings=settings.providers, dice=dice
+            )
             transports = {name: find(name)(wire) for name in names()}
             yield Base(
                 settings, place, db, vault, Keyring(db, vault), transports, clock, LaneBoard(db, role=place.role), dice
             )
             for transport in transports.values():
                 await transport.aclose()
+            await tokens.aclose()
     finally:
         await db.close()
 
@@ -255,6 +232,7 @@ def loops_of(base: Base) -> list[Loop]:
         Loop("make_partitions", 3600.0, lambda: partitions.ensure(db, today=base.clock.now().date())),
         Loop("drop_partitions", _DAY_S, lambda: partitions.drop_older(db, than=_oldest_day(base))),
         Loop("prune", 60.0, lambda: pruning.prune(db)),
+        Loop("prune_provider_tokens", 3600.0, lambda: provider_tokens.prune(db)),
         Loop("forget_processes", 60.0, lambda: processes.forget_silent(db, silent_s=_PROCESS_SILENT_S)),
     ]
 
