@@ -38,14 +38,18 @@ class Answer(msgspec.Struct, frozen=True):
 class WireFailure(Exception):
     """There is no answer. The text is for the log: it names the host, never the path."""
 
-    def __init__(self, kind: FailureKind, sentence: str) -> None:
+    def __init__(self, kind: FailureKind, sentence: str, *, is_unsent: bool | None = None) -> None:
         super().__init__(sentence)
         self.kind: FailureKind = kind
+        self._is_unsent = kind in _NOT_SENT if is_unsent is None else is_unsent
 
     @property
     def is_unsent(self) -> bool:
-        """Whether the other side certainly did nothing with the request, so that repeating it is safe."""
-        return self.kind in _NOT_SENT
+        """Whether the other side certainly did nothing with the request, so that repeating it is safe.
+
+        A timeout can be either: the deadline may pass while a request still waits for a connection.
+        """
+        return self._is_unsent
 
 
 class Fields:

@@ -8,9 +8,9 @@ unbounded body, one deadline over all of it. Where to connect is decided in `egr
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, cast
 
 import aiohappyeyeballs
 from aiohttp.abc import ResolveResult
@@ -23,7 +23,7 @@ from gateway.model.limits import (
 )
 from gateway.wire.egress import EgressPolicy, EgressRefused, GuardedResolver, Lookup, Target, ssl_context
 from gateway.wire.exchange import Answer, FailureKind, WireFailure, check_headers
-from gateway.wire.http1_connection import Connection
+from gateway.wire.http1_answers import BrokenAnswer, Http1Reader
 
 __all__ = ["Answer", "FailureKind", "Http1Client", "WireFailure", "check_headers"]
 
@@ -103,6 +103,71 @@ class _NotConnected(Exception):
     def __init__(self, kind: FailureKind) -> None:
         super().__init__(kind)
         self.kind: FailureKind = kind
+
+
+class Connection(asyncio.Protocol):
+    """One exchange at a time. `is_open` tells whether it may be used again."""
+
+    def __init__(self, on_lost: Callable[["Connection"], None]) -> None:
+        self.is_open = False
+        self.idle_since_s = 0.0
+        self._on_lost = on_lost
+        self._transport: asyncio.Transport | None = None
+        self._answer: asyncio.Future[Answer] | None = None
+        self._reader = Http1Reader()
+
+    async def post(self, request: bytes) -> Answer:
+        """Sends a whole request and reads its answer. Raises `BrokenAnswer`; being cancelled closes the connection."""
+        assert self._transport is not None
+        if not self.is_open:
+            raise BrokenAnswer("closed before it was used")
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        try:
+            return await self._answer
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            self._answer = None
+
+    def close(self) -> None:
+        """Ends it at once."""
+        self.is_open = False
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It may be used now."""
+        self._transport = cast("asyncio.Transport", transport)
+        self.is_open = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """An answer that lasts until the end has ended; any other is broken."""
+        self.is_open = False
+        if self._answer is not None and not self._answer.done():
+            answer = self._reader.end() if exc is None else None
+            if answer is not None:
+                self._answer.set_result(answer)
+            else:
+                self._answer.set_exception(BrokenAnswer("the connection ended"))
+        self._on_lost(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Reads what there is of the answer."""
+        if self._answer is None or self._answer.done():
+            self.close()  # nobody asked
+            return
+        try:
+            answer = self._reader.feed(data)
+        except BrokenAnswer as broken:
+            self._answer.set_exception(broken)
+            self.close()
+            return
+        if answer is not None:
+            self._answer.set_result(answer)
+            if not self._reader.is_clean:
+                self.close()
 
 
 class _Pool:

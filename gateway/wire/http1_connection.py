@@ -1,213 +1,141 @@
-"""One HTTP/1.1 connection that posts: writes a request, reads the answer within bounds.
-
-Sources: RFC 9112 (HTTP/1.1), RFC 9110 section 15.2 (interim answers). Strict where parsers disagree: folded header
-lines, two lengths, a length beside a transfer coding, and codings other than chunked break the connection. What is
-read of a body is bounded by `ANSWER_BYTES_MAX`; a longer one is cut and its connection closed.
-"""
+"""One HTTP/1.1 connection that posts: one request at a time, for places that speak nothing newer. Source: RFC 9112."""
 
 import asyncio
-import re
-from collections.abc import Callable, Mapping
-from typing import Final, Literal, cast
+from typing import cast
 
-from gateway.model.limits import ANSWER_BYTES_MAX, RESPONSE_HEADERS_MAX
-from gateway.wire.exchange import Answer
-
-_HEAD_BYTES_MAX: Final = 32 * 1024
-_INTERIM_MAX: Final = 8
-_LINE_BYTES_MAX: Final = 1024
-_END: Final = b"\r\n\r\n"
-_STATUS: Final = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n]*)?")
-_FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\x00]*)")
-_LENGTH: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
-_CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?")
-_NO_BODY: Final = (204, 304)
-
-Body = Literal["length", "chunked", "until_close"]
+from gateway.model.limits import CONNECTION_IDLE_S
+from gateway.wire.exchange import Answer, WireFailure, check_headers
+from gateway.wire.http1_answers import BrokenAnswer, Http1Reader
+from gateway.wire.request import Owner, Request
 
 
-class BrokenAnswer(ConnectionError):
-    """The connection ended before the answer did, or what came is no answer. The text holds nothing of what came."""
+class Http1Connection(asyncio.Protocol):
+    """Carries requests to one authority. `room` is 1 while none is on its way."""
 
-
-class Connection(asyncio.Protocol):
-    """One exchange at a time. `is_open` tells whether it may be used again."""
-
-    def __init__(self, on_lost: Callable[["Connection"], None]) -> None:
-        self.is_open = False
-        self.idle_since_s = 0.0
-        self._on_lost = on_lost
+    def __init__(self, owner: Owner, authority: str) -> None:
+        loop = self._loop = asyncio.get_running_loop()
+        self._owner = owner
+        self._authority = authority
         self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[Answer] | None = None
-        self._buffer = b""
-        self._interim = 0
-        self._head: tuple[int, dict[str, str], Body, int] | None = None
-        self._keeps = True
+        self._request: Request | None = None
+        self._reader = Http1Reader()
+        self.has_ended = False
+        self.idle_s_max = CONNECTION_IDLE_S
+        self.room = 0
+        self.is_retiring = False
+        self.has_answered = False
+        self.opened_at_s = self.used_at_s = loop.time()
+        self.ready: asyncio.Future[None] = loop.create_future()
+        """Of one mind with `Http2Connection`: here the other side greets nobody."""
 
-    async def post(self, request: bytes) -> Answer:
-        """Sends a whole request and reads its answer. Raises `BrokenAnswer`; being cancelled closes the connection."""
+    @property
+    def in_flight(self) -> int:
+        """Requests without an answer."""
+        return 0 if self._request is None else 1
+
+    def start(self, request: Request) -> None:
+        """Sends a request. Only while there is `room`; headers that cannot be sent are the request's failure."""
         assert self._transport is not None
-        if not self.is_open:
-            raise BrokenAnswer("closed before it was used")
-        self._answer = asyncio.get_running_loop().create_future()
-        self._interim, self._head, self._keeps = 0, None, True
-        self._transport.write(request)
         try:
-            return await self._answer
-        except BaseException:
+            data = _request(self._authority, request)
+        except WireFailure as refused:
+            request.fail(refused.kind, str(refused))
+            return
+        self.used_at_s = self._loop.time()
+        request.start_on(self, 0, self.used_at_s)
+        self._request, self.room = request, 0
+        self._transport.write(data)
+
+    def abandon(self, request: Request) -> None:
+        """Ends the connection of a request that nobody waits for: the answer may come at any time."""
+        if self._request is request:
+            self._request = None
             self.close()
-            raise
-        finally:
-            self._answer = None
+
+    def retire(self) -> None:
+        """Takes no more requests, and ends with the last answer."""
+        self.is_retiring, self.room = True, 0
+        if self._request is None:
+            self.close()
+
+    def sweep(self, now_s: float) -> None:
+        """Ends the request whose deadline has passed, and the connection with it."""
+        request = self._request
+        if request is not None and request.deadline_at_s <= now_s:
+            request.fail("timeout", "there was no answer in time")
+            self.abandon(request)
 
     def close(self) -> None:
-        """Ends it at once."""
-        self.is_open = False
+        """Ends it at once; what is on its way is broken."""
         if self._transport is not None:
             self._transport.abort()
+        self._end("it was closed")
 
     # --- asyncio calls these ------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It may be used now."""
         self._transport = cast("asyncio.Transport", transport)
-        self.is_open = True
+        self.room = 1
+        self.ready.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """An answer that lasts until the end has ended; any other is broken."""
-        self.is_open = False
-        if self._answer is not None and not self._answer.done():
-            if exc is None and self._head is not None and self._head[2] == "until_close":
-                self._succeed(self._buffer)
-            else:
-                self._answer.set_exception(BrokenAnswer("the connection ended"))
-        self._on_lost(self)
+        answer = self._reader.end() if exc is None and self._request is not None else None
+        if answer is not None and self._request is not None:
+            self._request.succeed(_wanted(self._request, answer))
+            self._request, self.has_answered = None, True
+        self._end("the connection ended")
 
     def data_received(self, data: bytes) -> None:
-        """Reads what there is of the answer."""
-        if self._answer is None or self._answer.done():
+        """Reads what there is of the answer; never raises."""
+        request = self._request
+        if request is None:
             self.close()  # nobody asked
             return
-        self._buffer = self._buffer + data if self._buffer else data
         try:
-            self._read()
+            answer = self._reader.feed(data)
         except BrokenAnswer as broken:
-            self._answer.set_exception(broken)
+            request.fail("broken", str(broken))
             self.close()
-
-    # --- the answer ---------------------------------------------------------------------------------------------------
-
-    def _read(self) -> None:
-        while self._head is None:
-            end = self._buffer.find(_END)
-            if end < 0:
-                if len(self._buffer) > _HEAD_BYTES_MAX:
-                    raise BrokenAnswer("its head is too long")
-                return
-            if end > _HEAD_BYTES_MAX:
-                raise BrokenAnswer("its head is too long")
-            head, self._buffer = self._buffer[:end], self._buffer[end + len(_END) :]
-            self._take_head(head)
-        self._take_body(self._head[2], self._head[3])
-
-    def _take_head(self, head: bytes) -> None:
-        first, *lines = head.split(b"\r\n")
-        status_line = _STATUS.fullmatch(first)
-        if status_line is None or len(lines) > RESPONSE_HEADERS_MAX:
-            raise BrokenAnswer("it does not begin as an answer does, or has too many lines")
-        status = int(status_line[2])
-        if status < 200:  # noqa: PLR2004 - interim answers come before the real one
-            self._interim += 1
-            if status == 101 or self._interim > _INTERIM_MAX:  # noqa: PLR2004 - nobody asked for another protocol
-                raise BrokenAnswer("it is interim without end")
             return
-        headers = _headers(lines)
-        self._keeps = status_line[1] == b"1" and "close" not in headers.get("connection", "").lower()
-        self._head = (status, headers, *_framing(status, headers))
+        if answer is not None:
+            request.succeed(_wanted(request, answer))
+            self._finish()
 
-    def _take_body(self, framing: Body, length: int) -> None:
-        if framing == "chunked":
-            self._take_chunks()
-        elif len(self._buffer) > ANSWER_BYTES_MAX:
-            self._cut(self._buffer)
-        elif framing == "length" and len(self._buffer) >= length:
-            body, rest = self._buffer[:length], self._buffer[length:]
-            self._finish(body, rest)
-
-    def _take_chunks(self) -> None:
-        """Reads from the start each time: more than 4 KiB and its framing never lie here."""
-        body, place = b"", 0
-        while True:
-            end = self._buffer.find(b"\r\n", place)
-            if end < 0:
-                if len(self._buffer) - place > _LINE_BYTES_MAX:
-                    raise BrokenAnswer("a chunk has no size")
-                return
-            size = _CHUNK.fullmatch(self._buffer[place:end])
-            if size is None or end - place > _LINE_BYTES_MAX:
-                raise BrokenAnswer("a chunk has no size")
-            length, start = int(size[1], 16), end + 2
-            if not length:
-                self._take_trailer(body, start)
-                return
-            body += self._buffer[start : start + length]
-            if len(body) > ANSWER_BYTES_MAX or len(self._buffer) > _HEAD_BYTES_MAX:
-                self._cut(body)
-                return
-            place = start + length + 2
-            if len(self._buffer) < place:
-                return
-            if self._buffer[place - 2 : place] != b"\r\n":
-                raise BrokenAnswer("a chunk is longer than it said")
-
-    def _take_trailer(self, body: bytes, start: int) -> None:
-        """Trailers mean nothing to us; a connection that sends some is not worth keeping."""
-        if self._buffer.startswith(b"\r\n", start):
-            self._finish(body, self._buffer[start + 2 :])
-        elif len(self._buffer) > start + 1:
-            self._cut(body)
-
-    def _cut(self, body: bytes) -> None:
-        self._succeed(body[:ANSWER_BYTES_MAX])
-        self.close()
-
-    def _finish(self, body: bytes, rest: bytes) -> None:
-        self._succeed(body)
-        if rest or not self._keeps:
+    def _finish(self) -> None:
+        self._request, self.has_answered = None, True
+        if not self._reader.is_clean or self.is_retiring:
             self.close()
+            return
+        self.room = 1
+        if self._owner.has_waiting:
+            self._owner.freed()
 
-    def _succeed(self, body: bytes) -> None:
-        assert self._answer is not None
-        assert self._head is not None
-        status, headers, *_ = self._head
-        self._buffer = b""
-        self._answer.set_result(Answer(status, headers, body[:ANSWER_BYTES_MAX]))
-
-
-def _headers(lines: list[bytes]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for line in lines:
-        field = _FIELD.fullmatch(line)
-        if field is None:
-            raise BrokenAnswer("a line of its head is no header")
-        name, value = field[1].decode("ascii").lower(), field[2].rstrip(b" \t").decode("latin-1")
-        if name in ("content-length", "transfer-encoding") and found.get(name, value) != value:
-            raise BrokenAnswer("it gives its length twice")
-        found[name] = value
-    return found
+    def _end(self, reason: str) -> None:
+        if self.has_ended:
+            return
+        self.has_ended = True
+        self.room = 0
+        request, self._request = self._request, None
+        self._owner.lost(self)
+        if request is not None:
+            request.fail("broken", reason)
 
 
-def _framing(status: int, headers: Mapping[str, str]) -> tuple[Body, int]:
-    """How the body ends, and its length where that is known (RFC 9112 section 6.3)."""
-    length, coding = headers.get("content-length"), headers.get("transfer-encoding")
-    if status in _NO_BODY:
-        return "length", 0
-    if coding is not None:
-        if length is not None or coding.lower() != "chunked":
-            raise BrokenAnswer("its length is ambiguous")
-        return "chunked", 0
-    if length is None:
-        return "until_close", 0
-    if _LENGTH.fullmatch(length) is None:
-        raise BrokenAnswer("its length is no number")
-    return "length", int(length)
+def _request(authority: str, request: Request) -> bytes:
+    """The bytes to send: an endpoint is opaque, so its path and query go out as they came."""
+    check_headers(request.own)
+    lines = "".join([f"{name}: {value}\r\n" for name, value in (*request.fixed.pairs, *request.own)])
+    head = (
+        f"POST {request.target.path_and_query} HTTP/1.1\r\nHost: {authority}\r\n{lines}"
+        f"Content-Length: {len(request.body)}\r\n\r\n"
+    )
+    return head.encode("ascii") + request.body
+
+
+def _wanted(request: Request, answer: Answer) -> Answer:
+    """Without the body of a 2xx that nobody wants."""
+    if request.wants_body or not 200 <= answer.status < 300:  # noqa: PLR2004 - RFC 9110 section 15.3
+        return answer
+    return Answer(answer.status, answer.headers, b"")
