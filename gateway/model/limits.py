@@ -173,17 +173,10 @@ LANE_PUT_OFF_S_MAX: Final = 300.0
 """The longest that a push is put off because its lane is slow: it may get faster meanwhile."""
 LANE_RATE_MIN: Final = 1.0
 """Pushes a second that a service which throttles still gets: less, and a small message takes hours."""
-LANE_RATE_HIGH: Final = 1_000_000.0
-"""Pushes a second beyond which a lane counts as unlimited: more than a machine sends."""
 LANES_MAX: Final = 20_000
 """Lanes that a process remembers; beyond it those with nothing to remember are forgotten."""
 LANES_STANDING_MAX: Final = 20_000
 """Lanes that processes tell each other of."""
-SITE_LIMIT_RATE: Final = 20.0
-"""A lane that is throttled at so few pushes a second for minutes is limited on purpose: the known limit for sites that
-visitors find disruptive is 1,000 a minute."""
-SITE_LIMIT_AFTER_S: Final = 300.0
-"""For how long, before the operator is told."""
 AMBIGUOUS_WINDOW: Final = 200
 """Answers of a credential that are looked back on when some blame either the device or our key."""
 AMBIGUOUS_ANSWERS_MIN: Final = 20
@@ -333,6 +326,8 @@ PING_IDLE_S: Final = 60.0
 """The same without requests: what home routers and clouds forget is noticed before it is needed."""
 PING_ANSWER_S: Final = 10.0
 """How long an answer to that may take."""
+RECEIVE_BUFFER_BYTES: Final = 64 * 1024
+"""What one connection reads at once: a few hundred answers."""
 SEND_BUFFER_BYTES_MAX: Final = 256 * 1024
 """Bytes that may wait to be taken by the other side before a connection starts no more requests."""
 CLOSE_S: Final = 1.0

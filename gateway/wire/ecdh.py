@@ -18,8 +18,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gateway.telemetry import log
-
 POINT_BYTES: Final = 65
 """An uncompressed P-256 point: 0x04, x, y."""
 Mode = Literal["auto", "off"]
@@ -170,11 +168,16 @@ def _reraise_stop(fault: BaseException) -> None:
         raise fault
 
 
+def _tell_nobody(_why: str) -> None:
+    """Where nobody listens."""
+
+
 class Choice:
     """The engine in use: what was chosen at the start, and `cryptography` from its first failure on."""
 
     def __init__(self, load: Callable[[], Engine] = load_fast) -> None:
         self._load = load
+        self._tell: Callable[[str], None] = _tell_nobody
         self._engine = PLAIN
         self.why = "the fast engine was not asked for"
         """Why `cryptography` is in use, while it is."""
@@ -184,8 +187,12 @@ class Choice:
         """What computes now: for logs and figures."""
         return self._engine.name
 
-    def use(self, mode: Mode) -> str:
-        """Chooses; a matter of milliseconds, at the start of a process. Returns the name."""
+    def use(self, mode: Mode, *, tell: Callable[[str], None] | None = None) -> str:
+        """Chooses; a matter of milliseconds, at the start of a process. Returns the name.
+
+        `tell` hears why, should the engine have to be given up later.
+        """
+        self._tell = tell or _tell_nobody
         self._engine, self.why = PLAIN, "fast_ecdh is off"
         if mode == "auto":
             try:
@@ -219,8 +226,8 @@ class Choice:
         result = plainly()
         if self._engine is not PLAIN:
             self.why = f"{self._engine.name} failed: {type(fault).__name__}"
-            log("wire").error("fast_ecdh_given_up", engine=self._engine.name, fault=type(fault).__name__)
             self._engine = PLAIN
+            self._tell(self.why)
         return result
 
 

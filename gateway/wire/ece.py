@@ -1,12 +1,12 @@
 """Encrypts a Web Push body so that only the browser can read it.
 
 Sources: RFC 8188 (aes128gcm content coding), RFC 8291 (its keys for Web Push, section 3.4 and appendix A).
-One record, a fresh sender key and a fresh salt for each body. HKDF is five one-shot HMACs of the standard
-library: each HKDF output we need fits one SHA-256 block, so "expand" is a single HMAC with counter byte 1.
+One record, a fresh sender key and a fresh salt for each body. HKDF is five HMACs: each HKDF output we need fits one
+SHA-256 block, so "expand" is a single HMAC with counter byte 1.
 """
 
-import hmac
 import os
+from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -35,6 +35,10 @@ _CEK_INFO: Final = b"Content-Encoding: aes128gcm\x00\x01"
 _NONCE_INFO: Final = b"Content-Encoding: nonce\x00\x01"
 _LAST_RECORD: Final = b"\x02"
 _RECORD_BYTES_MIN: Final = 18
+_BLOCK_BYTES: Final = 64
+"""Of SHA-256."""
+_INNER: Final = int.from_bytes(b"\x36" * _BLOCK_BYTES)
+_OUTER: Final = int.from_bytes(b"\x5c" * _BLOCK_BYTES)
 _NOT_ON_CURVE: Final = "The p256dh key is not a point on the curve P-256."
 
 
@@ -130,14 +134,20 @@ def decrypt(body: bytes, *, private_key: ec.EllipticCurvePrivateKey, auth: bytes
 
 def keying_material(secret: bytes, auth: bytes, receiver_public: bytes, sender_public: bytes) -> bytes:
     """IKM of RFC 8291, section 3.4: what both sides make of the ECDH secret."""
-    mixed = hmac.digest(auth, secret, "sha256")
-    return hmac.digest(mixed, _KEY_INFO + receiver_public + sender_public + b"\x01", "sha256")
+    return _hmac(_hmac(auth, secret), _KEY_INFO + receiver_public + sender_public + b"\x01")
 
 
 def _record_keys(material: bytes, salt: bytes) -> tuple[bytes, bytes]:
     """Content key and nonce of record 0, RFC 8188 sections 2.2 and 2.3."""
-    mixed = hmac.digest(salt, material, "sha256")
-    return hmac.digest(mixed, _CEK_INFO, "sha256")[:16], hmac.digest(mixed, _NONCE_INFO, "sha256")[:12]
+    mixed = _hmac(salt, material)
+    return _hmac(mixed, _CEK_INFO)[:16], _hmac(mixed, _NONCE_INFO)[:12]
+
+
+def _hmac(key: bytes, data: bytes) -> bytes:
+    """HMAC-SHA-256 (RFC 2104) for keys of up to 64 bytes: `hmac.digest` takes half as long again, five times a body."""
+    padded = int.from_bytes(key.ljust(_BLOCK_BYTES, b"\x00"))
+    inner = sha256((padded ^ _INNER).to_bytes(_BLOCK_BYTES) + data).digest()
+    return sha256((padded ^ _OUTER).to_bytes(_BLOCK_BYTES) + inner).digest()
 
 
 def _check_shape(p256dh: bytes, auth: bytes) -> None:
