@@ -1,5 +1,6 @@
 """What every provider promises to delivery, whichever it is. A new file in `gateway/transports` is tested by these."""
 
+import importlib
 import json
 from typing import get_args
 
@@ -20,20 +21,18 @@ SMALL = Content(
 )
 TOKEN = "t" * 55
 every_provider = pytest.mark.parametrize("name", names())
+every_remote_provider = pytest.mark.parametrize("name", [name for name in names() if find(name).hosts])
+"""Those that contact a service; a rehearsal answers itself."""
 
 
 @pytest.fixture
 def sample(name: str) -> Sample:
-    return SAMPLES[name]()
+    """What the provider's own test file offers: adding a provider changes no other file."""
+    return SAMPLES[name]() if name in SAMPLES else importlib.import_module(f"tests.transports.test_{name}").sample()
 
 
 def push_of(wire: bytes, payload: bytes = b"{}") -> Push:
     return Push(1, 1, wire, payload, 60, "normal", "1.2")
-
-
-def test_every_provider_has_a_sample():
-    """A provider that nobody tries is a provider that does not work."""
-    assert set(SAMPLES) == set(names())
 
 
 def test_an_unknown_provider_is_said_to_be_unknown():
@@ -51,7 +50,7 @@ def test_a_provider_says_who_it_is(name: str):
 
     assert provider.name == name
     assert provider.medium in get_args(Medium)
-    assert provider.hosts
+    assert all(isinstance(host, str) for host in provider.hosts)
 
 
 @every_provider
@@ -108,7 +107,7 @@ def test_a_message_is_compiled_once_and_rendered_for_each(name: str, sample: Sam
     assert first == render(Device(1, name, 1, wire, 0, None, None), "1" * 55, 60)
 
 
-@every_provider
+@every_remote_provider
 async def test_a_push_that_is_taken_is_accepted(name: str, sample: Sample):
     """One request, one answer."""
     http = FakeHttp(Answer(201, {}, b""))
@@ -119,7 +118,7 @@ async def test_a_push_that_is_taken_is_accepted(name: str, sample: Sample):
     assert len(http.requests) == 1
 
 
-@every_provider
+@every_remote_provider
 @pytest.mark.parametrize("kind", get_args(FailureKind))
 async def test_no_failure_of_the_wire_is_an_exception(name: str, kind: FailureKind, sample: Sample):
     """Whatever happens on the way is an outcome, and none of them says that the push was taken."""
@@ -132,7 +131,7 @@ async def test_no_failure_of_the_wire_is_an_exception(name: str, kind: FailureKi
     assert not isinstance(outcome, Accepted)
 
 
-@every_provider
+@every_remote_provider
 @pytest.mark.parametrize(
     "body",
     [b"", b"\xff\xfe\x00", b"[" * 4096, b'{"errno": {}}', b'{"errno": "108"}', b"null", b"{", "é".encode() * 2000],
@@ -150,7 +149,7 @@ async def test_no_answer_is_an_exception(name: str, body: bytes, sample: Sample)
         assert isinstance(outcome, Accepted) == (200 <= status < 300)
 
 
-@every_provider
+@every_remote_provider
 async def test_a_device_whose_service_is_no_longer_allowed_is_an_outcome(name: str, sample: Sample):
     """An operator who takes a host off the list stops sends to it, with nothing breaking."""
     wire = made(find(name)).address(sample.device).wire
