@@ -13,13 +13,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.model.limits import (
-    LANE_IN_FLIGHT_START,
-    LANE_RATE_HIGH,
-    LANE_RATE_MIN,
-    SITE_LIMIT_AFTER_S,
-    SITE_LIMIT_RATE,
-)
+from gateway.model.limits import LANE_IN_FLIGHT_START, LANE_RATE_MIN
 
 _CUT_EVERY_S: Final = 1.0
 """One cut a second: the answers of one round all tell of the same moment."""
@@ -32,6 +26,10 @@ _BURST_S: Final = 0.25
 """Unused rate of so long may be used at once: timers come late by some milliseconds."""
 _RAMP_LOW: Final = 0.1
 _REFRESH_S: Final = 1.0
+_SITE_RATE: Final = 20.0
+"""Throttled at so few pushes a second for minutes, a lane is limited on purpose: Chrome's limit for sites that visitors
+find disruptive, for one, is 1,000 a minute (developer.chrome.com/blog/web-push-rate-limits)."""
+_SITE_AFTER_S: Final = 300.0
 _SITE_FALLS_MIN: Final = 3
 _SAME: Final = 0.99
 """Rates that differ by less are one: they came through the store, which rounds, and through two clocks."""
@@ -200,7 +198,7 @@ class Rate:
             return False
         achieved = self.achieved(now_s) / self.share
         base = achieved if was is None else min(was, achieved)
-        rate = min(max(base / 2, LANE_RATE_MIN), LANE_RATE_HIGH)
+        rate = max(base / 2, LANE_RATE_MIN)
         before = max(base, rate * 2)
         peak = before if self.slowdown is None else max(self.slowdown.peak, before)
         self._set(Slowdown(rate, before, peak, max(now_s, resumes_at_s)), now_s)
@@ -242,11 +240,11 @@ class Rate:
 
     def _judge(self, now_s: float, was: float) -> None:
         """Is it overload, or does the service mean this site? Asked whenever it throttles; `was`: the rate then."""
-        if was > SITE_LIMIT_RATE:
+        if was > _SITE_RATE:
             self._slow_since_s, self._falls = None, 0
             return
         if self._slow_since_s is None:
             self._slow_since_s = now_s
         self._falls += 1
-        if self._falls >= _SITE_FALLS_MIN and now_s - self._slow_since_s >= SITE_LIMIT_AFTER_S:
+        if self._falls >= _SITE_FALLS_MIN and now_s - self._slow_since_s >= _SITE_AFTER_S:
             self.is_site_limited = True

@@ -159,13 +159,22 @@ async def test_many_changes_of_one_lane_are_one_word(boards: list[LaneBoard], db
 # --- rates ------------------------------------------------------------------------------------------------------------
 
 
-async def slow_down(board: LaneBoard, clock: Clock, *, per_s: int = 1_000) -> Lane:
+async def passes(db: Database, clock: Clock, seconds: float) -> None:
+    """Time goes by, here and in the database."""
+    clock.goes_on(seconds)
+    await db.execute(
+        "UPDATE lanes SET until = until - $1 * interval '1 second', rate_since = rate_since - $1 * interval '1 second'",
+        seconds,
+    )
+
+
+async def slow_down(db: Database, board: LaneBoard, clock: Clock, *, per_s: int = 1_000) -> Lane:
     """A lane that went at so many a second, was throttled, and runs again."""
     lane = board.of(KEY)
     goes_at(lane, clock, per_s)
     lane.note(Retry("throttled", 30.0, "lane"))
     await board.exchange()
-    clock.goes_on(31)
+    await passes(db, clock, 31)
     assert lane.held_s() == 0.0
     lane.note(Accepted())
     await board.exchange()
@@ -174,7 +183,7 @@ async def slow_down(board: LaneBoard, clock: Clock, *, per_s: int = 1_000) -> La
 
 async def test_a_rate_is_known_to_all_and_to_those_who_come_later(db: Database, boards: list[LaneBoard], clock: Clock):
     """One process hears the 429; the others, and one that is started anew, keep to the rate."""
-    here = await slow_down(boards[0], clock)
+    here = await slow_down(db, boards[0], clock)
     there = boards[1].of(KEY)
     newcomer = LaneBoard(db, clock=clock)
     for board in (boards[1], newcomer):
@@ -187,22 +196,21 @@ async def test_a_rate_is_known_to_all_and_to_those_who_come_later(db: Database, 
     assert (row.state, row.reason) == (lanes.RUNNING, "throttled")
 
 
-async def test_hearing_one_s_own_rate_again_changes_nothing(boards: list[LaneBoard], clock: Clock):
+async def test_hearing_one_s_own_rate_again_changes_nothing(db: Database, boards: list[LaneBoard], clock: Clock):
     """Every second it comes back from the store, rounded: a fall that follows must not be taken for a second one."""
-    lane = await slow_down(boards[0], clock)
+    lane = await slow_down(db, boards[0], clock)
     known = lane.rate.slowdown
     for _ in range(5):
-        clock.goes_on(1)
+        await passes(db, clock, 1)
         await boards[0].exchange()
     assert lane.rate.slowdown is known
 
 
 async def test_a_rate_that_has_grown_back_is_forgotten_by_all(db: Database, boards: list[LaneBoard], clock: Clock):
     """No row, no limit, and the gauges say so."""
-    lane = await slow_down(boards[0], clock)
+    lane = await slow_down(db, boards[0], clock)
     await boards[1].exchange()
-    clock.goes_on(300)
-    await db.execute("UPDATE lanes SET rate_since = rate_since - interval '300 seconds'")
+    await passes(db, clock, 300)
     await exchange(boards)
     assert (await lanes.standing(db))[1] == []
     await exchange(boards)
@@ -222,9 +230,9 @@ async def test_an_operator_s_word_frees_a_lane_in_all_processes(db: Database, bo
     assert [board.of(KEY).held_s() for board in boards] == [0.0, 0.0]
 
 
-async def test_a_standstill_of_this_moment_outlives_an_older_end(boards: list[LaneBoard], clock: Clock):
+async def test_a_standstill_of_this_moment_outlives_an_older_end(db: Database, boards: list[LaneBoard], clock: Clock):
     """What one process just found out is not undone by what another one told a second ago."""
-    lane = await slow_down(boards[0], clock)
+    lane = await slow_down(db, boards[0], clock)
     await boards[1].exchange()
     other = boards[1].of(KEY)
     other.note(Misconfigured("tls"))
@@ -295,7 +303,7 @@ async def test_the_metrics_name_services_not_shops(db: Database, clock: Clock):
         'steeple_lanes{host="fcm.googleapis.com",provider="webpush",state="running"} 1.0',
         'steeple_lanes{host="*.notify.windows.com",provider="webpush",state="parked"} 1.0',
         'steeple_lane_requests_in_flight{host="other",provider="webpush"} 2.0',
-        'steeple_lane_rate_per_second{host="*.notify.windows.com",provider="webpush"} 1.0',
+        'steeple_lane_rate_per_second{host="*.notify.windows.com",provider="webpush"} 2.0',
         'steeple_lanes_standing{state="stopped"} 1.0',
         'steeple_lanes_standing{state="parked"} 1.0',
     ):

@@ -96,7 +96,13 @@ class World:
         await self.db.execute(
             "UPDATE chunks SET due_at = due_at - $1 * interval '1 second' WHERE state = 0", float(seconds)
         )
-        await self.db.execute("UPDATE lanes SET until = until - $1 * interval '1 second'", float(seconds))
+        await self.db.execute(
+            """
+            UPDATE lanes SET until = until - $1 * interval '1 second',
+                             rate_since = rate_since - $1 * interval '1 second'
+            """,
+            float(seconds),
+        )
         await self.db.execute(
             "UPDATE subscriptions SET suspect_at = suspect_at - $1 * interval '1 second' WHERE suspect_at IS NOT NULL",
             float(seconds),
