@@ -49,9 +49,8 @@ class Serve:
         *,
         settings: Mapping[str, str] | None = None,
         roles: str = "all",
-        log: Path | None = None,
     ) -> None:
-        """`settings`: further variables of its environment. `log`: where its standard error goes."""
+        """`settings`: further variables of its environment."""
         self.data_dir = data_dir
         self.port = free_port()
         self.metrics_port = free_port()
@@ -64,7 +63,7 @@ class Serve:
         self._process: asyncio.subprocess.Process | None = None
         self._seen: set[int] = set()
         self._arguments = ["serve", *([] if roles == "all" else ["--role", roles])]
-        self._log = log or data_dir.parent / f"{data_dir.name} {roles}.log"
+        self._log = data_dir.parent / f"{data_dir.name} {roles}.log"
         self.environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("STEEPLE_")},
             "STEEPLE_DATA_DIR": str(data_dir),
@@ -149,8 +148,14 @@ class Serve:
             if line.startswith((f"{name} ", f"{name}{{")) and label in line
         )
 
+    def log_into(self, place: Path) -> None:
+        """Where its standard error goes from the next start on."""
+        self._log = place
+
     def last_words(self) -> str:
         """The end of its log."""
+        if not self._log.is_file():
+            return f"(nothing can be read in {self._log})"
         return self._log.read_text(encoding="utf-8", errors="replace")[-4000:]
 
     def log_lines(self, event: str) -> int:

@@ -106,9 +106,10 @@ async def run_steeple(*words: str, environ: dict[str, str]) -> Any:
 class SandboxProcess:
     """`steeple sandbox` in a process of its own, with its ledger. `found_at`: the port under which gateways find it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, port: int, ledger: Path) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, port: int, tls_port: int, ledger: Path) -> None:
         self.process = process
         self.port = self.found_at = port
+        self.tls_port = tls_port
         self.origin = f"http://localhost:{port}"
         self.ledger = ledger
 
@@ -116,6 +117,11 @@ class SandboxProcess:
         """Replaces the faults in force."""
         async with session.put(f"{self.origin}/sandbox/faults", json={"rules": list(rules)}) as answer:
             assert answer.status == 200, await answer.text()
+
+    async def counted(self, session: aiohttp.ClientSession) -> dict[str, int]:
+        """How many requests were accepted, refused and spoiled so far, by kind."""
+        async with session.get(f"{self.origin}/sandbox/ledger") as answer:
+            return (await answer.json())["counters"]
 
 
 def environ_of(*sandboxes: SandboxProcess) -> dict[str, str]:
@@ -132,14 +138,15 @@ def environ_of(*sandboxes: SandboxProcess) -> dict[str, str]:
 @contextlib.asynccontextmanager
 async def sandbox_process(folder: Path, name: str = "ledger") -> AsyncGenerator[SandboxProcess]:
     """Push services for the length of the block."""
-    port = free_port()
+    port, tls_port = free_port(), free_port()
     ledger = folder / f"{name}.ndjson"
     with (folder / "sandbox.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway", "sandbox", "--port", str(port), "--tls-port", "0", "--mcs-port", "0",
-            "--ledger", str(ledger), stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL,
+            sys.executable, "-m", "gateway", "sandbox", "--port", str(port), "--tls-port", str(tls_port),
+            "--mcs-port", "0", "--ledger", str(ledger), "--directory", str(folder / name), stdout=log, stderr=log,
+            stdin=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-    sandbox = SandboxProcess(process, port, ledger)
+    sandbox = SandboxProcess(process, port, tls_port, ledger)
     try:
         await until("the sandbox listens", ledger_exists(ledger, port), within_s=START_S)
         yield sandbox

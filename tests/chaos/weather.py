@@ -16,7 +16,8 @@ _PIECE: Final = 64 * 1024
 _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER on and zero: close() sends a reset."""
 Sky = Literal["clear", "silent", "refusing"]
-"""silent: connections are taken, and nothing is passed on. refusing: no connection is taken, those there are reset."""
+"""silent: connections are taken, nothing is passed on, and what was held is lost with them at the next change.
+refusing: no connection is taken, those there are reset."""
 
 
 class Weather(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,8 +98,10 @@ class WeatherProxy:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_answer: bool) -> None:
         passed = 0
         while piece := await reader.read(min(self.weather.slice_bytes, _PIECE)):
-            while self.weather.sky == "silent":
+            if self.weather.sky == "silent":
                 await self._changed.wait()
+                reset(writer)
+                return
             left = self.weather.answer_bytes_max
             if is_answer and left is not None and passed + len(piece) > left:
                 writer.write(piece[: max(0, left - passed)])
