@@ -283,14 +283,15 @@ class Http2Line(asyncio.Protocol):
 
     def go_away(self, *, last: int | None, error_code: int, data: bytes) -> None:
         """GOAWAY. Streams above `last` (None: the newest) get no answer; the connection ends behind the others."""
-        self._last = self._newest if last is None else last
+        last = self._newest if last is None else last
         # By hand: `h2` sends nothing more once its own close_connection was called.
-        frame = GoAwayFrame(0, last_stream_id=self._last, error_code=error_code, additional_data=data)
-        for number in [number for number in self._open if number > self._last]:
-            self._drop(number)
+        frame = GoAwayFrame(0, last_stream_id=last, error_code=error_code, additional_data=data)
         self._flush()
         if self._transport is not None:
             self._transport.write(frame.serialize())
+        self._last = last
+        for number in [number for number in self._open if number > last]:
+            self._drop(number)
         self._leave_when_done()
 
     def _leave_when_done(self) -> None:

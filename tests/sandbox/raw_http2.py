@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,7 +10,6 @@ import msgspec
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import (
-    ConnectionTerminated,
     DataReceived,
     Event,
     RemoteSettingsChanged,
@@ -18,9 +17,11 @@ from h2.events import (
     StreamEnded,
     StreamReset,
 )
-from h2.settings import SettingCodes
+from h2.settings import SettingCodes, Settings
+from hyperframe.frame import Frame, GoAwayFrame
 
 WAIT_S = 5.0
+FRAME_HEAD_BYTES = 9
 
 
 class Answer(msgspec.Struct):
@@ -42,6 +43,14 @@ class Answer(msgspec.Struct):
         return self.json["reason"] if self.body else None
 
 
+class _Boundless(Settings):
+    """The other side's settings, without its limit of streams."""
+
+    @property
+    def max_concurrent_streams(self) -> int:
+        return 2**31 - 1
+
+
 class RawHttp2:
     """One connection."""
 
@@ -53,12 +62,15 @@ class RawHttp2:
                 normalize_outbound_headers=False,
             )
         )  # fmt: skip
+        # h2 itself would not open a stream too many.
+        self.h2.remote_settings = _Boundless(client=False)
         self.answers: dict[int, Answer] = {}
-        self.goaway: ConnectionTerminated | None = None
+        self.goaway: GoAwayFrame | None = None
         self.limits: list[int] = []
         """Each SETTINGS_MAX_CONCURRENT_STREAMS, as it came."""
         self.is_lost = False
         self.acknowledges = True
+        self._rest = b""
         self._news = asyncio.Condition()
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -111,14 +123,27 @@ class RawHttp2:
         self, path: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b"", *, method: str = "POST"
     ) -> int:
         """Send a request; returns its stream."""
-        number = self.h2.get_next_available_stream_id()
-        fields = [(":method", method), (":scheme", "https"), (":authority", self.authority), (":path", path), *headers]
-        self.h2.send_headers(number, fields, end_stream=not body)
-        self.answers[number] = Answer()
+        number = self.begin(path, headers, is_end=not body, method=method)
         if body:
             self.h2.send_data(number, body, end_stream=True)
         self.flush()
         return number
+
+    def begin(
+        self, path: str, headers: Iterable[tuple[str, str]] = (), *, is_end: bool = False, method: str = "POST"
+    ) -> int:
+        """Begin a request whose body comes by and by; returns its stream."""
+        number = self.h2.get_next_available_stream_id()
+        fields = [(":method", method), (":scheme", "https"), (":authority", self.authority), (":path", path), *headers]
+        self.h2.send_headers(number, fields, end_stream=is_end)
+        self.answers[number] = Answer()
+        return number
+
+    async def more(self, number: int, data: bytes, *, is_end: bool = False) -> None:
+        """A piece of a body, as soon as its window has room."""
+        await self.until(lambda: self.h2.local_flow_control_window(number) >= len(data))
+        self.h2.send_data(number, data, end_stream=is_end)
+        self.flush()
 
     async def answer(self, number: int) -> Answer:
         """The whole answer on a stream, or its reset."""
@@ -141,8 +166,9 @@ class RawHttp2:
                 data = await self._reader.read(65_536)
             except OSError:
                 data = b""
-            for event in self.h2.receive_data(data) if data else ():
-                self._take(event)
+            for frame in self._frames(data):
+                for event in self.h2.receive_data(frame):
+                    self._take(event)
             if data:
                 self.flush()
             self.is_lost = not data
@@ -150,6 +176,21 @@ class RawHttp2:
                 self._news.notify_all()
             if not data:
                 return
+
+    def _frames(self, data: bytes) -> Iterator[bytes]:
+        """Whole frames; GOAWAY is taken out, since `h2` would hear no answer behind it."""
+        self._rest += data
+        while len(self._rest) >= FRAME_HEAD_BYTES:
+            frame, size_bytes = Frame.parse_frame_header(memoryview(self._rest[:FRAME_HEAD_BYTES]))
+            end = FRAME_HEAD_BYTES + size_bytes
+            if len(self._rest) < end:
+                return
+            whole, self._rest = self._rest[:end], self._rest[end:]
+            if isinstance(frame, GoAwayFrame):
+                frame.parse_body(memoryview(whole[FRAME_HEAD_BYTES:]))
+                self.goaway = frame
+            else:
+                yield whole
 
     def _take(self, event: Event) -> None:
         match event:
@@ -166,8 +207,6 @@ class RawHttp2:
             case StreamReset(stream_id=number, error_code=code):
                 self.answers[number].reset_code = int(code)
                 self.answers[number].is_whole = True
-            case ConnectionTerminated():
-                self.goaway = event
             case RemoteSettingsChanged(changed_settings=changed):
                 if (limit := changed.get(SettingCodes.MAX_CONCURRENT_STREAMS)) is not None:
                     self.limits.append(limit.new_value)
