@@ -357,6 +357,10 @@ AGREEMENT_ENTRY_BYTES: Final = 300
 """What one of them takes: 64 for its name, 144 for its key and secret, and up to 92 in a table that is growing."""
 AGREEMENT_LIFE_S: Final = 3600.0
 """A sender key made ahead is forgotten after half to all of this time: a stolen memory image holds no more."""
+TOPICS_KEPT_MAX: Final = 1_024
+"""Collapse keys whose Topic header is remembered: all recipients of a message share one."""
+REFUSALS_TOLD_MAX: Final = 256
+"""Different refusals of push services that one process tells of, before it may repeat itself."""
 VAPID_TOKEN_RENEW_S_MIN: Final = 60.0
 """A header that a service refused is signed anew if it is this old: a younger one is refused for another reason."""
 VAPID_TOKEN_LIFE_S: Final = 12 * 3600

@@ -27,6 +27,7 @@ from gateway.model.limits import (
     VAPID_SUBJECT_CHARS_MAX,
     VAPID_TOKEN_LIFE_S,
     VAPID_TOKEN_LIFE_S_MAX,
+    VAPID_TOKEN_RENEW_S_MIN,
 )
 from gateway.wire.base64url import decode_base64url, encode_base64url
 from gateway.wire.urls import EgressRefused, check_host_name, parse_origin
@@ -146,6 +147,18 @@ class VapidSigner:
         if len(self._kept) > VAPID_ORIGINS_KEPT_MAX:
             self._kept.popitem(last=False)
         return header
+
+    def renewed(self, origin: str, *, refused: str, now_s: float) -> str | None:
+        """Another header than the one that a service refused, to try once; None: a fresh one would fare no better.
+
+        A signature can end early where clocks differ; a header that is younger than a minute was refused for another
+        reason. So a service that refuses everything costs one signature a minute, not one for each push.
+        """
+        kept = self._kept.get(origin)
+        if kept is not None and kept[0] == refused and now_s - kept[1] >= VAPID_TOKEN_RENEW_S_MIN:
+            del self._kept[origin]
+        current = self.authorization(origin, now_s)
+        return None if current == refused else current
 
     def _sign(self, origin: str, now_s: float) -> str:
         claims = {"aud": origin, "exp": int(now_s) + VAPID_TOKEN_LIFE_S - CLOCK_SKEW_S, "sub": self._subject}

@@ -5,11 +5,12 @@ apps and browsers"; Microsoft, WNS request and response headers.
 """
 
 import json
+import random
 
 import pytest
 
 from gateway.model.delivery import Accepted, Gone, Misconfigured, Outcome, Rejected, Retry, Suspect
-from gateway.transports.webpush import outcome_of
+from gateway.transports.webpush.answers import outcome_of
 from gateway.wire.exchange import Answer
 from gateway.wire.retry_after import http_date
 from tests.transports.fakes import NOW_S
@@ -24,7 +25,7 @@ EVERY = (MOZILLA, GOOGLE, APPLE, WINDOWS, OTHER)
 
 def outcome(host: str, status: int, body: str = "", **headers: str) -> Outcome:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return outcome_of(host, Answer(status, named, body.encode()), now_s=NOW_S)
+    return outcome_of(host, Answer(status, named, body.encode()), now_s=NOW_S, dice=random.Random(1))
 
 
 def errno(number: int) -> str:
@@ -35,10 +36,11 @@ def errno(number: int) -> str:
 @pytest.mark.parametrize(
     ("host", "status", "headers", "wanted"),
     [
-        (MOZILLA, 201, {"location": "https://push/m/1"}, Accepted("https://push/m/1")),
+        (MOZILLA, 201, {"location": "https://push/m/1"}, Accepted(None)),
         (GOOGLE, 201, {}, Accepted(None)),
-        (APPLE, 201, {"apns_id": "C0FFEE"}, Accepted("C0FFEE")),
+        (APPLE, 201, {"apns_id": "C0FFEE"}, Accepted(None)),
         (OTHER, 202, {}, Accepted(None)),
+        (OTHER, 201, {"x_wns_status": "dropped"}, Accepted(None)),
         (WINDOWS, 201, {"x_wns_status": "received"}, Accepted(None)),
         (WINDOWS, 200, {"x_wns_notificationstatus": "Received"}, Accepted(None)),
         (WINDOWS, 200, {"x_wns_status": "dropped"}, Retry("throttled", after_s=60.0)),
@@ -84,9 +86,11 @@ def test_too_large(host: str):
         (GOOGLE, 400, "UnauthorizedRegistration", Suspect("registration_refused")),
         (GOOGLE, 400, "InvalidTokenFormat", Suspect("registration_refused")),
         (MOZILLA, 401, errno(109), Suspect("vapid_refused")),
-        (APPLE, 400, '{"reason":"VapidPkHashMismatch"}', Suspect("registration_refused")),
+        (APPLE, 400, '{"reason":"VapidPkHashMismatch"}', Suspect("vapid_refused")),
         (APPLE, 403, '{"reason":"VapidPkHashMismatch"}', Suspect("vapid_refused")),
+        (APPLE, 410, '{"reason":"VapidPkHashMismatch"}', Suspect("vapid_refused")),
         (APPLE, 403, '{"reason":"BadJwtToken"}', Misconfigured("vapid_refused")),
+        (APPLE, 400, '{"reason":"BadJwtToken"}', Misconfigured("vapid_refused")),
         (WINDOWS, 401, "", Suspect("vapid_refused")),
         (WINDOWS, 403, "", Suspect("vapid_refused")),
     ],
@@ -99,8 +103,8 @@ def test_a_refusal_that_may_be_our_key(host: str, status: int, body: str, wanted
 @pytest.mark.parametrize(
     ("host", "body", "wanted"),
     [
-        (MOZILLA, errno(101), Rejected("key_material")),
-        (MOZILLA, errno(110), Rejected("key_material")),
+        (MOZILLA, errno(101), Suspect("device_keys_refused")),
+        (MOZILLA, errno(110), Suspect("device_keys_refused")),
         (MOZILLA, errno(108), Gone("router_type")),
         (MOZILLA, errno(111), Rejected("request_refused", alarm=True)),
         (MOZILLA, errno(113), Rejected("request_refused", alarm=True)),
@@ -141,6 +145,21 @@ def test_a_service_that_is_down(host: str):
     for status in (500, 502, 504, 599):
         assert outcome(host, status) == Retry("server_error", after_s=None)
     assert outcome(host, 500, retry_after="9") == Retry("server_error", after_s=9.0)
+
+
+def test_mozilla_says_whether_to_come_back_at_once():
+    """Its own numbers: after a while with everybody else, or soon and each at another moment."""
+    backing_off, at_once = ({"code": 503, "errno": number} for number in (201, 202))
+
+    assert outcome(MOZILLA, 503, json.dumps(backing_off)) == Retry("unavailable", after_s=120.0, scope="lane")
+    assert outcome(OTHER, 503, json.dumps(backing_off)) == Retry("unavailable")
+    dice = random.Random(1)
+    answer = Answer(503, {}, json.dumps(at_once).encode())
+    found = [outcome_of(MOZILLA, answer, now_s=NOW_S, dice=dice) for _ in range(50)]
+    waits_s = [one.after_s for one in found if isinstance(one, Retry) and one.scope == "push" and one.after_s]
+    assert len(set(waits_s)) == 50
+    assert 1.0 <= min(waits_s) < 2.0
+    assert 4.0 < max(waits_s) <= 5.0
 
 
 @pytest.mark.parametrize(
