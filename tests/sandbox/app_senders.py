@@ -66,11 +66,9 @@ class AppleSender:
         right |= {name.replace("_", "-"): value for name, value in changes.items()}
         return [(name, value) for name, value in right.items() if value is not None]
 
-    async def send(
-        self, line: RawHttp2, token: str, payload: Any = ALERT, *, raw: bytes | None = None, **changes: str | None
-    ) -> Answer:
-        """One push with right headers, but for the changes."""
-        body = msgspec.json.encode(payload) if raw is None else raw
+    async def send(self, line: RawHttp2, token: str, payload: Any = ALERT, **changes: str | None) -> Answer:
+        """One push with right headers, but for the changes; bytes go out as they are."""
+        body = payload if isinstance(payload, bytes) else msgspec.json.encode(payload)
         return await line.post(f"/3/device/{token}", self.headers(**changes), body)
 
 

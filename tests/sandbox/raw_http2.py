@@ -50,6 +50,10 @@ class _Boundless(Settings):
     def max_concurrent_streams(self) -> int:
         return 2**31 - 1
 
+    @max_concurrent_streams.setter
+    def max_concurrent_streams(self, value: int) -> None:
+        self[SettingCodes.MAX_CONCURRENT_STREAMS] = value
+
 
 class RawHttp2:
     """One connection."""

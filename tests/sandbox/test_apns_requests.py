@@ -30,7 +30,7 @@ def device(sandbox: Sandbox) -> str:
         ("apns_push_type", "voip", "InvalidPushType"),
         ("apns_push_type", "liveactivity", "InvalidPushType"),
         ("apns_id", "not-a-uuid", "BadMessageId"),
-        ("apns_id", str(uuid4()).upper(), "BadMessageId"),
+        ("apns_id", "F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6", "BadMessageId"),
         ("apns_expiration", "soon", "BadExpirationDate"),
         ("apns_expiration", "-1", "BadExpirationDate"),
         ("apns_expiration", "1.5", "BadExpirationDate"),
@@ -150,16 +150,16 @@ async def test_a_payload_may_have_4096_bytes(apple: AppleSender, device: str) ->
     """A call 5,120; a byte more is a 413."""
     line = await apple.line()
     voip = {"apns_push_type": "voip", "apns_topic": BUNDLE + ".voip"}
-    assert (await apple.send(line, device, raw=of_size(4096))).status == 200
-    assert (await apple.send(line, device, raw=of_size(4097))).reason == "PayloadTooLarge"
-    assert (await apple.send(line, device, raw=of_size(5120), **voip)).status == 200
-    assert (await apple.send(line, device, raw=of_size(5121), **voip)).status == 413
+    assert (await apple.send(line, device, of_size(4096))).status == 200
+    assert (await apple.send(line, device, of_size(4097))).reason == "PayloadTooLarge"
+    assert (await apple.send(line, device, of_size(5120), **voip)).status == 200
+    assert (await apple.send(line, device, of_size(5121), **voip)).status == 413
 
 
 @pytest.mark.parametrize("raw", [b"", b"hello", b"[]", b"{}", b'{"aps": "x"}', b'{"aps": {}'])
 async def test_a_payload_without_aps_is_a_400(apple: AppleSender, device: str, raw: bytes) -> None:
     """Nothing, no JSON, and JSON that shows nothing."""
-    assert (await apple.send(await apple.line(), device, raw=raw)).reason == "PayloadEmpty"
+    assert (await apple.send(await apple.line(), device, raw)).reason == "PayloadEmpty"
 
 
 async def test_only_posts_to_devices_are_taken(apple: AppleSender, device: str) -> None:

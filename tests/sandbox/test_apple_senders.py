@@ -1,6 +1,7 @@
 """Who may send to iPhones: provider tokens and client certificates, as strictly as Apple looks at them."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ async def test_without_a_token_nobody_sends(apple: AppleSender, device: str) -> 
     ids=["key-id-too-short", "unknown-key", "other-team", "team-too-short"],
 )
 async def test_a_token_that_names_the_wrong_thing_is_invalid(
-    apple: AppleSender, device: str, spoil: dict[str, str]
+    apple: AppleSender, device: str, spoil: dict[str, Any]
 ) -> None:
     """Key and team must be those of the key."""
     assert await said(apple, device, apple.token(**spoil)) == "InvalidProviderToken"
