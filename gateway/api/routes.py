@@ -12,6 +12,7 @@ from gateway.api import (
     credentials,
     documents,
     keys,
+    lanes,
     message_reports,
     messages,
     progress,
@@ -26,6 +27,7 @@ from gateway.api.gate import Gate
 from gateway.api.middleware import endpoint, expectation
 from gateway.api.route import ADMIN, DEVICE_CHANGE, DEVICE_READ, ENROL, MANAGE, OPEN, PUBLIC, READ, SEND, Query, Route
 from gateway.api.schema import apps as a
+from gateway.api.schema import lanes as n
 from gateway.api.schema import messages as m
 from gateway.api.schema import receipts as r
 from gateway.api.schema import subscriptions as s
@@ -87,6 +89,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET",    "/v1/keys",                           keys.page,           MANAGE, "Keys", "List API keys", 0, None, a.KeyPage, query=(APP,)),
     Route("POST",   "/v1/keys",                           keys.create,         MANAGE, "Keys", "Make an API key", SMALL, a.KeyRequest, a.IssuedKey, 201, "sealed"),
     Route("DELETE", "/v1/keys/{id}",                      keys.revoke,         MANAGE, "Keys", "Revoke an API key", SMALL, None, None, 204, query=(APP,)),
+
+    Route("GET",    "/v1/lanes",                          lanes.page,          READ,   "Lanes", "List keys that stand still or are slowed at a push service", 0, None, n.LanePage, query=PAGE),
+    Route("POST",   "/v1/lanes/resume",                   lanes.resume,        MANAGE, "Lanes", "Try a key at a push service again now", SMALL, n.LaneResume, n.LaneResumed, query=(APP,)),
 
     Route("GET",    "/v1/sdk/config",                     sdk.config,          PUBLIC, "Pages", "What a page needs to know of its app", 0, None, SdkConfig, query=(WHICH,)),
     Route("POST",   "/v1/receipts",                       receipts.take,       PUBLIC, "Pages", "Tell what became of notifications", SMALL, r.ReceiptsRequest, r.ReceiptsAnswer, 202),

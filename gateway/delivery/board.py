@@ -12,17 +12,15 @@ from datetime import datetime
 from typing import Final
 
 from gateway.delivery import lane_figures
-from gateway.delivery.lane import SITE_LIMITED, Lane, LaneKey, State
+from gateway.delivery.lane import SITE_LIMITED, Lane, LaneKey
 from gateway.model.limits import LANES_MAX
 from gateway.policy.pace import Slowdown
 from gateway.store import lanes, processes
 from gateway.store.database import Database
-from gateway.store.lanes import LaneRow, Slowed
+from gateway.store.lanes import LaneRow, Slowed, State
 from gateway.telemetry import log
 from gateway.transports.base import Pace, Transport
 
-_STATE_NUMBER: Final[dict[State, int]] = {"running": lanes.RUNNING, "parked": 1, "stopped": 2}
-_STATE_OF_NUMBER: Final[dict[int, State]] = {number: state for state, number in _STATE_NUMBER.items()}
 _WEIGHTS: Final = {"worker": 1.0, "api": 0.1}
 """How the roles that send share a rate: an API process sends a few messages at once, never a campaign."""
 _HEARD_WITHIN_S: Final = 30
@@ -116,7 +114,7 @@ class LaneBoard:
             app_id=app_id,
             credential_id=credential_id,
             origin=origin,
-            state=_STATE_NUMBER[lane.state],
+            state=lanes.STATES.index(lane.state),
             reason=reason,
             for_s=max(lane.until_s - self._clock(), 0.0) if lane.state != "running" else 0.0,
             slowed=slowed,
@@ -174,7 +172,7 @@ class LaneBoard:
 
 
 def _state_of(row: LaneRow) -> State:
-    return _STATE_OF_NUMBER.get(row.state, "parked")
+    return lanes.STATES[row.state]
 
 
 def _slowdown(slowed: Slowed, heard_at_s: float) -> Slowdown:

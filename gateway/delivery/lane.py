@@ -10,7 +10,7 @@ Lanes that stand or are slowed are shared by all processes through the store (`d
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final
 
 from gateway.delivery.slots import Slots
 from gateway.model.delivery import Accepted, Gone, Misconfigured, Outcome, Rejected, Retry, Suspect
@@ -24,14 +24,12 @@ from gateway.model.limits import (
 )
 from gateway.policy.circuit import CredentialHealth, Verdict
 from gateway.policy.pace import InFlight, Rate, Slowdown
+from gateway.store.lanes import State
 from gateway.telemetry import LANE_THROTTLES
 from gateway.transports.base import Pace
 
 LaneKey = tuple[int, int, str]
 """(app, credential, origin of the push service)."""
-
-State = Literal["running", "parked", "stopped"]
-"""parked: the service wants less or is away. stopped: our credential or setting is at fault."""
 
 _FRUITLESS_MAX: Final = 50
 """Pushes in a row without one success, after which the lane is parked."""
@@ -48,6 +46,8 @@ _AS_USUAL: Final = Pace()
 
 class Lane:
     """Decides whether a push may go now, and learns from each answer. Times are monotonic seconds.
+
+    state: parked, as the service wants less or is away; stopped, as our credential or setting is at fault.
 
     A push is let in by `try_enter` or, where that says no, by `enter`; then `leave` has to follow. What became of it is
     told to `note`.

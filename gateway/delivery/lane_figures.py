@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
-from gateway.delivery.lane import Lane, State
+from gateway.delivery.lane import Lane
+from gateway.store.lanes import State
 from gateway.telemetry import LANE_IN_FLIGHT, LANE_IN_FLIGHT_MAX, LANE_RATE, LANES, LANES_STANDING
 from gateway.transports.base import Transport
 

@@ -4,13 +4,16 @@ A row with state 0 is a lane that runs at a rate which its service forced on it.
 """
 
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from gateway.model.limits import LANES_STANDING_MAX
 from gateway.store.database import Queryable, Record
 
+State = Literal["running", "parked", "stopped"]
+STATES: Final[tuple[State, ...]] = ("running", "parked", "stopped")
+"""By their number in the table."""
 RUNNING: Final = 0
 
 
