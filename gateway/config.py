@@ -77,6 +77,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Groups of 500 that a worker holds at once: what a crash may repeat."""
     drain_s: int = DRAIN_S
     """How long sends under way may take to finish after SIGTERM."""
+    fast_ecdh: Literal["auto", "off"] = "auto"
+    """auto: encryption uses the extra `fast` where it is installed and passes its test; off: it does not."""
     providers: dict[str, dict[str, Any]] = {}
     """Provider tables of steeple.toml, unread."""
 

@@ -174,7 +174,7 @@ class Provider:
         except WireFailure as failure:
             return outcome_of_failure(failure)
         outcome = outcome_of(target.host, answer, now_s=now_s, dice=self._wire.dice)
-        if is_worth_telling(outcome):
+        if not is_taken(answer) and is_worth_telling(outcome):
             self._tell(target.host, answer)
         return outcome
 
