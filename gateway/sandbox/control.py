@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.model.limits import SEND_BODY_BYTES_MAX
+from gateway.sandbox.control_apps import APP_CALLS, AppCall, AppsSteered, MintPhones, PhoneLine, phone_lines
 from gateway.sandbox.devices import RECEIVER_KEYS_DEFAULT, MintedLine
 from gateway.sandbox.faults import Faults, RuleSet
 from gateway.sandbox.ledger import Ledger
@@ -20,7 +21,7 @@ PREFIX: Final = "/sandbox"
 _LINES_A_PIECE: Final = 1_000
 
 
-class Steered(Protocol):
+class Steered(AppsSteered, Protocol):
     """What the calls need of a sandbox."""
 
     @property
@@ -65,8 +66,9 @@ class Steered(Protocol):
 
 
 class _MintQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The query of `POST /sandbox/mint`, see `Devices.mint`."""
+    """The query of `POST /sandbox/mint`, see `Devices.mint`; for phones see `MintPhones`."""
 
+    channel: str = "webpush"
     n: int = 1
     vapid_public_key: str | None = None
     prefix: str = ""
@@ -86,13 +88,21 @@ _Call = Callable[[Steered, web.BaseRequest], Awaitable[web.StreamResponse]]
 
 async def control(sandbox: Steered, request: web.BaseRequest) -> web.StreamResponse:
     """Answer one call under `/sandbox`."""
-    call = _CALLS.get((request.method, request.path.removeprefix(PREFIX).rstrip("/")))
-    if call is None:
-        return _json({"error": f"No such call. There are: {', '.join(f'{m} {PREFIX}{p}' for m, p in _CALLS)}"}, 404)
+    wanted = (request.method, request.path.removeprefix(PREFIX).rstrip("/"))
     try:
-        return await call(sandbox, request)
+        if (app_call := APP_CALLS.get(wanted)) is not None:
+            return await _about_apps(sandbox, request, app_call)
+        if (call := _CALLS.get(wanted)) is not None:
+            return await call(sandbox, request)
     except (msgspec.DecodeError, ValueError) as error:
         return _json({"error": str(error)}, 422)
+    known = ", ".join(f"{method} {PREFIX}{path}" for method, path in (*_CALLS, *APP_CALLS))
+    return _json({"error": f"No such call. There are: {known}"}, 404)
+
+
+async def _about_apps(sandbox: Steered, request: web.BaseRequest, call: AppCall) -> web.Response:
+    asked = None if call.body is None else msgspec.json.decode(await _body(request) or b"{}", type=call.body)
+    return _json(call.act(sandbox, asked))
 
 
 async def _describe(sandbox: Steered, _request: web.BaseRequest) -> web.Response:
@@ -100,15 +110,7 @@ async def _describe(sandbox: Steered, _request: web.BaseRequest) -> web.Response
 
 
 async def _mint(sandbox: Steered, request: web.BaseRequest) -> web.StreamResponse:
-    query = msgspec.convert(dict(request.query), _MintQuery, strict=False)
-    lines = sandbox.mint_lines(
-        query.n,
-        query.vapid_public_key,
-        prefix=query.prefix,
-        receiver_keys=query.receiver_keys,
-        vapid_key_id=query.vapid_key_id,
-        user_prefix=query.user_prefix,
-    )
+    lines = _minted(sandbox, dict(request.query))
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(request)
     for piece in _pieces(lines):
@@ -117,7 +119,21 @@ async def _mint(sandbox: Steered, request: web.BaseRequest) -> web.StreamRespons
     return response
 
 
-def _pieces(lines: Iterator[MintedLine]) -> Iterator[bytes]:
+def _minted(sandbox: Steered, asked: dict[str, str]) -> Iterator[MintedLine] | Iterator[PhoneLine]:
+    if asked.get("channel", "webpush") != "webpush":
+        return phone_lines(sandbox, msgspec.convert(asked, MintPhones, strict=False))
+    query = msgspec.convert(asked, _MintQuery, strict=False)
+    return sandbox.mint_lines(
+        query.n,
+        query.vapid_public_key,
+        prefix=query.prefix,
+        receiver_keys=query.receiver_keys,
+        vapid_key_id=query.vapid_key_id,
+        user_prefix=query.user_prefix,
+    )
+
+
+def _pieces(lines: Iterator[MintedLine] | Iterator[PhoneLine]) -> Iterator[bytes]:
     encoder = msgspec.json.Encoder()
     while piece := list(islice(lines, _LINES_A_PIECE)):
         yield encoder.encode_lines(piece)

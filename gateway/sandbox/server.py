@@ -28,7 +28,7 @@ from gateway.sandbox.devices import RECEIVER_KEYS_DEFAULT, Devices, MintedLine, 
 from gateway.sandbox.exchange import Serve
 from gateway.sandbox.faults import Faults, Rule, RuleSet
 from gateway.sandbox.fcm import CONDUCT as GOOGLE_CONDUCT
-from gateway.sandbox.fcm import GoogleService
+from gateway.sandbox.fcm import GoogleService, Quota
 from gateway.sandbox.gcm import SERVICE as GCM
 from gateway.sandbox.gcm import Gcm
 from gateway.sandbox.google_accounts import GoogleAccounts
@@ -83,7 +83,7 @@ class Sandbox:
         self._apple = AppleService(
             senders=self.senders, phones=self.phones, ledger=self.ledger, faults=self.faults, clock=clock
         )
-        self.google = GoogleService(
+        self._google = GoogleService(
             accounts=self.accounts, phones=self.phones, ledger=self.ledger, faults=self.faults, clock=clock
         )
         self._gcm = Gcm(self.mailbox, clock)
@@ -92,7 +92,7 @@ class Sandbox:
         self._host = ""
         self._routes = Routes(
             push=push,
-            fcm=self.google.serve,
+            fcm=self._google.serve,
             autopush=self._autopush,
             gcm=self._gcm,
             control=partial(control, self),
@@ -231,6 +231,10 @@ class Sandbox:
     def order_faults(self, *rules: Rule, seed: int = 0) -> None:
         """Replace the fault rules."""
         self.faults.put(RuleSet(rules=list(rules), seed=seed))
+
+    def set_quota(self, quota: Quota) -> None:
+        """How much Google's service for apps takes from now on."""
+        self._google.quota = quota
 
     def limit_streams(self, limit: int) -> None:
         """Send SETTINGS_MAX_CONCURRENT_STREAMS on every HTTP/2 connection that stands."""

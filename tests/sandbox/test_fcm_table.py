@@ -118,7 +118,7 @@ async def test_a_project_has_a_quota_that_refills(
     sandbox: Sandbox, google: GoogleSender, clock: Clock, device: str
 ) -> None:
     """A bucket: 60 a minute come back one a second."""
-    sandbox.google.quota = Quota(project_a_minute=60, retry_after_s=3)
+    sandbox.set_quota(Quota(project_a_minute=60, retry_after_s=3))
     line = await google.line()
     statuses = [(await google.send(line, {"token": device})).status for _ in range(61)]
     assert statuses == [200] * 60 + [429]
@@ -130,7 +130,7 @@ async def test_a_project_has_a_quota_that_refills(
 
 async def test_a_device_has_a_quota_of_its_own(sandbox: Sandbox, google: GoogleSender, device: str) -> None:
     """Others go on; without a header when none was ordered."""
-    sandbox.google.quota = Quota(device_a_minute=2)
+    sandbox.set_quota(Quota(device_a_minute=2))
     (other,) = sandbox.phones.mint(1, "fcm", google.project)
     line = await google.line()
     answers = [await google.send(line, {"token": device}) for _ in range(3)]
