@@ -232,7 +232,7 @@ class Lane:
         elif is_under_way:
             self.rate.hold(self.until_s)
         else:
-            self.rate.fall(now_s, resumes_at_s=self.until_s)
+            self.rate.fall(now_s, resumes_at_s=self.until_s, in_flight=self.in_flight)
         if self.rate.is_site_limited and self.state == "parked":
             self.reason = SITE_LIMITED
 

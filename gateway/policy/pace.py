@@ -176,18 +176,19 @@ class Rate:
             self._next_slot(now_s)
         self._slot_count += 1
 
-    def achieved(self, now_s: float) -> float:
-        """Answers a second that this process got lately."""
+    def achieved(self, now_s: float, *, in_flight: int = 0) -> float:
+        """Answers a second that this process got lately; what is under way counts as the next second's."""
         if now_s - self._slot_at_s >= 1.0:
             self._next_slot(now_s)
-        return max(self._slot_before, self._slot_count / max(now_s - self._slot_at_s, _BURST_S))
+        # Without what is under way, a lane whose very first answer is a 429 would have achieved next to nothing.
+        return max(self._slot_before, self._slot_count / max(now_s - self._slot_at_s, _BURST_S) + in_flight)
 
     def _next_slot(self, now_s: float) -> None:
         gap_s = now_s - self._slot_at_s
         self._slot_before = self._slot_count / gap_s if gap_s < 2 * _REFRESH_S else 0.0
         self._slot_at_s, self._slot_count = now_s, 0
 
-    def fall(self, now_s: float, *, resumes_at_s: float) -> bool:
+    def fall(self, now_s: float, *, resumes_at_s: float, in_flight: int = 0) -> bool:
         """The service throttles: half of what was achieved, at most once a second. It grows from `resumes_at_s` on.
 
         Whether the rate fell; else only its growth begins later.
@@ -196,7 +197,7 @@ class Rate:
         if now_s - self._fell_at_s < _CUT_EVERY_S:
             self.hold(resumes_at_s)
             return False
-        achieved = self.achieved(now_s) / self.share
+        achieved = self.achieved(now_s, in_flight=in_flight) / self.share
         base = achieved if was is None else min(was, achieved)
         rate = max(base / 2, LANE_RATE_MIN)
         before = max(base, rate * 2)

@@ -303,7 +303,7 @@ async def test_the_metrics_name_services_not_shops(db: Database, clock: Clock):
         'steeple_lanes{host="fcm.googleapis.com",provider="webpush",state="running"} 1.0',
         'steeple_lanes{host="*.notify.windows.com",provider="webpush",state="parked"} 1.0',
         'steeple_lane_requests_in_flight{host="other",provider="webpush"} 2.0',
-        'steeple_lane_rate_per_second{host="*.notify.windows.com",provider="webpush"} 2.0',
+        'steeple_lane_rate_per_second{host="*.notify.windows.com",provider="webpush"} 2.5',
         'steeple_lanes_standing{state="stopped"} 1.0',
         'steeple_lanes_standing{state="parked"} 1.0',
     ):

@@ -1,5 +1,7 @@
 """A service or a key in trouble: its lane stands, everybody else goes on, nobody is dropped, nothing is lost."""
 
+import asyncio
+
 import pytest
 
 from gateway.sandbox import Rule
@@ -8,6 +10,7 @@ from tests.journeys.test_statuses import APPLE, GOOGLE, MOZILLA
 from tests.journeys.world import STRANGER, Shop, World
 
 DEVICES = 120
+STORM = 300
 STOPPED = 2
 
 
@@ -92,6 +95,45 @@ async def test_a_request_to_slow_down_slows_one_service(world: World, shop: Shop
     assert await world.entries(message) == []
     await world.let_pass(120)
     assert (await shop.done(message))["counts"]["sent"] == 40
+
+
+async def test_a_storm_of_429s_slows_the_lane_and_passes(world: World, shop: Shop):
+    """F17: all processes hear of half the rate or less in no time; nobody is lost or reached twice; the limit is lifted.
+
+    The lane itself slows down with the first 429; processes tell each other every second, and a busy machine is given
+    some more.
+    """
+    await shop.devices_quickly(STORM)
+    world.faults(Rule(status=429, probability=0.3))
+    message = await shop.send()
+    await shop.came_to_ledger(message, 1)
+    rate = await until("the lane is slowed for all processes", lambda: slowed_to(shop), within_s=5)
+    assert rate is not None
+    assert 1 <= rate <= STORM / 2
+    for _ in range(3):
+        await world.let_pass(61)
+        await asyncio.sleep(0.5)
+    world.faults()
+    for _ in range(20):
+        await world.let_pass(61)
+        if (await shop.came_to_or_not(message, "sent", STORM, within_s=1))["counts"]["sent"] == STORM:
+            break
+    said = await shop.done(message)
+    assert said["counts"]["sent"] == STORM
+    reached = await shop.tokens_reached(message)
+    assert len(reached) == len(set(reached)) == STORM
+    await world.let_pass(2_000)
+    await until("the rate is lifted", lambda: is_lifted(shop), within_s=10)
+
+
+async def slowed_to(shop: Shop) -> float | None:
+    """The rate that the processes tell each other."""
+    return await shop.world.db.fetchval("SELECT min(rate) FROM lanes WHERE app_id = $1", shop.app.id)
+
+
+async def is_lifted(shop: Shop) -> bool:
+    """Whether nothing is known against any of the shop's lanes."""
+    return await shop.world.db.fetchval("SELECT count(*) = 0 FROM lanes WHERE app_id = $1", shop.app.id)
 
 
 async def test_a_service_whose_certificate_nobody_vouches_for_gets_nothing(world: World, shop: Shop):

@@ -120,6 +120,14 @@ def test_a_rate_falls_by_half_each_second_that_the_service_goes_on_throttling():
     assert all(later <= max(LANE_RATE_MIN, earlier * 0.52) for earlier, later in itertools.pairwise(limits))
 
 
+def test_a_lane_whose_first_answer_is_a_429_does_not_crawl():
+    """Forty pushes went out at once; the first to be answered says nothing of how fast the lane was."""
+    rate = Rate()
+    rate.count(NOW_S)
+    rate.fall(NOW_S, resumes_at_s=0, in_flight=40)
+    assert rate.per_s(NOW_S) == pytest.approx(22)
+
+
 def test_what_a_process_achieved_counts_for_all_of_them():
     """One of four workers, at 250 a second: the gateway went at 1,000."""
     rate = Rate()
