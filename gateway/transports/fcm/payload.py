@@ -1,0 +1,218 @@
+"""The JSON that FCM gets: a notification that the system shows, data for the app, and what each platform needs besides.
+
+Source: Firebase, "REST Resource: projects.messages" and "About FCM messages". Keys stand in the order of the alphabet.
+
+Two parts, each put together once per message: the payload (what counts against FCM's 4,096 bytes; once per language)
+and the envelope around it. Per device only the token, the ids, the receipt token and the times are filled in.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from gateway.model.delivery import Device, Push, Urgency
+from gateway.model.ids import to_text
+from gateway.model.language import language_finder, text_in
+from gateway.model.limits import FCM_PAYLOAD_BYTES_MAX, TTL_S_MAX
+from gateway.model.message import Action, Content
+from gateway.transports.fcm.fields import Fields, is_reserved, ttl_s_of
+
+PAYLOAD_BYTES_MAX: Final = FCM_PAYLOAD_BYTES_MAX + 1024
+"""FCM counts keys and values alone; the rest is for JSON's own signs."""
+_OURS: Final = "steeple"
+"""Under this name in `data` lie the ids and the receipt token, as JSON text: values of `data` are texts."""
+_TOKEN_AT: Final = 1
+_COLLAPSE_ID_BYTES_MAX: Final = 64
+_ID_CHARS: Final = 17
+_RECEIPT_CHARS: Final = 55
+_APPLE_PRIORITIES: Final[dict[Urgency, str]] = {"very-low": "1", "low": "5"}
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """What stands around the payload, the same for all devices of a message but for what is filled in."""
+
+    template: bytes
+    """For `%` with ttl, until, shown and token."""
+    ttl_s_max: int
+
+    def around(self, push: Push, *, now_s: float) -> bytes:
+        """The body of the request for this push."""
+        return self.template % {
+            b"android_ttl": min(push.ttl_s, self.ttl_s_max),
+            b"ttl": push.ttl_s,
+            b"until": int(now_s) + push.ttl_s if push.ttl_s else 0,
+            b"shown": push.payload[1:-1] or b'"data":{}',
+            b"token": push.wire[_TOKEN_AT:],
+        }
+
+
+def renderer(content: Content, fields: Fields, *, message_text: str) -> Callable[[Device, str, int], bytes]:
+    """What makes the payload for each device. `message_text` is the message's public id."""
+    parts: dict[str, tuple[bytes, bytes, bytes]] = {}
+    find = language_finder((content.title, content.body))
+
+    def render(device: Device, token: str, _ttl_s: int) -> bytes:
+        language = find(device.locale)
+        compiled = parts.get(language)
+        if compiled is None:
+            compiled = parts[language] = _compiled(content, fields, language, message_text)
+        head, middle, tail = compiled
+        return b"".join((head, to_text("sub", device.subscription_id).encode(), middle, token.encode(), tail))
+
+    return render
+
+
+def envelope(content: Content, fields: Fields, *, message_text: str) -> Envelope:
+    """The envelope of a message; without `message_text` nothing makes a copy replace another."""
+    mark = secrets.token_hex(16)  # nobody can have written it into a message
+    android = _json(_android(content, fields, message_text, ttl=f"{mark}a"))
+    apple = _json(_apple(content, fields, message_text, until=f"{mark}b"))
+    web = _json(_web(content, fields, message_text, ttl=f"{mark}c"))
+    sections = f'{{"message":{{"android":{android},"apns":{apple},{mark}d,"token":"{mark}e","webpush":{web}}}}}'
+    template = sections.replace("%", "%%")
+    for letter, place in zip(
+        "abcde", ("%(android_ttl)ds", "%(until)d", "%(ttl)d", "%(shown)b", "%(token)b"), strict=True
+    ):
+        template = template.replace(mark + letter, place)
+    asked_s = ttl_s_of(fields)
+    return Envelope(template.encode(), TTL_S_MAX if asked_s is None else asked_s)
+
+
+# --- payload ----------------------------------------------------------------------------------------------------------
+
+
+def _compiled(content: Content, fields: Fields, language: str, message_text: str) -> tuple[bytes, bytes, bytes]:
+    """What stands before the subscription's id, between it and the receipt token, and after that."""
+    sub, receipt = (secrets.token_hex(16) for _ in range(2))
+    texts = _said(title=text_in(content.title, language), body=text_in(content.body, language), image=content.image)
+    data = _data(content, fields, texts)
+    data[_OURS] = _json({"m": message_text, "s": sub, "t": receipt})
+    shown = {} if _is_data_only(content, fields) else texts
+    options = None if fields.fcm_options is None else msgspec.to_builtins(fields.fcm_options)
+    text = _json(_said(data=data, fcm_options=options, notification=shown))
+    head, _, rest = text.partition(sub)
+    middle, _, tail = rest.partition(receipt)
+    parts = (head.encode(), middle.encode(), tail.encode())
+    return (*parts[:2], parts[2] + _padding(parts, _excess_bytes(content, fields, data, shown)))
+
+
+def _data(content: Content, fields: Fields, texts: Mapping[str, str]) -> dict[str, str]:
+    """What the app gets: the message's own data first, then what it would otherwise not learn."""
+    data = {key: _as_text(value) for key, value in content.data.items() if key and not is_reserved(key)}
+    data.update(fields.data)
+    ours = _said(url=content.url, actions=[_action(action) for action in content.actions])
+    if _is_data_only(content, fields):
+        ours = {**texts, **ours}
+    return {**{key: _as_text(value) for key, value in ours.items()}, **data}
+
+
+def _excess_bytes(content: Content, fields: Fields, data: Mapping[str, str], shown: Mapping[str, str]) -> int:
+    """By how much it is too large for an Android device; not positive: it fits."""
+    android = _notification(content, fields, "") if shown else {}
+    texts = {**shown, **{key: value for key, value in android.items() if isinstance(value, str)}}
+    counted = sum(len(text.encode()) for text in (*data, *data.values(), *texts.values()))
+    return counted + _ID_CHARS + _RECEIPT_CHARS - 2 * 32 - FCM_PAYLOAD_BYTES_MAX
+
+
+def _padding(parts: tuple[bytes, ...], excess_bytes: int) -> bytes:
+    """Spaces that bring a payload over our bound by as much as it is over FCM's, so that nobody tries to send it."""
+    length = sum(map(len, parts)) + _ID_CHARS + _RECEIPT_CHARS
+    return b"" if excess_bytes <= 0 else b" " * (PAYLOAD_BYTES_MAX + excess_bytes - length)
+
+
+# --- envelope ---------------------------------------------------------------------------------------------------------
+
+
+def _android(content: Content, fields: Fields, message_text: str, *, ttl: str) -> dict[str, Any]:
+    own = _given(fields.android, without=("ttl", "priority", "notification"))
+    asked = None if fields.android is None else fields.android.priority
+    shown = {} if _is_data_only(content, fields) else _notification(content, fields, message_text)
+    return _said(
+        collapse_key=content.collapse_key,
+        notification=shown,
+        priority=asked.upper() if asked else "HIGH" if content.urgency == "high" else "NORMAL",
+        **own,
+        ttl=ttl,
+    )
+
+
+def _notification(content: Content, fields: Fields, message_text: str) -> dict[str, Any]:
+    """A tag of its own for each message: a copy then replaces the first one, and no other."""
+    own = _given(None if fields.android is None else fields.android.notification)
+    tag = content.tag or content.collapse_key or message_text
+    return _said(**{"tag": tag, "notification_count": content.badge_count, **own})
+
+
+def _apple(content: Content, fields: Fields, message_text: str, *, until: str) -> dict[str, Any]:
+    is_silent = _is_data_only(content, fields)
+    headers = _said(
+        **{
+            "apns-collapse-id": _collapse_id(content, message_text),
+            "apns-expiration": until,
+            "apns-priority": "5" if is_silent else _APPLE_PRIORITIES.get(content.urgency),
+            "apns-push-type": "background" if is_silent else None,
+        }
+    )
+    aps = {"content-available": 1} if is_silent else _said(badge=content.badge_count)
+    own = _given(fields.apns)
+    payload: dict[str, Any] = own.pop("payload", {})
+    aps.update(payload.get("aps", {}))
+    return _said(
+        **{**own, "headers": headers | own.get("headers", {}), "payload": {**payload, **({"aps": aps} if aps else {})}}
+    )
+
+
+def _collapse_id(content: Content, message_text: str) -> str:
+    wanted = content.collapse_key or content.tag
+    is_fit = wanted.isascii() and wanted.isprintable() and len(wanted) <= _COLLAPSE_ID_BYTES_MAX
+    return wanted if wanted and is_fit else message_text
+
+
+def _web(content: Content, fields: Fields, message_text: str, *, ttl: str) -> dict[str, Any]:
+    own = _given(fields.webpush)
+    shown: dict[str, Any] = {}
+    if not _is_data_only(content, fields):
+        shown = _said(
+            icon=content.icon,
+            badge=content.badge,
+            tag=content.tag or content.collapse_key or message_text,
+            requireInteraction=content.require_interaction or None,
+            actions=[{"action": action.id, "title": action.title} for action in content.actions],
+        )
+    # Firebase takes https links only, and would refuse the message for everybody.
+    link = content.url if content.url.startswith("https://") else ""
+    return _said(
+        fcm_options=_said(link=link) | own.get("fcm_options", {}),
+        headers={"TTL": ttl, "Urgency": content.urgency} | own.get("headers", {}),
+        notification=shown | own.get("notification", {}),
+    )
+
+
+def _is_data_only(content: Content, fields: Fields) -> bool:
+    """Android has no silent notification that another would not turn loud: the app shows it, or does not."""
+    return fields.data_only or content.silent
+
+
+def _given(fields: msgspec.Struct | None, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    given: dict[str, Any] = {} if fields is None else msgspec.to_builtins(fields)
+    return {name: value for name, value in given.items() if name not in without}
+
+
+def _said(**values: Any) -> dict[str, Any]:
+    """What was said at all."""
+    return {name: value for name, value in values.items() if value is not None and value not in ("", [], {})}
+
+
+def _action(action: Action) -> dict[str, str]:
+    return _said(id=action.id, title=action.title, icon=action.icon, url=action.url)
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
