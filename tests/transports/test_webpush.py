@@ -9,7 +9,6 @@ import http_ece
 import msgspec
 import py_vapid
 import pytest
-import pywebpush
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -133,56 +132,11 @@ async def test_windows_is_told_whether_to_keep_it(
     assert headers["x-wns-cache-policy"] == policy
 
 
-class _Session:
-    """Takes what pywebpush posts."""
-
-    def __init__(self) -> None:
-        self.headers: dict[str, str] = {}
-        self.body = b""
-
-    def post(self, _url: str, *, data: bytes, headers: dict[str, str], timeout: float) -> Any:
-        del timeout
-        self.headers, self.body = {name.lower(): value for name, value in headers.items()}, data
-        return type("Response", (), {"status_code": 201, "text": "", "headers": {}})()
-
-
 def claims_of(authorization: str) -> tuple[dict[str, Any], dict[str, Any], str]:
     """Header and claims of the token, and the key."""
     parameters = dict(part.strip().split("=", 1) for part in authorization.removeprefix("vapid ").split(","))
     head, claims, _ = (base64.urlsafe_b64decode(part + "==") for part in (*parameters["t"].split(".")[:2], ""))
     return json.loads(head), json.loads(claims), parameters["k"]
-
-
-async def test_pywebpush_says_the_same_in_other_words(browser_key: ec.EllipticCurvePrivateKey, credential: Credential):
-    """The library that most Python shops use: the same headers, the same claims by the same key, the same text."""
-    session = _Session()
-    key = py_vapid.Vapid02.from_pem(credential.secret)
-    session_as_requests: Any = session
-    pywebpush.webpush(
-        device_of(browser_key),
-        PAYLOAD.decode(),
-        vapid_private_key=key,
-        vapid_claims={"sub": SUBJECT, "exp": int(NOW_S) + 3600},
-        ttl=3600,
-        headers={"urgency": "normal", "topic": topic_of("order-7")},
-        requests_session=session_as_requests,
-    )
-
-    headers, body = await sent(browser_key, credential)
-    ours = {name.lower(): value for name, value in headers.items()}
-
-    for name in ("content-encoding", "ttl", "urgency", "topic"):
-        assert str(session.headers[name]) == ours[name]
-    (their_head, their_claims, their_key), (our_head, our_claims, our_key) = (
-        claims_of(headers["authorization"]) for headers in (session.headers, ours)
-    )
-    assert their_head == our_head == {"typ": "JWT", "alg": "ES256"}
-    assert their_key.rstrip("=") == our_key
-    assert {name: their_claims[name] for name in ("aud", "sub")} == {name: our_claims[name] for name in ("aud", "sub")}
-    assert set(their_claims) == set(our_claims) == {"aud", "exp", "sub"}
-    assert 0 < our_claims["exp"] - NOW_S <= 24 * 3600
-    assert ece.decrypt(session.body, private_key=browser_key, auth=AUTH) == PAYLOAD
-    assert len(session.body) == len(body)
 
 
 async def test_one_signature_serves_many_pushes(browser_key: ec.EllipticCurvePrivateKey, credential: Credential):
