@@ -2,7 +2,7 @@
 
 Sources: Google, "REST Resource: projects.messages" (fields and their kinds, reserved words of `data`, ttl), "About FCM
 messages" (4,096 bytes, to topics 2,048); the JSON mapping of Protocol Buffers (both spellings of a field's name,
-durations as `3.5s`, null as absent).
+durations as `3.5s`, enum names in any case, null as absent). The preview `android_v2` passes unread.
 """
 
 import re
@@ -65,9 +65,11 @@ _MESSAGE: Final[_Fields] = {
     "data": "map",
     "notification": {"title": "string", "body": "string", "image": "string"},
     "android": _ANDROID,
+    "android_v2": "struct",
     "webpush": _WEBPUSH,
     "apns": _APNS,
     "fcm_options": _OPTIONS,
+    "fid": "string",
     "token": "string",
     "topic": "string",
     "condition": "string",
@@ -85,6 +87,7 @@ class FcmMessage(msgspec.Struct, frozen=True, kw_only=True):
 
     fields: dict[str, Any]
     token: str | None
+    """The device: a registration token, or an installation id (which a token begins with)."""
     is_dry_run: bool
     ttl_s: float
     collapse: str | None
@@ -135,8 +138,8 @@ def _value(value: Any, kind: Any, path: str, found: list[Violation]) -> Any:
         if isinstance(value, dict):
             return _message(value, kind, path, found)  # pyright: ignore[reportUnknownArgumentType] - read key by key
     elif isinstance(kind, tuple):
-        if value in kind:
-            return value
+        if isinstance(value, str) and value.upper() in kind:
+            return value.upper()
     elif _is_kind(value, kind):
         return value
     found.append(Violation(path, f"Invalid value at '{path}', {msgspec.json.encode(value).decode()[:80]}"))
@@ -173,19 +176,19 @@ def _snake(name: str) -> str:
 def _judge(message: dict[str, Any] | None, *, is_dry_run: bool) -> FcmMessage | Invalid:
     if message is None:
         return _invalid("message", "The message is not set.")
-    targets = [name for name in ("token", "topic", "condition") if message.get(name)]
+    targets = [name for name in ("fid", "token", "topic", "condition") if message.get(name)]
     if len(targets) != 1:
         return _invalid("message", "Recipient of the message is not set." if not targets else "Several recipients.")
     if targets[0] == "topic" and not _TOPIC.fullmatch(message["topic"].removeprefix("/topics/")):
         return _invalid("message.topic", "Invalid topic name.")
     android = message.get("android", {})
     faults = [*_data_faults(message), *_android_faults(android), *_option_faults(message)]
-    faults += _size_faults(message, is_topic=targets[0] != "token")
+    faults += _size_faults(message, is_topic=targets[0] in {"topic", "condition"})
     if faults:
         return Invalid(tuple(faults), is_json=False, message=faults[0].description)
     return FcmMessage(
         fields=message,
-        token=message.get("token"),
+        token=message.get("token") or message.get("fid"),
         is_dry_run=is_dry_run,
         ttl_s=float(android.get("ttl", f"{TTL_S_MAX}s")[:-1]),
         collapse=android.get("collapse_key"),

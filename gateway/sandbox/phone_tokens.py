@@ -22,7 +22,8 @@ Environment = Literal["production", "sandbox"]
 _HEX_CHARS: Final = 64
 _HEX_TAIL: Final = re.compile(r"([0-9a-f]{4})([0-9a-f]{8})")
 _HEX_TAIL_CHARS: Final = 12
-_GOOGLE: Final = re.compile(r".*d([0-9a-f]{1,4})-([0-9a-f]{1,8}):APA91b[A-Za-z0-9_-]+", re.DOTALL)
+_GOOGLE: Final = re.compile(r"[A-Za-z0-9_-]*d([0-9a-f]{1,4})-([0-9a-f]{1,8})(?::APA91b[A-Za-z0-9_-]+)?")
+"""A registration token, or the installation id that it begins with."""
 _GOOGLE_TAIL_BYTES: Final = 99
 _PREFIX: Final = {"apns": re.compile(r"[0-9a-f]{0,24}"), "fcm": re.compile(r"[A-Za-z0-9_-]{0,64}")}
 _SECRET_BYTES: Final = 32
@@ -56,6 +57,12 @@ class _Order(msgspec.Struct, frozen=True, kw_only=True):
             return f"{head}{self.number:04x}{index:08x}"
         tail = urlsafe_b64encode(shake_256(self.secret + key).digest(_GOOGLE_TAIL_BYTES)).decode("ascii")
         return f"{self.prefix}d{self.number:x}-{index:x}:APA91b{tail}"
+
+
+def names_of(token: str) -> tuple[str, ...]:
+    """What a device may be called by: its token, and at Google's also the installation id in front of the colon."""
+    installation, colon, _ = token.partition(":")
+    return (token, installation) if colon else (token,)
 
 
 def random_token(service: Service) -> str:
@@ -113,7 +120,7 @@ class PhoneTokens:
         if number >= len(self._orders):
             return None
         order = self._orders[number]
-        return order.home if index < order.count and order.token(index) == token else None
+        return order.home if index < order.count and token in names_of(order.token(index)) else None
 
     def count(self) -> int:
         """Phones minted so far."""

@@ -17,7 +17,7 @@ from gateway.model.limits import (
     SANDBOX_STORED_PER_PHONE_MAX,
 )
 from gateway.sandbox.ledger import Fate
-from gateway.sandbox.phone_tokens import Environment, Home, PhoneTokens, Service, random_token
+from gateway.sandbox.phone_tokens import Environment, Home, PhoneTokens, Service, names_of, random_token
 
 Platform = Literal["ios", "android"]
 
@@ -109,7 +109,7 @@ class Phones:
         home = Home("apns", owner, environment) if platform == "ios" else Home("fcm", owner)
         phone = Phone(f"phone-{token_hex(4)}", platform, home, random_token(home.service))
         self._phones[phone.id] = phone
-        self._by_token[phone.token] = phone
+        self._by_token |= dict.fromkeys(names_of(phone.token), phone)
         return phone
 
     def mint(
@@ -165,7 +165,7 @@ class Phones:
             self.forget_token(phone.token, "Unregistered")
         phone.has_app = True
         phone.token = random_token(phone.home.service)
-        self._by_token[phone.token] = phone
+        self._by_token |= dict.fromkeys(names_of(phone.token), phone)
         return phone.token
 
     def forget_token(self, token: str, reason: str, *, at_s: float | None = None) -> None:
@@ -177,10 +177,12 @@ class Phones:
         found = self.find(token)
         if found is None:
             raise ValueError("No phone has this token.")
-        self._by_token.pop(token, None)
-        self._gone[token] = Gone(reason, self._clock() if at_s is None else at_s)
-        self._homes_of_gone[token] = found.home
-        if len(self._gone) > SANDBOX_GONE_TOKENS_MAX:
+        gone = Gone(reason, self._clock() if at_s is None else at_s)
+        for name in names_of(token):
+            self._by_token.pop(name, None)
+            self._gone[name] = gone
+            self._homes_of_gone[name] = found.home
+        while len(self._gone) > SANDBOX_GONE_TOKENS_MAX:
             oldest, _ = self._gone.popitem(last=False)
             del self._homes_of_gone[oldest]
 

@@ -148,8 +148,27 @@ async def test_what_no_phone_should_get_is_refused(
     assert google.sandbox.ledger.counters["accepted"] == 0
 
 
+async def test_a_device_is_named_by_its_installation_as_well(
+    sandbox: Sandbox, google: GoogleSender, device: str
+) -> None:
+    """The newer way: `fid`, which a registration token begins with."""
+    phone, line = sandbox.phones.make("android", google.project), await google.line()
+    for token in (device, phone.token):
+        assert (await google.send(line, {"fid": token.partition(":")[0]})).status == 200
+    assert len(phone.shown) == 1
+    sandbox.phones.uninstall(phone)
+    assert (await google.send(line, {"fid": phone.token.partition(":")[0]})).status == 404
+    assert fields(await google.send(line, {"fid": "x", "token": device})) == ["message"]
+
+
 @pytest.mark.parametrize(
-    "message", [{"data": {"x": "y" * 4095}}, {"android": {"ttl": "2419200s"}}, {"android": {"ttl": "0s"}}]
+    "message",
+    [
+        {"android": {"priority": "high"}},
+        {"data": {"x": "y" * 4095}},
+        {"android": {"ttl": "2419200s"}},
+        {"android": {"ttl": "0s"}},
+    ],
 )
 async def test_the_edge_of_what_is_right_is_taken(google: GoogleSender, device: str, message: dict[str, Any]) -> None:
     """4,096 bytes of keys and values, 28 days, no life at all."""
