@@ -16,7 +16,8 @@ missing() {
   has_libnotify || echo "libnotify4|Firefox, to show a notification"
   has dbus-daemon || echo "dbus|the notification daemon of the browser tests"
   has_postgres || echo "postgresql|the tests on a PostgreSQL of the system"
-  has_nginx || echo "nginx-light|the tests behind a reverse proxy"
+  has_nginx || echo "nginx-light|the tests behind a reverse proxy, and of the HTTP/2 client"
+  has nghttpd || [ -x /usr/sbin/nghttpd ] || echo "nghttp2-server|the tests of the HTTP/2 client"
 }
 
 # The browser SDK's bundler, by npm, on the Node.js that the virtual environment brings along.

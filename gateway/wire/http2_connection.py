@@ -16,6 +16,7 @@ from gateway.model.limits import (
     HTTP2_RECEIVE_WINDOW_BYTES,
     HTTP2_STREAMS_MAX,
     INTERIM_ANSWERS_MAX,
+    RECEIVE_BUFFER_BYTES,
     SEND_BUFFER_BYTES_MAX,
 )
 from gateway.wire import http2_frames as h2
@@ -38,8 +39,11 @@ _GOAWAY_BYTES_MIN: Final = 8
 _SWITCHING: Final = 101
 
 
-class Http2Connection(asyncio.Protocol):
-    """Carries requests to one authority. `room` tells how many more it takes now."""
+class Http2Connection(asyncio.BufferedProtocol):
+    """Carries requests to one authority. `room` tells how many more it takes now.
+
+    It reads into a buffer of its own: asyncio and uvloop would allocate 256 KiB for each few bytes that TLS brings.
+    """
 
     def __init__(self, owner: Owner, authority: str, *, is_one_first: bool = False) -> None:
         loop = self._loop = asyncio.get_running_loop()
@@ -62,6 +66,7 @@ class Http2Connection(asyncio.Protocol):
         self._inlet = Inlet(
             self._streams, self._reader.kept, handlers, on_block=self._on_block, on_needless=self._watch.endure
         )
+        self._buffer = memoryview(bytearray(RECEIVE_BUFFER_BYTES))
         self._receivable = HTTP2_RECEIVE_WINDOW_BYTES
         self._streams_max = HTTP2_STREAMS_MAX
         self._is_one_first = is_one_first
@@ -151,7 +156,15 @@ class Http2Connection(asyncio.Protocol):
         self._outlet.resume()
         self._settle()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's interface
+        """Where to put what comes."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So much came."""
+        self.receive(bytes(self._buffer[:nbytes]))
+
+    def receive(self, data: bytes) -> None:
         """Reads all frames that are whole; never raises."""
         if self.has_ended:
             return
@@ -222,10 +235,8 @@ class Http2Connection(asyncio.Protocol):
             self._finish(request, is_cut=True)
 
     def _refill(self, size: int) -> None:
-        """Gives the connection's window back, by halves."""
+        """Gives the connection's window back, by halves and at once: nobody can use it up."""
         self._receivable -= size
-        if self._receivable < 0:
-            raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "it sends more than its window")
         if self._receivable <= HTTP2_RECEIVE_WINDOW_BYTES // 2:
             self._outlet.add(h2.window_update_frame(0, HTTP2_RECEIVE_WINDOW_BYTES - self._receivable))
             self._receivable = HTTP2_RECEIVE_WINDOW_BYTES
@@ -270,9 +281,10 @@ class Http2Connection(asyncio.Protocol):
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "settings of a stream, or an acknowledgement with content")
         if flags & h2.ACK:
             return
-        for name, value in h2.settings_in(payload):
+        settings = h2.settings_in(payload)
+        self._outlet.add(h2.SETTINGS_ACK)  # before anything that makes use of them
+        for name, value in settings:
             self._set(name, value)
-        self._outlet.add(h2.SETTINGS_ACK)
         if not self.ready.done():
             self.ready.set_result(None)
 

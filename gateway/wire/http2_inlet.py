@@ -20,6 +20,8 @@ BlockHandler = Callable[[int, bytes, bool], None]
 
 _WHOLE: Final = h2.END_HEADERS | h2.END_STREAM
 _PRIORITY_BYTES: Final = 5
+_REAL: Final = 200
+"""Answers below are interim (RFC 9110 section 15.2)."""
 
 
 class _Block:
@@ -49,9 +51,15 @@ class Inlet:
         """`streams` and `kept` are looked at for the short way of usual answers, `handlers` are by type of frame."""
         self._streams = streams
         self._kept = kept
-        self._handlers = handlers
         self._on_block = on_block
         self._on_needless = on_needless
+        own = {
+            h2.HEADERS: self._begin_block,
+            h2.CONTINUATION: self._continue_block,
+            h2.PUSH_PROMISE: self._refuse_push,
+            h2.PRIORITY: self._ignore_priority,
+        }
+        self._handlers = {**handlers, **own}
         self._rest = b""
         self._block: _Block | None = None
         self._is_greeted = False
@@ -77,7 +85,7 @@ class Inlet:
             start = stop
             if kind == h2.HEADERS and flags == _WHOLE and self._block is None:
                 request, answer = streams.get(stream_id), kept.get(payload)
-                if request is not None and answer is not None and request.is_plain and answer.status >= 200:  # noqa: PLR2004 - others are interim
+                if request and answer and not request.head and not request.sending and answer.status >= _REAL:
                     del streams[stream_id]
                     request.succeed(answer)
                     answered += 1
@@ -101,26 +109,22 @@ class Inlet:
             if kind != h2.SETTINGS or flags & h2.ACK:
                 raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "it does not begin with settings")
             self._is_greeted = True
-        self._hand_on(kind, flags, stream_id, payload)
+        handler = self._handlers.get(kind)
+        if handler is None:
+            self._on_needless()
+        else:
+            handler(flags, stream_id, payload)
 
-    def _hand_on(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
-        match kind:
-            case h2.HEADERS:
-                self._begin_block(flags, stream_id, h2.unpadded(flags, payload))
-            case h2.CONTINUATION:
-                self._continue_block(flags, stream_id, payload)
-            case h2.PUSH_PROMISE:
-                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "it pushes, which nobody allowed")
-            case h2.PRIORITY if len(payload) != _PRIORITY_BYTES or not stream_id:
-                raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "a priority is cut or is nobody's")
-            case _:
-                handler = self._handlers.get(kind)
-                if handler is None:
-                    self._on_needless()
-                else:
-                    handler(flags, stream_id, payload)
+    def _refuse_push(self, _flags: int, _stream_id: int, _payload: bytes) -> None:
+        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "it pushes, which nobody allowed")
 
-    def _begin_block(self, flags: int, stream_id: int, fragment: bytes) -> None:
+    def _ignore_priority(self, _flags: int, stream_id: int, payload: bytes) -> None:
+        if len(payload) != _PRIORITY_BYTES or not stream_id:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "a priority is cut or is nobody's")
+        self._on_needless()
+
+    def _begin_block(self, flags: int, stream_id: int, payload: bytes) -> None:
+        fragment = h2.unpadded(flags, payload)
         if flags & h2.END_HEADERS:
             self._on_block(stream_id, fragment, bool(flags & h2.END_STREAM))
         else:

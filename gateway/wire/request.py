@@ -133,11 +133,6 @@ class Request:
         self.sending: Sending | None = None
         """HTTP/2: what the windows of the other side hold back."""
 
-    @property
-    def is_plain(self) -> bool:
-        """HTTP/2: nothing came of the answer yet, and nothing of the request is held back."""
-        return self.head is None and self.sending is None
-
     def start_on(self, carrier: Carrier, stream_id: int, now_s: float) -> None:
         """Forgets what an earlier connection left."""
         self.carrier, self.stream_id, self.started_at_s = carrier, stream_id, now_s

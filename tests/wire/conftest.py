@@ -31,15 +31,19 @@ class Authority(msgspec.Struct, frozen=True):
     def ca_file(self) -> Path:
         return self.folder / "ca.pem"
 
-    def server_context(self, *names: str) -> ssl.SSLContext:
-        """What a TLS server needs to prove these names."""
+    def leaf_file(self, *names: str) -> Path:
+        """Certificate and key of a server that proves these names, in one file."""
         key = ec.generate_private_key(ec.SECP256R1())
         alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
         leaf = _certificate(names[0], key, issuer=self.certificate.subject, signer=self.key, extension=alternatives)
         path = self.folder / f"{names[0]}.pem"
         path.write_bytes(leaf.public_bytes(Encoding.PEM) + _pem(key))
+        return path
+
+    def server_context(self, *names: str) -> ssl.SSLContext:
+        """What a TLS server needs to prove these names."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
+        context.load_cert_chain(self.leaf_file(*names))
         return context
 
 
