@@ -1,7 +1,7 @@
 """The sandbox's own calls about apps: hand out keys and accounts, make phones and lose them, steer connections.
 
-What is handed out has the form in which a gateway takes it: Apple's keys and certificates as the JSON of
-`steeple keys apns add`, Google's as the file of a service account, phones as lines of an import.
+What is handed out has the form in which a gateway takes it: Apple's keys and certificates as JSON with the fields of
+that credential, Google's as the file of a service account, phones as lines of an import.
 """
 
 from collections.abc import Callable, Iterator
