@@ -6,9 +6,11 @@ what waits (for a lane, for a push service) waits side by side.
 
 import asyncio
 import random
+import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from gateway.delivery.board import LaneBoard
@@ -117,6 +119,13 @@ class Sending:
                 self._is_over.set_result(None)
 
 
+def _place_of(fault: Exception) -> str:
+    """What it was and where, without its text: that may hold what the person was to read."""
+    frames = traceback.extract_tb(fault.__traceback__)
+    at = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(fault).__name__}{at}"
+
+
 class _Run:
     """One group on its way: what is the same for all of its recipients."""
 
@@ -156,7 +165,7 @@ class _Run:
         except Exception as fault:  # noqa: BLE001 - one poisoned recipient must not stop the group
             if lane is not None:
                 lane.give_up_probe()
-            log("delivery").error("push_failed_inside", message=self._ready.message.id, fault=repr(type(fault)))
+            log("delivery").error("push_failed_inside", message=self._ready.message.id, fault=_place_of(fault))
             return End(Code.FAILED_INTERNAL)
 
     async def _through(self, lane: Lane, transport: Transport, credential: Credential, device: Device) -> Fate:

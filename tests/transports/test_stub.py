@@ -4,10 +4,16 @@ import pytest
 
 from gateway.model.delivery import Accepted, Gone, Misconfigured, Outcome, Push, Rejected, Retry, Suspect
 from gateway.model.errors import Invalid
-from gateway.transports.base import Transport
+from gateway.transports.base import Credential, Transport
 from gateway.transports.stub import Provider
 from tests.transports.fakes import made
-from tests.transports.samples import Sample, minted
+from tests.transports.samples import SUBJECT, Sample
+
+
+KEY = Provider.load("rehearsal", SUBJECT)
+CREDENTIAL = Credential(
+    app_id=1, id=1, public_id=1, provider="stub", is_current=True, public=KEY.public, secret=KEY.secret
+)  # fmt: skip
 
 
 def sample() -> Sample:
@@ -22,7 +28,7 @@ def sample() -> Sample:
             ({"token": "retry/x:phone"}, "token"),
             ({"token": "gone:a phone"}, "token"),
         ],
-        credential=minted("stub"),
+        credential=CREDENTIAL,
     )
 
 
@@ -44,7 +50,12 @@ async def test_a_token_says_what_becomes_of_each_push(token: str, outcome: Outco
     transport: Transport = made(Provider)
     push = Push(1, 1, transport.address({"token": token}).wire, b"{}", 60, "normal", None)
 
-    assert await transport.send(push, minted("stub")) == outcome
+    assert await transport.send(push, CREDENTIAL) == outcome
+
+
+def test_an_app_has_no_such_devices_by_itself():
+    """Nobody's public routes take them until the operator gave the app a key."""
+    assert Provider.generate(SUBJECT) is None
 
 
 def test_fields_of_its_own_are_refused():
