@@ -1,6 +1,10 @@
 """Texts in several languages: which of them a device gets."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+_LOCALES_KEPT_MAX: Final = 1_024
+"""Locales of devices are what devices say: the answers of so many are remembered."""
 
 Text = str | Mapping[str, str]
 """One text, or one per language: `{"en": ..., "nl": ...}`."""
@@ -17,9 +21,16 @@ def language_finder(texts: Iterable[Text]) -> Callable[[str | None], str]:
     lowered = {language.lower(): language for language in offered}
     fall_back = lowered.get("en", next(iter(offered)))
 
+    known: dict[str | None, str] = {}
+
     def find(locale: str | None) -> str:
-        wanted = (locale or "").lower().replace("_", "-")
-        return lowered.get(wanted) or lowered.get(wanted.partition("-")[0]) or fall_back
+        language = known.get(locale)
+        if language is None:
+            wanted = (locale or "").lower().replace("_", "-")
+            language = lowered.get(wanted) or lowered.get(wanted.partition("-")[0]) or fall_back
+            if len(known) < _LOCALES_KEPT_MAX:
+                known[locale] = language
+        return language
 
     return find
 

@@ -25,6 +25,14 @@ def test_a_device_gets_its_own_language_or_english(locale: str | None, language:
     assert language_finder([GREETING, "Always the same"])(locale) == language
 
 
+def test_a_language_is_found_however_many_locales_there_are():
+    """Devices may say what they like: only so much of it is remembered, and the answer stays right."""
+    find = language_finder([GREETING])
+
+    assert {find(f"nl-{number}") for number in range(3000)} == {"nl"}
+    assert find("nl-2999") == "nl"
+
+
 def test_without_english_the_first_language_is_read():
     """A Dutch shop need not write English."""
     assert language_finder(["x", {"nl": "Hallo", "fr": "Bonjour"}])("de") == "nl"

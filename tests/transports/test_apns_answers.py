@@ -80,7 +80,7 @@ def test_every_reason_that_apple_documents(status: int, reason: str, wanted: Out
     ],
 )
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>", {"reason": "NewlyInvented"}, {"reason": 5}, [1], b'{"reason": "\xff"}']
+    "body", [b"", b"<html>", {"reason": "NewlyInvented"}, {"reason": 5}, {"reason": [1]}, [1], b'{"reason": "\xff"}']
 )
 def test_a_reason_that_nobody_knows_yet(status: int, body: Any, wanted: Outcome):
     """The status still tells the class; what may be our credential loses nothing, what is a mistake is told."""

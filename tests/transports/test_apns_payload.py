@@ -33,12 +33,15 @@ HOSTILE = [
 TEXTS = st.text(max_size=40) | st.sampled_from(HOSTILE)
 
 
-def rendered(content: Content, *, locale: str | None = None) -> dict[str, Any]:
-    """What a device of this language gets."""
+def bytes_of(content: Content, *, locale: str | None = None) -> bytes:
+    """What goes to a device of this language."""
     render = made(Provider).compile(content, message_id=MESSAGE).render
-    payload = render(Device(SUBSCRIPTION, "apns", 1, b"", 20, locale, None), RECEIPT, 60)
-    assert b": " not in payload[:20]
-    return json.loads(payload)
+    return render(Device(SUBSCRIPTION, "apns", 1, b"", 20, locale, None), RECEIPT, 60)
+
+
+def rendered(content: Content, *, locale: str | None = None) -> dict[str, Any]:
+    """What it reads."""
+    return json.loads(bytes_of(content, locale=locale))
 
 
 def aps(extra: dict[str, Any], **content: Any) -> dict[str, Any]:
@@ -125,6 +128,11 @@ def test_what_a_message_may_say_to_apples_devices_alone(extra: dict[str, Any], w
     found = aps(extra)
 
     assert {name: found.get(name) for name in wanted} == wanted
+
+
+def test_a_thread_of_apples_own_goes_before_the_tag():
+    """The tag is for all channels, the thread for this one."""
+    assert aps({"thread-id": "mine"}, tag="all")["thread-id"] == "mine"
 
 
 def test_texts_that_the_app_looks_up():
@@ -288,8 +296,10 @@ def test_no_text_breaks_the_payload(*, title: str, body: str, tag: str, key: str
 @pytest.mark.parametrize("junk", ["x", {"alert": "evil", "url": "https://evil.example", "m": "x", "t": "x"}])
 def test_ours_and_apples_names_are_not_for_data(name: str, junk: Any):
     """A receipt is booked for the device that got the message, and a link is one that was checked."""
-    found = rendered(Content(title="x", data={name: junk}))
+    content = Content(title="x", data={name: junk})
+    found = rendered(content)
 
+    assert bytes_of(content).count(f'"{name}"'.encode()) == 1
     assert found == {"aps": {"alert": {"title": "x"}, "sound": "default"}, "steeple": OURS}
 
 

@@ -40,7 +40,6 @@ _PRIVATE_KEY: Final = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----E
 _SEQUENCE: Final = 0x30
 _UTF8_STRING: Final = 0x0C
 _LONG_FORM: Final = 0x80
-_LENGTH_BYTES_MAX: Final = 3
 _HOW: Final = (
     "Give JSON with `p8` (the text of the .p8 file), `key_id`, `team_id` and `bundle_ids`; or with `certificate` "
     "(PEM, with its key); or with `pkcs12` (base64) and `password`."
@@ -295,8 +294,6 @@ def _elements(der: bytes) -> Iterator[tuple[int, bytes]]:
         at += 2
         if length & _LONG_FORM:
             count = length & ~_LONG_FORM
-            if count > _LENGTH_BYTES_MAX:
-                return
             length = int.from_bytes(der[at : at + count], "big")
             at += count
         if at + length > len(der):
