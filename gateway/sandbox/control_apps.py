@@ -202,6 +202,11 @@ def _make_account(sandbox: AppsSteered, asked: _Project) -> object:
     return sandbox.accounts.make(asked.project)
 
 
+def _learn_account(sandbox: AppsSteered, asked: dict[str, Any]) -> object:
+    sandbox.accounts.learn(asked)
+    return {"client_email": asked["client_email"]}
+
+
 def _revoke_tokens(sandbox: AppsSteered, asked: _Project) -> object:
     return {"revoked": sandbox.accounts.revoke_tokens(asked.project)}
 
@@ -271,6 +276,7 @@ APP_CALLS: Final = {
     ("POST", "/apns/certificates"): _call(_NewCertificate, _make_certificate),
     ("PUT", "/apns"): _call(_Apple, _set_apple),
     ("POST", "/fcm/accounts"): _call(_Project, _make_account),
+    ("PUT", "/fcm/accounts"): _call(dict[str, Any], _learn_account),
     ("POST", "/fcm/tokens/revoke"): _call(_Project, _revoke_tokens),
     ("PUT", "/fcm"): _call(_Google, _set_google),
     ("POST", "/streams"): _call(_Streams, _limit_streams),

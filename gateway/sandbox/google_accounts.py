@@ -6,7 +6,7 @@ server applications" (RS256, `iss`, `scope`, `aud`, `iat`, `exp` at most an hour
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -14,7 +14,12 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from gateway.model.limits import SANDBOX_ACCOUNTS_MAX, SANDBOX_PROVIDER_TOKENS_MAX
 from gateway.sandbox.exchange import Asked, Reply
@@ -80,12 +85,10 @@ class GoogleAccounts:
 
     def make(self, project: str | None = None) -> dict[str, Any]:
         """A fresh service account of a project (None: of a new one), as the JSON file that Google's console gives."""
-        if len(self._accounts) >= SANDBOX_ACCOUNTS_MAX:
-            raise ValueError(f"This sandbox has handed out {SANDBOX_ACCOUNTS_MAX} accounts.")
         project = project or f"rehearsal-{secrets.token_hex(3)}"
         private = rsa.generate_private_key(public_exponent=65_537, key_size=_KEY_BITS)
         email = f"sender-{secrets.token_hex(4)}@{project}.iam.gserviceaccount.com"
-        self._accounts[email] = Account(project, email, private.public_key())
+        self._remember(project, email, private.public_key())
         return {
             "type": "service_account",
             "project_id": project,
@@ -99,6 +102,26 @@ class GoogleAccounts:
             "client_x509_cert_url": f"https://www.googleapis.com/robot/v1/metadata/x509/{email.replace('@', '%40')}",
             "universe_domain": "googleapis.com",
         }
+
+    def learn(self, account: Mapping[str, Any]) -> None:
+        """Accept a service account that was made elsewhere, by its JSON file.
+
+        Raises:
+            ValueError: it is none.
+        """
+        try:
+            private = load_pem_private_key(str(account["private_key"]).encode(), None)
+            project, email = str(account["project_id"]), str(account["client_email"])
+        except (KeyError, ValueError) as error:
+            raise ValueError("This is not the JSON file of a service account.") from error
+        if not isinstance(private, rsa.RSAPrivateKey):
+            raise ValueError("The private key of a service account is an RSA key.")  # noqa: TRY004 - a wrong text
+        self._remember(project, email, private.public_key())
+
+    def _remember(self, project: str, email: str, public: rsa.RSAPublicKey) -> None:
+        if len(self._accounts) >= SANDBOX_ACCOUNTS_MAX:
+            raise ValueError(f"This sandbox knows {SANDBOX_ACCOUNTS_MAX} accounts already.")
+        self._accounts[email] = Account(project, email, public)
 
     def disable(self, email: str) -> None:
         """The account gets no more tokens, and those it has are worth nothing.

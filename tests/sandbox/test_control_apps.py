@@ -94,6 +94,15 @@ async def test_a_service_account_is_handed_out(curl: Curl, sandbox: Sandbox, goo
     assert sandbox.google_conduct.streams == 7
 
 
+async def test_ones_own_service_account_is_taught(curl: Curl, google: GoogleSender) -> None:
+    """The file of a real project; anything else is refused."""
+    google.account = Sandbox().accounts.make("real-project")
+    assert (await google.ask()).status == 400
+    await curl("PUT", "/fcm/accounts", google.account)
+    assert (await google.ask()).status == 200
+    await curl("PUT", "/fcm/accounts", {"private_key": "x"}, status=422)
+
+
 async def test_a_phone_lives_over_http(curl: Curl, sandbox: Sandbox, apple: AppleSender) -> None:
     """Made, sent to while away, back, removed, registered again."""
     phone = await curl("POST", "/phones", {"platform": "ios", "bundle_id": BUNDLE})

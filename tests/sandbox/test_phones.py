@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,8 @@ from sandbox.actors import Clock
 from sandbox.app_senders import BUNDLE, AppleSender, GoogleSender
 
 
-def titles(pushes: list[dict[str, object]]) -> list[object]:
-    return [push["aps"]["alert"] for push in pushes]  # pyright: ignore[reportIndexIssue]
+def titles(pushes: list[dict[str, Any]]) -> list[Any]:
+    return [push["aps"]["alert"] for push in pushes]
 
 
 async def test_only_the_newest_waits_for_an_iphone(sandbox: Sandbox, apple: AppleSender, clock: Clock) -> None:
