@@ -31,7 +31,7 @@ from gateway.delivery.reaper import Reaper
 from gateway.delivery.send import GroupSender
 from gateway.delivery.stored import StoredWork
 from gateway.model.errors import GatewayError, StoreUnavailable
-from gateway.model.limits import LANE_IN_FLIGHT_MAX
+from gateway.model.limits import CONNECTIONS_MAX
 from gateway.sending.accept import Acceptor
 from gateway.sending.plan import plan_due
 from gateway.store import chunks, migrate, partitions, processes, provider_tokens, pruning
@@ -120,7 +120,7 @@ async def open_base(settings: Settings, place: Place) -> AsyncGenerator[Base]:
         await clock.sync(db)
         vault = await open_vault(settings, db)
         policy = egress_policy(settings)
-        async with HttpClient(policy, connections_max=LANE_IN_FLIGHT_MAX) as http:
+        async with HttpClient(policy, connections_max=CONNECTIONS_MAX) as http:
             dice = random.SystemRandom()
             tokens = SharedTokens(db, vault, dice=dice)
             wire = Wire(

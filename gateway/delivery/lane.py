@@ -190,9 +190,12 @@ class Lane:
         self.health.record(is_doubtful=False)
         self._has_worked = True
         self._failures = self._fruitless = 0
-        self.rate.count(self._clock())
+        now_s = self._clock()
+        self.rate.count(now_s)
         slots = self._slots
-        if self._room.good(is_full=bool(slots.queue) or slots.taken + 1 >= self._room.limit):
+        is_full = bool(slots.queue) or slots.taken + 1 >= self._room.limit
+        # More at once makes a service that takes a second no quicker, and would fill this process with its pushes.
+        if self._room.good(is_full=is_full and slots.taken <= self.rate.achieved(now_s) * LANE_WAIT_S_MAX):
             slots.wake()
         if self.state != "running" and self._is_probing:
             self._run()

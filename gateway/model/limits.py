@@ -163,8 +163,8 @@ RETRY_AFTER_S_MAX: Final = 3600
 """A push service that asks for more is asked again after an hour."""
 ATTEMPTS_MAX: Final = 8
 """Counted attempts before a recipient is given up as failed."""
-LANE_IN_FLIGHT_MAX: Final = 256
-"""Requests under way at once per lane and process."""
+LANE_IN_FLIGHT_MAX: Final = 2_000
+"""Requests under way at once per lane and process: as many as a process may have under way at all."""
 LANE_IN_FLIGHT_START: Final = 128
 """The same before a lane knows what its service bears: enough for full speed at usual answer times."""
 LANE_WAIT_S_MAX: Final = 1.0
@@ -290,6 +290,8 @@ EGRESS_ORIGINS_KEPT_MAX: Final = 4_096
 """Origins whose permission is remembered. Wildcard hosts let strangers invent names."""
 EGRESS_ADDRESSES_MAX: Final = 32
 """Addresses of one name that are looked at."""
+CONNECTIONS_MAX: Final = 256
+"""Open connections of one process to push services."""
 CONNECT_DEADLINE_S: Final = 5.0
 """TCP and TLS together; nothing was sent yet when it passes."""
 CONNECTION_IDLE_S: Final = 90.0
@@ -441,6 +443,8 @@ EXPORT_PAGE_ROWS: Final = 1_000
 """Rows that an export reads at once."""
 DEMO_ANSWER_S: Final = 10.0
 """How long the demo shop waits for its gateway."""
+DEMO_DEVICES_MIN: Final = 3
+"""Two phones and a browser."""
 DEMO_DEVICES_MAX: Final = 100_000
 """Virtual devices of a demo: enough to see a bar move."""
 DEMO_START_S: Final = 120.0

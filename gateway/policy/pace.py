@@ -1,7 +1,8 @@
 """How fast a lane may go: how many requests at once, and how many a second.
 
 Both adapt to what the service says. Requests in flight follow additive increase and multiplicative decrease: one more
-per round of good answers while they are the constraint, half as many after bad ones. The rate has no limit until the
+per round of good answers while they are the constraint (twice as many until the first bad one), half as many after bad
+ones. The rate has no limit until the
 service throttles (or the provider's pace names one): then it becomes half of what was achieved, grows again by a
 twentieth of the rate before the fall every ten seconds, and is lifted once it is what it was before the first fall.
 
@@ -43,6 +44,7 @@ class InFlight:
         self._most = most
         self._exact = float(self.limit)
         self._credit = 0.0
+        self._was_cut = False
         self._cut_at_s = float("-inf")
 
     def good(self, *, is_full: bool) -> bool:
@@ -51,7 +53,8 @@ class InFlight:
             self._credit += _CREDIT_PER_GOOD
         if not is_full or self.limit >= self._most:
             return False
-        self._exact += 1.0 / self._exact
+        # Until the service has failed once nothing is known of what it bears: the limit doubles with each round.
+        self._exact += 1.0 / self._exact if self._was_cut else 1.0
         has_grown = int(self._exact) > self.limit
         self.limit = int(self._exact)
         return has_grown
@@ -67,6 +70,7 @@ class InFlight:
         """The service wants less: half as many, at least one; once a second."""
         if now_s - self._cut_at_s >= _CUT_EVERY_S:
             self._cut_at_s = now_s
+            self._was_cut = True
             self._exact = max(1.0, self._exact / 2)
             self.limit = int(self._exact)
 
@@ -237,7 +241,6 @@ class Rate:
         self.is_open = False
         self._fell_at_s = now_s
         self._own_until_s = float("-inf")
-        self._free_at_s = max(self._free_at_s, now_s)  # what was saved up at the old rate is not spent now
 
     def _judge(self, now_s: float, was: float) -> None:
         """Is it overload, or does the service mean this site? Asked whenever it throttles; `was`: the rate then."""
