@@ -72,7 +72,7 @@ class LaneBoard:
 
     def _made(self, key: LaneKey, transport: Transport | None) -> Lane:
         if len(self._lanes) >= LANES_MAX:
-            self._lanes = {k: kept for k, kept in self._lanes.items() if _has_something_to_remember(kept)}
+            self._make_room()
         pace, label = (
             (Pace(), _OTHER) if transport is None else (transport.pace, lane_figures.label_of(key[2], transport))
         )
@@ -83,6 +83,12 @@ class LaneBoard:
         if row is not None:
             self._teach(lane, row)
         return lane
+
+    def _make_room(self) -> None:
+        """Forgets lanes that run freely, and if that is not enough the oldest: what stands is known to the store."""
+        self._lanes = {key: lane for key, lane in self._lanes.items() if _has_something_to_remember(lane)}
+        for key in list(self._lanes)[: max(0, len(self._lanes) - LANES_MAX * 9 // 10)]:
+            del self._lanes[key]
 
     def _note_change(self, lane: Lane) -> None:
         self._changed[lane.key] = lane

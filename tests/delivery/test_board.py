@@ -11,6 +11,7 @@ from gateway.delivery.board import LaneBoard
 from gateway.delivery.lane import Lane
 from gateway.model.delivery import Accepted, Misconfigured, Retry
 from gateway.model.errors import StoreUnavailable
+from gateway.model.limits import LANES_MAX
 from gateway.store import lanes, processes
 from gateway.store.database import Database
 from gateway.telemetry import REGISTRY
@@ -33,6 +34,20 @@ def test_lanes_are_told_apart(clock: Clock):
     assert board.of(KEY).state == "stopped"
     for other in ((1, 3, KEY[2]), (1, 2, "https://other.example"), (9, 2, KEY[2])):
         assert board.of(other).held_s() == 0.0
+
+
+def test_strangers_cannot_fill_the_memory_with_lanes(clock: Clock):
+    """Whoever enrols devices at ever new hosts costs the lanes that run freely, not the one that stands."""
+    nowhere: Any = None
+    board = LaneBoard(nowhere, clock=clock)
+    board.of(KEY).note(Misconfigured("tls"))
+    for number in range(LANES_MAX):
+        board.of((1, 2, f"https://{number}.example"))
+    assert board.of(KEY).state == "stopped"
+
+    for number in range(LANES_MAX + 10):
+        board.of((1, 3, f"https://{number}.example")).note(Misconfigured("tls"))
+    assert len(board._lanes) <= LANES_MAX
 
 
 # --- between processes ------------------------------------------------------------------------------------------------

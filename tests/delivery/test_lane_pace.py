@@ -198,6 +198,21 @@ async def test_one_goes_first_and_the_others_are_put_off(lane: Lane, clock: Cloc
     assert lane.state == "running"
 
 
+async def test_who_gets_a_place_after_somebody_went_first_gives_it_back(clock: Clock):
+    """Two waited for the one place of a lane whose standstill was over: the second one is put off, not let in."""
+    lane = paced_lane(clock, in_flight_max=1)
+    assert lane.try_enter()
+    lane.note(Retry("unavailable", 30.0, "lane"))
+    clock.goes_on(31)
+    waiting = [asyncio.create_task(lane.enter()) for _ in range(2)]
+    await asyncio.sleep(0)
+    lane.leave()
+    assert await waiting[0] == 0.0
+    lane.leave()
+    assert await waiting[1] == 1.0
+    assert lane.in_flight == 0
+
+
 async def test_the_places_go_round_in_the_order_of_asking(clock: Clock):
     """Nobody is overtaken, and nobody is forgotten."""
     lane = paced_lane(clock, in_flight_max=2)

@@ -98,7 +98,7 @@ async def test_a_request_to_slow_down_slows_one_service(world: World, shop: Shop
 
 
 async def test_a_storm_of_429s_slows_the_lane_and_passes(world: World, shop: Shop):
-    """F17: all processes hear of half the rate or less in no time; nobody is lost or reached twice; the limit is lifted.
+    """F17: all processes hear of half the rate or less; nobody is lost or reached twice; the limit is lifted.
 
     The lane itself slows down with the first 429; processes tell each other every second, and a busy machine is given
     some more.
