@@ -8,7 +8,7 @@ Read on in `answers` (what push services say, and where they differ from the RFC
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
@@ -200,7 +200,7 @@ class Provider:
             return await self._post(push, target, body, sender, authorization, with_topic=False)
         return answer
 
-    async def _post(
+    def _post(
         self,
         push: Push,
         target: Target,
@@ -209,19 +209,19 @@ class Provider:
         authorization: str,
         *,
         with_topic: bool = True,
-    ) -> Answer:
+    ) -> Awaitable[Answer]:
         own = [("ttl", str(push.ttl_s))]
         if push.topic is not None and with_topic:
             own.append(("topic", topic_of(push.topic)))
         if target.host.endswith(WINDOWS):
             own.append(("x-wns-cache-policy", "cache" if push.ttl_s else "no-cache"))  # it insists that the two agree
         fixed = sender.fields(authorization, push.urgency)
-        return await self._wire.http.post(target, fixed, own, body, peer=sender.peer)
+        return self._wire.http.post(target, fixed, own, body, peer=sender.peer)
 
     def _sender(self, credential: Credential) -> "_Sender":
         key = (credential.app_id, credential.id)
         kept = self._senders.get(key)
-        if kept is not None and kept.is_of(credential):
+        if kept is not None and (kept.credential is credential or kept.is_of(credential)):
             return kept
         if len(self._senders) >= _SENDERS_KEPT_MAX:
             self._senders.clear()
@@ -265,15 +265,14 @@ class _Sender:
     def __init__(self, credential: Credential) -> None:
         self.signer = VapidSigner(VapidKey.from_pem(credential.secret), credential.public["subject"])
         self.peer = Peer((credential.app_id, credential.id))
-        self._credential = credential
+        self.credential = credential
         self._fields: dict[tuple[str, Urgency], Fields] = {}
 
     def is_of(self, credential: Credential) -> bool:
         """Whether this credential signs with the same key and contact; the row may have been read anew."""
-        if credential is not self._credential:
-            if credential.secret != self._credential.secret or credential.public != self._credential.public:
-                return False
-            self._credential = credential
+        if credential.secret != self.credential.secret or credential.public != self.credential.public:
+            return False
+        self.credential = credential
         return True
 
     def fields(self, authorization: str, urgency: Urgency) -> Fields:
