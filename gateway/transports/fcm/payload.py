@@ -26,6 +26,7 @@ _OURS: Final = "steeple"
 """Under this name in `data` lie the ids and the receipt token, as JSON text: values of `data` are texts."""
 _TOKEN_AT: Final = 1
 _COLLAPSE_ID_BYTES_MAX: Final = 64
+_MARK_CHARS: Final = 32
 _ID_CHARS: Final = 17
 _RECEIPT_CHARS: Final = 55
 _APPLE_PRIORITIES: Final[dict[Urgency, str]] = {"very-low": "1", "low": "5"}
@@ -67,7 +68,7 @@ def renderer(content: Content, fields: Fields, *, message_text: str) -> Callable
 
 def envelope(content: Content, fields: Fields, *, message_text: str) -> Envelope:
     """The envelope of a message; without `message_text` nothing makes a copy replace another."""
-    mark = secrets.token_hex(16)  # nobody can have written it into a message
+    mark = _mark()
     android = _json(_android(content, fields, message_text, ttl=f"{mark}a"))
     apple = _json(_apple(content, fields, message_text, until=f"{mark}b"))
     web = _json(_web(content, fields, message_text, ttl=f"{mark}c"))
@@ -86,7 +87,7 @@ def envelope(content: Content, fields: Fields, *, message_text: str) -> Envelope
 
 def _compiled(content: Content, fields: Fields, language: str, message_text: str) -> tuple[bytes, bytes, bytes]:
     """What stands before the subscription's id, between it and the receipt token, and after that."""
-    sub, receipt = (secrets.token_hex(16) for _ in range(2))
+    sub, receipt = _mark(), _mark()
     texts = _said(title=text_in(content.title, language), body=text_in(content.body, language), image=content.image)
     data = _data(content, fields, texts)
     data[_OURS] = _json({"m": message_text, "s": sub, "t": receipt})
@@ -96,7 +97,10 @@ def _compiled(content: Content, fields: Fields, language: str, message_text: str
     head, _, rest = text.partition(sub)
     middle, _, tail = rest.partition(receipt)
     parts = (head.encode(), middle.encode(), tail.encode())
-    return (*parts[:2], parts[2] + _padding(parts, _excess_bytes(content, fields, data, shown)))
+    return (
+        *parts[:2],
+        parts[2] + _padding(parts, _excess_bytes(data, {**shown, **_shown_by_android(content, fields, message_text)})),
+    )
 
 
 def _data(content: Content, fields: Fields, texts: Mapping[str, str]) -> dict[str, str]:
@@ -109,12 +113,18 @@ def _data(content: Content, fields: Fields, texts: Mapping[str, str]) -> dict[st
     return {**{key: _as_text(value) for key, value in ours.items()}, **data}
 
 
-def _excess_bytes(content: Content, fields: Fields, data: Mapping[str, str], shown: Mapping[str, str]) -> int:
-    """By how much it is too large for an Android device; not positive: it fits."""
-    android = _notification(content, fields, "") if shown else {}
-    texts = {**shown, **{key: value for key, value in android.items() if isinstance(value, str)}}
-    counted = sum(len(text.encode()) for text in (*data, *data.values(), *texts.values()))
-    return counted + _ID_CHARS + _RECEIPT_CHARS - 2 * 32 - FCM_PAYLOAD_BYTES_MAX
+def _shown_by_android(content: Content, fields: Fields, message_text: str) -> dict[str, str]:
+    """The texts of its notification that stand in the envelope: Firebase counts them as well."""
+    if _is_data_only(content, fields):
+        return {}
+    shown = _notification(content, fields, message_text)
+    return {name: value for name, value in shown.items() if isinstance(value, str)}
+
+
+def _excess_bytes(data: Mapping[str, str], shown: Mapping[str, str]) -> int:
+    """By how much it is too large for an Android device; not positive: it fits. `data` still holds our marks."""
+    counted = sum(len(text.encode()) for text in (*data, *data.values(), *shown.values()))
+    return counted - 2 * _MARK_CHARS + _ID_CHARS + _RECEIPT_CHARS - FCM_PAYLOAD_BYTES_MAX
 
 
 def _padding(parts: tuple[bytes, ...], excess_bytes: int) -> bytes:
@@ -130,13 +140,9 @@ def _android(content: Content, fields: Fields, message_text: str, *, ttl: str) -
     own = _given(fields.android, without=("ttl", "priority", "notification"))
     asked = None if fields.android is None else fields.android.priority
     shown = {} if _is_data_only(content, fields) else _notification(content, fields, message_text)
-    return _said(
-        collapse_key=content.collapse_key,
-        notification=shown,
-        priority=asked.upper() if asked else "HIGH" if content.urgency == "high" else "NORMAL",
-        **own,
-        ttl=ttl,
-    )
+    priority = asked.upper() if asked else "HIGH" if content.urgency == "high" else "NORMAL"
+    ours = {"collapse_key": content.collapse_key, "notification": shown, "priority": priority, "ttl": ttl}
+    return _said(**{**ours, **own})
 
 
 def _notification(content: Content, fields: Fields, message_text: str) -> dict[str, Any]:
@@ -208,6 +214,11 @@ def _said(**values: Any) -> dict[str, Any]:
 
 def _action(action: Action) -> dict[str, str]:
     return _said(id=action.id, title=action.title, icon=action.icon, url=action.url)
+
+
+def _mark() -> str:
+    """Stands for what is filled in later; nobody can have written it into a message."""
+    return secrets.token_hex(_MARK_CHARS // 2)
 
 
 def _as_text(value: Any) -> str:
