@@ -210,8 +210,11 @@ class _Run:
 
     def _put_off(self, lane: Lane, held_s: float) -> Fate:
         left_s = self._expires_at_s - self._sender.now_s()
+        if lane.state == "running":
+            # It is slow: the wait is its place in the line, a guess. There may be room before the message expires.
+            return Again("throttled", min(held_s, max(left_s, 0.0) / 2), is_counted=False)
         wait_s = held_s + self._sender.dice.uniform(0, 1)
-        return _EXPIRED if wait_s >= left_s else Again(lane.reason or "lane_held", wait_s, is_counted=False)
+        return _EXPIRED if wait_s >= left_s else Again(lane.reason, wait_s, is_counted=False)
 
     def _judged(self, outcome: Outcome, lane: Lane, device: Device, provider: str) -> Fate:
         PROVIDER_REQUESTS.labels(provider, type(outcome).__name__.lower()).inc()
