@@ -25,6 +25,7 @@ from gateway.store.database import Database
 from gateway.store.embedded import EmbeddedPostgresError
 from gateway.store.migrate import pending
 from gateway.tenancy.installation import open_vault
+from gateway.wire.ecdh import Choice
 
 _FREE_BYTES_MIN: Final = 1024**3
 _FILES_MIN: Final = 4096
@@ -55,7 +56,7 @@ def command(settings: Settings) -> int:
 
 
 async def _examine(settings: Settings) -> list[Finding]:
-    findings = [*_machine(settings), *_addresses(settings)]
+    findings = [*_machine(settings), _encryption(settings), *_addresses(settings)]
     if not settings.database_url and not (settings.data_path / "postgres").is_dir():
         findings.append(Finding("database", "warning", "There is none yet.", "`steeple serve` makes it."))
     else:
@@ -92,6 +93,12 @@ def _machine(settings: Settings) -> Generator[Finding]:
         )
     else:
         yield Finding("open files", "fine", "enough")
+
+
+def _encryption(settings: Settings) -> Finding:
+    engine = Choice()
+    name = engine.use(settings.fast_ecdh)
+    return Finding("encryption", "fine", f"{name} ({engine.why})" if engine.why else name)
 
 
 def _addresses(settings: Settings) -> Generator[Finding]:

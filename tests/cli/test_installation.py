@@ -160,6 +160,16 @@ def test_the_doctor_works_where_nothing_is(terminal: Terminal) -> None:
     assert not (terminal.folder / "data").exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "says"), [("auto", "qh3 2.1"), ("off", "cryptography (fast_ecdh is off)")], ids=["auto", "off"]
+)
+def test_the_doctor_says_what_encrypts(terminal: Terminal, setting: str, says: str) -> None:
+    """Whether the fast engine is in use here, and why not where it is not."""
+    said = terminal("doctor", "--json", STEEPLE_FAST_ECDH=setting)
+    (finding,) = [one for one in said.json["findings"] if one["subject"] == "encryption"]
+    assert finding["text"].startswith(says)
+
+
 @pytest.mark.parametrize("words", [["app", "list"], ["keys", "check"], ["doctor"], ["app", "show", "shop"]])
 def test_json_is_one_value_on_one_line(installed: Terminal, words: list[str]) -> None:
     """Whatever else happens (logs, hints) goes elsewhere."""
