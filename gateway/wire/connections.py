@@ -69,8 +69,9 @@ class Connections:
         return bool(self._waiting) or any(connection.in_flight for connection in self.open)
 
     def is_forgettable(self, now_s: float) -> bool:
-        """Whether nothing would be lost with it, the pause after a failure among it."""
-        return not self.count and not self._waiting and self._retry_at_s <= now_s
+        """Whether nothing would be lost with it: connections, requests, how long the last pause was."""
+        is_well = not self._failures or now_s > self._retry_at_s + RECONNECT_S_MAX
+        return is_well and not self.count and not self._waiting
 
     def submit(self, request: Request) -> None:
         """Sends it at once, or as soon as there is room."""

@@ -115,8 +115,8 @@ class Dialler:
         except BaseException:
             transport.abort()
             raise
-        if connection.has_ended:
-            raise ConnectionResetError
+        if connection.has_ended:  # of TLS 1.3, a refused client certificate is heard of only now
+            raise connection.fault or ConnectionResetError
         return connection
 
     def _context(self, identity: TlsIdentity | None) -> ssl.SSLContext:

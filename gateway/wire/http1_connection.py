@@ -26,7 +26,9 @@ class Http1Connection(asyncio.Protocol):
         self.has_answered = False
         self.opened_at_s = self.used_at_s = loop.time()
         self.ready: asyncio.Future[None] = loop.create_future()
-        """Of one mind with `Http2Connection`: here the other side greets nobody."""
+        """As soon as it is made: in HTTP/1.1 the other side greets nobody."""
+        self.fault: Exception | None = None
+        """Why it was lost, if asyncio knows."""
 
     @property
     def in_flight(self) -> int:
@@ -81,6 +83,7 @@ class Http1Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """An answer that lasts until the end has ended; any other is broken."""
+        self.fault = exc
         answer = self._reader.end() if exc is None and self._request is not None else None
         if answer is not None and self._request is not None:
             self._request.succeed(_wanted(self._request, answer))

@@ -79,6 +79,8 @@ class Http2Connection(asyncio.BufferedProtocol):
         self.opened_at_s = self.used_at_s = loop.time()
         self.ready: asyncio.Future[None] = loop.create_future()
         """Done once the other side has sent its settings, or never will."""
+        self.fault: Exception | None = None
+        """Why it was lost, if asyncio knows."""
 
     @property
     def in_flight(self) -> int:
@@ -140,8 +142,9 @@ class Http2Connection(asyncio.BufferedProtocol):
         self._outlet.add(_GREETING)
         self._outlet.flush()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's interface
+    def connection_lost(self, exc: Exception | None) -> None:
         """What has no answer now gets none."""
+        self.fault = exc
         self._end("the connection ended")
 
     def pause_writing(self) -> None:

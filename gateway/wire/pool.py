@@ -6,6 +6,7 @@ one deadline over all of it. Where to connect is decided in `egress`.
 """
 
 import asyncio
+import math
 import random
 from collections.abc import Sequence
 from types import TracebackType
@@ -122,7 +123,7 @@ class HttpClient:
         if self._is_closed:
             raise WireFailure("unreachable", f"{target.host}: the client was closed")
         if len(self._places) >= EGRESS_ORIGINS_KEPT_MAX:
-            self._forget_places()
+            self._forget_places(math.inf)  # strangers can invent names where whole domains are allowed
         connections = Connections(Place.of(target, peer), self._dialler, self._rooms, self._dice)
         self._places[target.origin, peer] = connections
         return connections
@@ -141,14 +142,13 @@ class HttpClient:
         now_s = self._loop.time()
         for connections in list(self._places.values()):
             connections.sweep(now_s)
-        self._forget_places()
+        self._forget_places(now_s)
         if any(connections.is_busy for connections in self._places.values()):
             self._sweep_in(DEADLINE_STEP_S)
         elif self._places:
             self._sweep_in(IDLE_STEP_S)
 
-    def _forget_places(self) -> None:
-        now_s = self._loop.time()
+    def _forget_places(self, now_s: float) -> None:
         for key, connections in list(self._places.items()):
             if connections.is_forgettable(now_s):
                 del self._places[key]
@@ -162,7 +162,8 @@ class _Rooms:
         self._places = places
         self._connections_max = connections_max
         self._let = 0
-        self._full_until_s = 0.0
+        self._full_until_s: dict[bool, float] = {}
+        self._starving: set[Connections] = set()
         self._is_offering = False
 
     def let(self, connections: Connections) -> bool:
@@ -170,18 +171,29 @@ class _Rooms:
 
         If all are busy and the place has none at all, one of the place with most retires for it, which takes a while.
         """
-        if self._let >= self._connections_max and not self._is_made_room_for(connections):
+        free = self._connections_max - self._let
+        if free <= self._reserved(connections) and not (free == 0 and self._is_made_room_for(connections)):
+            if not connections.count:
+                self._starving.add(connections)
             return False
+        self._starving.discard(connections)
         self._let += 1
         return True
 
     def vacated(self) -> None:
         """One less; somebody may wait for that."""
         self._let -= 1
-        self._full_until_s = 0.0
+        self._full_until_s.clear()
         if not self._is_offering:
             self._is_offering = True
             self._loop.call_soon(self._offer)
+
+    def _reserved(self, asking: Connections) -> int:
+        """Connections that are kept free for places without any: those that have some would always be faster."""
+        if not asking.count or not self._starving:
+            return 0
+        self._starving = {one for one in self._starving if one.has_waiting and not one.count}
+        return len(self._starving)
 
     def _offer(self) -> None:
         self._is_offering = False
@@ -191,15 +203,16 @@ class _Rooms:
 
     def _is_made_room_for(self, asking: Connections) -> bool:
         now_s = self._loop.time()
-        if now_s < self._full_until_s:
+        has_some = asking.count > 0
+        if now_s < self._full_until_s.get(has_some, 0.0):
             return False  # nothing was found a moment ago, and requests come by the thousand
         others = [connections for connections in self._places.values() if connections is not asking]
         resting = [connection for other in others for connection in other.open if not connection.in_flight]
         if resting:
             min(resting, key=lambda connection: connection.used_at_s).close()
             return True
-        self._full_until_s = now_s + DEADLINE_STEP_S
-        if not asking.count:
+        self._full_until_s[has_some] = now_s + DEADLINE_STEP_S
+        if not has_some:
             self._retire_one_of(others, held_since_s=now_s - CONNECTION_HELD_S_MIN)
         return False
 

@@ -17,11 +17,13 @@ async def loopback(_host: str, _port: int) -> list[str]:
     return ["127.0.0.1"]
 
 
-def client_for(*ports: int, connections_max: int = 4, deadline_s: float = 5.0, lookup=loopback, **more) -> HttpClient:
+def client_for(
+    *ports: int, connections_max: int = 4, deadline_s: float = 5.0, lookup=loopback, dice=None, **more
+) -> HttpClient:
     """May contact push.example at the first port, other.example at the second."""
     allow = [f"{name}:{port}" for name, port in zip((NAME, OTHER), ports, strict=False)]
     policy = EgressPolicy.of(allow=allow, sandbox=True, **more)
-    return HttpClient(policy, connections_max=connections_max, deadline_s=deadline_s, lookup=lookup)
+    return HttpClient(policy, connections_max=connections_max, deadline_s=deadline_s, lookup=lookup, dice=dice)
 
 
 async def post(
