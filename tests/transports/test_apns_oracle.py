@@ -15,8 +15,8 @@ from aioapns.connection import APNsBaseClientProtocol, JWTAuthorizationHeaderPro
 from gateway.model.delivery import Accepted, Device, Push
 from gateway.model.message import Content
 from tests.transports.apple_material import BUNDLE, DEVICE, TOKEN, credential_of, p8
+from tests.transports.apple_world import Apple
 from tests.transports.fakes import NOW_S
-from tests.transports.test_apns import Apple
 
 MESSAGE = 2**61 + 5
 

@@ -20,8 +20,8 @@ from gateway.transports.base import Credential, Token, Wire
 from gateway.wire.egress import EgressPolicy
 from gateway.wire.pool import HttpClient
 from tests.transports.apple_material import BUNDLE, credential_of, p8
+from tests.transports.apple_world import Clock
 from tests.transports.fakes import OwnTokens
-from tests.transports.test_apns import Clock
 from tests.transports.test_apns_answers import EVERY
 
 MESSAGE, SUBSCRIPTION = 2**61 + 5, 2**60 + 9
