@@ -42,22 +42,17 @@ async def accept(
     served: Served, shop: Shop, *, persons: int, connections: int, seconds: float, warm_up_s: float, rate: float | None
 ) -> Accepting:
     """Runs the load client, waits until everything it sent has arrived, and counts. Raises `Stopped` if any is lost."""
-    address = urlsplit(served.url)
-    assert address.hostname is not None
-    assert address.port is not None
-    order = Order(
-        host=address.hostname, port=address.port, api_key=shop.api_key, persons=persons,
-        connections=connections, seconds=seconds, warm_up_s=warm_up_s, rate=rate,
-    )  # fmt: skip
-    arrived_before = await asyncio.to_thread(served.sink.requests)
+    arrived_before = await asyncio.to_thread(served.sink.pushes)
     began_at = await served.db.fetchval("SELECT now()")
     meter = CpuMeter(served.groups).start()
-    client = await _run_client(order)
+    client = await run_client(
+        served, shop, persons=persons, connections=connections, seconds=seconds, warm_up_s=warm_up_s, rate=rate
+    )
     ended_s = time.perf_counter()
     await _drained(served, shop)
     drain_s = time.perf_counter() - ended_s
     spent = meter.stop()
-    arrived = await asyncio.to_thread(served.sink.requests) - arrived_before - 1
+    arrived = await asyncio.to_thread(served.sink.pushes) - arrived_before
     if client.refused or arrived != client.posted:
         raise Stopped(f"{client.posted} messages were accepted, {client.refused} refused, and {arrived} arrived.")
     row = await served.db.fetchrow(
@@ -70,7 +65,7 @@ async def accept(
     assert row is not None
     half, most = row[0]
     return Accepting(
-        client=client,
+        client=msgspec.structs.replace(client, due_at_s={}),
         rate=rate,
         connections=connections,
         cpu_us={name: used / max(1, client.posted) * 1e6 for name, used in spent.items()},
@@ -80,7 +75,17 @@ async def accept(
     )
 
 
-async def _run_client(order: Order) -> Answer:
+async def run_client(
+    served: Served, shop: Shop, *, persons: int, connections: int, seconds: float, warm_up_s: float, rate: float | None
+) -> Answer:
+    """Runs the load client as a process of its own."""
+    address = urlsplit(served.url)
+    assert address.hostname is not None
+    assert address.port is not None
+    order = Order(
+        host=address.hostname, port=address.port, api_key=shop.api_key, persons=persons,
+        connections=connections, seconds=seconds, warm_up_s=warm_up_s, rate=rate,
+    )  # fmt: skip
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "benchmarks.accept_client",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,

@@ -44,6 +44,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     worst_ms: float
     cpu_us: float
     """Of this client, per message."""
+    due_at_s: dict[int, float]
+    """When each message was due, in Unix seconds by the number of its person; of those accepted after the warm-up."""
 
 
 class _Connection(asyncio.Protocol):
@@ -97,6 +99,8 @@ class Load:
         self._numbers = 0
         self._count_from_s = 0.0
         self._cpu_from_s = 0.0
+        self._due_at_s: dict[int, float] = {}
+        self._unix_s = time.time() - time.perf_counter()
 
     async def run(self) -> Answer:
         """Posts for the order's time."""
@@ -149,20 +153,25 @@ class Load:
             free.put_nowait(connection)
 
     async def _one(self, connection: _Connection, due_s: float) -> None:
-        status = await connection.post(self._request())
+        person = self._next_person()
+        status = await connection.post(self._request(person))
         now_s = time.perf_counter()
         self._posted += status == 202
         if due_s < self._count_from_s:
             return
         if status == 202:
             self._taken.append(now_s - due_s)
+            self._due_at_s[person] = self._unix_s + due_s
         else:
             self._refused += 1
 
-    def _request(self) -> bytes:
-        """A message to the next person, as a shop's server posts it when an order is shipped."""
+    def _next_person(self) -> int:
         self._numbers += 1
-        body = msgspec.json.encode(_message(self._numbers, self._order.persons))
+        return self._numbers % self._order.persons
+
+    def _request(self, person: int) -> bytes:
+        """A message to this person, as a shop's server posts it when an order is shipped."""
+        body = msgspec.json.encode(_message(self._numbers, person))
         order = self._order
         return (
             f"POST /v1/messages HTTP/1.1\r\nHost: {order.host}:{order.port}\r\n"
@@ -182,12 +191,13 @@ class Load:
             p99_ms=taken[int(accepted * 0.99)] * 1000 if taken else 0.0,
             worst_ms=taken[-1] * 1000 if taken else 0.0,
             cpu_us=cpu_s / max(1, accepted) * 1e6,
+            due_at_s=self._due_at_s,
         )
 
 
-def _message(number: int, persons: int) -> dict[str, Any]:
+def _message(number: int, person: int) -> dict[str, Any]:
     return {
-        "audience": {"users": [f"cust-{number % persons}"]},
+        "audience": {"users": [f"cust-{person}"]},
         "title": "Your order is on its way",
         "body": f"Order {number} left our house a minute ago and arrives tomorrow.",
         "url": f"https://shop.example/orders/{number}",

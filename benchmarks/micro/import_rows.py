@@ -1,11 +1,12 @@
 """How many rows a second an import stores: new ones, and ones that are known already (same, and changed).
 
-python benchmarks/micro/import_rows.py [--rows 50000] [--spread 1]
+python -m benchmarks.micro.import_rows [--rows 50000] [--spread 1]
 """
 
 import argparse
 import asyncio
 import os
+import random
 import secrets
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.peers.steeple_path import OwnTokens
 from gateway.config import Settings
 from gateway.model.app import App
 from gateway.store import apps
@@ -29,7 +31,7 @@ from gateway.transports import find
 from gateway.transports.base import Wire
 from gateway.wire.base64url import encode_base64url
 from gateway.wire.egress import EgressPolicy
-from gateway.wire.http1 import Http1Client
+from gateway.wire.pool import HttpClient
 from gateway.wire.vapid import VapidKey
 
 KEY_PAIRS = 500
@@ -98,8 +100,9 @@ async def run(rows: int, spread: int, folder: Path) -> None:
     app = await apps.get(database, app.id) or app
     provider = find("webpush")
     egress = EgressPolicy.of(defaults=provider.hosts)
-    http = Http1Client(egress, connections_max=1)
-    transport = provider(Wire(egress, http, time.time))
+    http = HttpClient(egress, connections_max=1)
+    wire = Wire(egress=egress, http=http, clock=time.time, tokens=OwnTokens(), dice=random.SystemRandom())
+    transport = provider(wire)
     transfer = Transfer(database, Keyring(database, vault), {"webpush": transport})
     given = await asyncio.to_thread(lines, rows)
     changed = [line.replace(b'"gold"', b'"silver"') for line in given]

@@ -22,7 +22,7 @@ import msgspec
 import uvloop
 
 from benchmarks import audience
-from benchmarks.peers.steeple_path import CONTENT
+from benchmarks.peers.steeple_path import CONTENT, OwnTokens
 from benchmarks.processes import cpu_s
 from benchmarks.quiet import quiet_logs
 from benchmarks.serving import Stopped
@@ -30,6 +30,7 @@ from benchmarks.sink import Sink
 from gateway.config import Settings
 from gateway.delivery import settle
 from gateway.delivery.feed import Feed
+from gateway.delivery.stored import StoredWork
 from gateway.model.app import App
 from gateway.model.audience import Audience
 from gateway.model.delivery import Code
@@ -39,7 +40,7 @@ from gateway.model.message import MessageState
 from gateway.model.work import Chunk, MessageKind
 from gateway.policy.ending import SENT
 from gateway.sending.plan import plan_due
-from gateway.store import apps, chunks, messages, partitions
+from gateway.store import apps, messages, partitions
 from gateway.store.database import Database
 from gateway.store.embedded import EmbeddedPostgres
 from gateway.store.migrate import migrate
@@ -49,7 +50,7 @@ from gateway.tenancy.keyring import Keyring
 from gateway.transports import find
 from gateway.transports.base import Wire
 from gateway.wire.egress import EgressPolicy
-from gateway.wire.http1 import Http1Client
+from gateway.wire.pool import HttpClient
 
 _GROUPS_PER_TURN: Final = 4
 """As the engine does."""
@@ -81,6 +82,7 @@ class _Bench:
         self._keyring = keyring
         self._app = app
         self._feed = feed
+        self._work = StoredWork(db, keyring, owner=_OWNER, lease_s=LEASE_S)
         self._postgres_pid = postgres_pid
         self._sent = 0
 
@@ -91,7 +93,7 @@ class _Bench:
         python_s, postgres_s, wall_s = time.process_time(), cpu_s([self._postgres_pid]), time.perf_counter()
         await plan_due(self._db, self._keyring.app_by_id)
         plan_s = time.perf_counter() - wall_s
-        await asyncio.gather(*(self._work() for _ in range(connections)))
+        await asyncio.gather(*(self._claim_and_settle() for _ in range(connections)))
         wall_s = time.perf_counter() - wall_s
         python_s, postgres_s = time.process_time() - python_s, cpu_s([self._postgres_pid]) - postgres_s
         if self._sent != rows:
@@ -116,12 +118,9 @@ class _Bench:
         await messages.insert(self._db, [order], at=datetime.now(UTC) - timedelta(seconds=1))
         return message_id
 
-    async def _work(self) -> None:
-        while True:
-            claimed = await chunks.claim(self._db, owner=_OWNER, limit=GROUPS_IN_FLIGHT_MAX, lease_s=LEASE_S)
-            if not claimed.chunks:
-                return
-            for chunk in claimed.chunks:
+    async def _claim_and_settle(self) -> None:
+        while claimed := await self._work.claim(GROUPS_IN_FLIGHT_MAX):
+            for chunk in claimed:
                 await self._settle_groups(chunk)
 
     async def _settle_groups(self, chunk: Chunk) -> None:
@@ -131,15 +130,16 @@ class _Bench:
         dice = random.Random(1)
         for _ in range(_GROUPS_PER_TURN):
             read_at = datetime.now(UTC)
-            group = await self._feed.next_group(chunk, ready)
+            group = await self._feed.next_group(chunk, ready, limit=GROUP_RECIPIENTS_MAX)
+            self._work.served(chunk, len(group.devices))
             fates = [SENT] * len(group.devices)
             result = settle.result_of(chunk, ready, group, fates, read_at=read_at, dice=dice)
-            await chunks.settle(self._db, result, lease_s=LEASE_S)
+            await self._work.settle(result)
             self._sent += result.codes.count(Code.SENT)
             chunk = settle.advanced(chunk, result)
             if result.is_finished:
                 return
-        await chunks.release(self._db, chunk)
+        await self._work.release(chunk)
 
     async def _outcome_bytes(self) -> int:
         return await self._db.fetchval(
@@ -161,8 +161,9 @@ async def _measure(
 ) -> Pipeline:
     provider = find("webpush")
     policy = EgressPolicy.of(defaults=provider.hosts)
-    async with Http1Client(policy, connections_max=1) as http:
-        feed = Feed(db, keyring, {provider.name: provider(Wire(policy, http, time.time))})
+    async with HttpClient(policy, connections_max=1) as http:
+        wire = Wire(egress=policy, http=http, clock=time.time, tokens=OwnTokens(), dice=random.SystemRandom())
+        feed = Feed(db, keyring, {provider.name: provider(wire)})
         return await _Bench(db, keyring, app, feed, postgres_pid).run(rows=rows, connections=connections)
 
 

@@ -14,25 +14,41 @@ import msgspec
 
 
 class Push(msgspec.Struct, frozen=True):
-    """One message to one device: the `PushSubscription` as a browser prints it, and the text to encrypt."""
+    """One message to one device.
 
-    subscription: dict[str, Any]
+    `address`: the `PushSubscription` as a browser prints it, or `{"token": ...}`. `payload`: the text to encrypt, or
+    the JSON of the request's body.
+    """
+
+    address: dict[str, Any]
     payload: str
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """The work. `private_key` is the VAPID key's scalar in base64url, `pem` the same key."""
+    """The work, and the key to do it with.
 
+    `credential`: for Web Push subject, private_key (the scalar in base64url), public_key and pem; for APNs key (PEM),
+    key_id, team_id and topic; for FCM the fields of a service account's file.
+    """
+
+    provider: str
     pushes: list[Push]
     warm_up: int
     concurrency: int
     origin: str
     ca_file: str
-    subject: str
-    private_key: str
-    public_key: str
-    pem: str
+    credential: dict[str, str]
     ttl_s: int
+
+    @property
+    def host(self) -> str:
+        """Of the sink."""
+        return self.origin.removeprefix("https://").rpartition(":")[0]
+
+    @property
+    def port(self) -> int:
+        """Of the sink."""
+        return int(self.origin.rpartition(":")[2])
 
 
 class Score(msgspec.Struct, frozen=True):

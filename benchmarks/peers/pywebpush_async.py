@@ -15,10 +15,10 @@ from benchmarks.peers.order import Clock, Order, Push, read_order
 async def _run(order: Order, session: aiohttp.ClientSession, key: Vapid, pushes: Iterator[Push]) -> None:
     for push in pushes:
         await webpush_async(
-            push.subscription,
+            push.address,
             push.payload,
             vapid_private_key=key,
-            vapid_claims={"sub": order.subject},
+            vapid_claims={"sub": order.credential["subject"]},
             ttl=order.ttl_s,
             timeout=aiohttp.ClientTimeout(total=30),  # type: ignore[arg-type]  # a bare number, as it says, is deprecated by aiohttp
             aiohttp_session=session,
@@ -33,7 +33,7 @@ async def _send(order: Order, session: aiohttp.ClientSession, key: Vapid, start:
 
 
 async def _main(order: Order) -> None:
-    key = Vapid.from_string(order.private_key)
+    key = Vapid.from_string(order.credential["private_key"])
     connector = aiohttp.TCPConnector(limit=order.concurrency, ssl=ssl.create_default_context(cafile=order.ca_file))
     async with aiohttp.ClientSession(connector=connector) as session:
         await _send(order, session, key, 0, order.warm_up)

@@ -8,10 +8,10 @@ from benchmarks.peers.order import Clock, Order, read_order
 def _send(order: Order, start: int, end: int) -> None:
     for push in order.pushes[start:end]:
         webpush(
-            push.subscription,
+            push.address,
             push.payload,
-            vapid_private_key=order.private_key,
-            vapid_claims={"sub": order.subject},
+            vapid_private_key=order.credential["private_key"],
+            vapid_claims={"sub": order.credential["subject"]},
             ttl=order.ttl_s,
         )
 

@@ -10,10 +10,10 @@ from benchmarks.peers.order import Clock, Order, read_order
 def _send(order: Order, session: requests.Session, key: Vapid, start: int, end: int) -> None:
     for push in order.pushes[start:end]:
         webpush(
-            push.subscription,
+            push.address,
             push.payload,
             vapid_private_key=key,
-            vapid_claims={"sub": order.subject},
+            vapid_claims={"sub": order.credential["subject"]},
             ttl=order.ttl_s,
             requests_session=session,
         )
@@ -22,7 +22,7 @@ def _send(order: Order, session: requests.Session, key: Vapid, start: int, end: 
 def main() -> None:
     """Sends one after the other over one kept connection."""
     order = read_order()
-    key = Vapid.from_string(order.private_key)
+    key = Vapid.from_string(order.credential["private_key"])
     with requests.Session() as session:
         session.verify = order.ca_file
         session.trust_env = False  # looking for proxies in the environment costs a tenth of each request

@@ -1,0 +1,3 @@
+module steeple.example/benchmarks/go_sender
+
+go 1.24
