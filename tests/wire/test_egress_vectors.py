@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.wire.egress import EgressPolicy, EgressRefused, Target
-from gateway.wire.http1 import Http1Client, WireFailure
+from gateway.wire.exchange import Fields, WireFailure
+from gateway.wire.pool import HttpClient
 
 HOSTS = [
     "fcm.googleapis.com",
@@ -166,13 +167,13 @@ def policy() -> EgressPolicy:
 
 
 @pytest.fixture(scope="module")
-async def client(policy: EgressPolicy) -> AsyncIterator[Http1Client]:
-    async with Http1Client(policy, connections_max=1) as client:
+async def client(policy: EgressPolicy) -> AsyncIterator[HttpClient]:
+    async with HttpClient(policy, connections_max=1) as client:
         yield client
 
 
 @pytest.mark.parametrize(("url", "rule"), REFUSED, ids=lambda value: repr(str(value)[:60]))
-async def test_a_hostile_address_is_refused_and_nothing_is_contacted(client: Http1Client, contacts, url, rule):
+async def test_a_hostile_address_is_refused_and_nothing_is_contacted(client: HttpClient, contacts, url, rule):
     """At save time by the check; at send time by the client, even for a target that skipped the check."""
     counted: list[str] = []
     counting = EgressPolicy.of(defaults=HOSTS, on_refused=counted.append)
@@ -182,7 +183,7 @@ async def test_a_hostile_address_is_refused_and_nothing_is_contacted(client: Htt
         with pytest.raises(EgressRefused) as refused:
             counting.check_url(url)
         with pytest.raises(WireFailure) as failed:
-            await client.post(forged, {}, b"")
+            await client.post(forged, Fields(()), (), b"")
 
     assert refused.value.rule == rule
     assert counted == [rule]

@@ -11,7 +11,8 @@ import pytest
 from aiohttp import web
 
 from gateway.wire.egress import EgressPolicy, Lookup
-from gateway.wire.http1 import Http1Client, WireFailure, check_headers
+from gateway.wire.exchange import Fields, WireFailure, check_headers
+from gateway.wire.pool import HttpClient
 
 NAME = "push.example"
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -30,16 +31,17 @@ def answers(raw: bytes) -> Script:
     return script
 
 
-def client_for(port: int, *, lookup: Lookup = loopback, deadline_s: float = 5.0, **more) -> Http1Client:
+def client_for(port: int, *, lookup: Lookup = loopback, deadline_s: float = 5.0, **more) -> HttpClient:
     policy = EgressPolicy.of(allow=[f"{NAME}:{port}"], sandbox=True, **more)
-    return Http1Client(policy, connections_max=4, deadline_s=deadline_s, lookup=lookup)
+    return HttpClient(policy, connections_max=4, deadline_s=deadline_s, lookup=lookup)
 
 
-async def post(client: Http1Client, url: str, headers: Mapping[str, str] | None = None, **more):
-    return await client.post(client._policy.check_url(url), headers or {"ttl": "60"}, b"body", **more)
+async def post(client: HttpClient, url: str, headers: Mapping[str, str] | None = None, **more):
+    fixed = Fields((headers or {"ttl": "60"}).items())
+    return await client.post(client._policy.check_url(url), fixed, (), b"body", wants_body=True, **more)
 
 
-async def failure(client: Http1Client, url: str, headers: Mapping[str, str] | None = None, **more) -> WireFailure:
+async def failure(client: HttpClient, url: str, headers: Mapping[str, str] | None = None, **more) -> WireFailure:
     with pytest.raises(WireFailure) as caught:
         await post(client, url, headers, **more)
     return caught.value
@@ -64,7 +66,7 @@ async def test_the_request_holds_what_was_given_and_nothing_else(serving):
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     line, *headers = head.decode().split("\r\n")
     assert line == f"POST {path} HTTP/1.1"
-    assert sorted(headers) == sorted(["TTL: 60", "topic: t", f"Host: {NAME}:{server.port}", "Content-Length: 4"])
+    assert sorted(headers) == sorted(["ttl: 60", "topic: t", f"Host: {NAME}:{server.port}", "Content-Length: 4"])
     assert body == b"body"
 
 
@@ -76,7 +78,7 @@ async def test_a_redirect_is_an_answer_and_is_not_followed(serving, status: int)
         raw = f"HTTP/1.1 {status} Moved\r\nLocation: {there}\r\nContent-Length: 0\r\n\r\n".encode()
         async with serving(answers(raw)) as server:
             policy = EgressPolicy.of(allow=[f"{NAME}:{server.port}", f"{NAME}:{other.port}"], sandbox=True)
-            async with Http1Client(policy, connections_max=4, lookup=loopback) as client:
+            async with HttpClient(policy, connections_max=4, lookup=loopback) as client:
                 answer = await post(client, f"http://{NAME}:{server.port}/x")
 
         assert answer.status == status
@@ -266,7 +268,7 @@ async def test_a_full_pool_is_left_at_the_deadline(serving):
     """Waiting for a free connection counts as well."""
     async with serving(answers(b"")) as server:
         policy = EgressPolicy.of(allow=[f"{NAME}:{server.port}"], sandbox=True)
-        async with Http1Client(policy, connections_max=1, lookup=loopback) as client:
+        async with HttpClient(policy, connections_max=1, lookup=loopback) as client:
             url = f"http://{NAME}:{server.port}/x"
             first, second = await asyncio.gather(
                 failure(client, url, deadline_s=0.6), failure(client, url, deadline_s=0.3)
@@ -356,9 +358,9 @@ async def test_a_name_that_moves_to_loopback_after_the_check_is_not_followed(ser
         lookup = changing("8.8.8.8", "127.0.0.1")
         target = policy.check_url(f"https://{NAME}:{server.port}/x")
         assert await lookup(NAME, 443) == ["8.8.8.8"]
-        async with Http1Client(policy, connections_max=1, lookup=lookup) as client:
+        async with HttpClient(policy, connections_max=1, lookup=lookup) as client:
             with contacts() as seen, pytest.raises(WireFailure) as failed:
-                await client.post(target, {}, b"")
+                await client.post(target, Fields(()), (), b"")
 
     assert failed.value.kind == "refused"
     assert (seen, server.connections, counted) == ([], 0, ["address"])
@@ -382,7 +384,7 @@ async def test_an_address_in_figures_never_reaches_a_socket(serving, contacts, u
         real = client._policy.check_url(f"http://{NAME}:{server.port}/x")
         forged = msgspec.structs.replace(real, url=url.format(port=server.port), host="127.0.0.1")
         with contacts() as seen, pytest.raises(WireFailure) as failed:
-            await client.post(forged, {}, b"")
+            await client.post(forged, Fields(()), (), b"")
 
     assert failed.value.kind == "refused"
     assert (seen, server.connections) == ([], 0)
@@ -397,7 +399,7 @@ async def test_a_target_that_was_made_by_hand_is_refused(serving):
             msgspec.structs.replace(real, origin="http://127.0.0.1"),
         ):
             with pytest.raises(WireFailure, match="policy"):
-                await client.post(forged, {}, b"")
+                await client.post(forged, Fields(()), (), b"")
 
     assert server.connections == 0
 
@@ -407,7 +409,7 @@ async def test_a_failure_does_not_show_the_endpoint(serving):
     async with serving(answers(b"")) as server, client_for(server.port) as client:
         failed = await failure(client, f"http://{NAME}:{server.port}/secret?token=t", deadline_s=0.1)
 
-    assert str(failed) == f"{NAME}: TimeoutError"
+    assert str(failed) == f"{NAME}: there was no answer in time"
 
 
 async def test_connections_are_kept_between_requests():

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from gateway.wire.egress import EgressPolicy
-from gateway.wire.http1 import Http1Client, WireFailure
+from gateway.wire.exchange import Fields, WireFailure
+from gateway.wire.pool import HttpClient
 
 NAME, OTHER = "push.example", "other.example"
 OK = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
@@ -29,15 +30,16 @@ def answers(*pieces: bytes, closes: bool = False) -> Script:
     return script
 
 
-def client_for(*ports: int, connections_max: int = 4) -> Http1Client:
+def client_for(*ports: int, connections_max: int = 4) -> HttpClient:
     policy = EgressPolicy.of(
         allow=[f"{name}:{port}" for name, port in zip((NAME, OTHER), ports, strict=False)], sandbox=True
     )
-    return Http1Client(policy, connections_max=connections_max, deadline_s=2.0, lookup=loopback)
+    return HttpClient(policy, connections_max=connections_max, deadline_s=2.0, lookup=loopback)
 
 
-async def post(client: Http1Client, port: int, *, name: str = NAME):
-    return await client.post(client._policy.check_url(f"http://{name}:{port}/x"), {}, b"body")
+async def post(client: HttpClient, port: int, *, name: str = NAME):
+    target = client._policy.check_url(f"http://{name}:{port}/x")
+    return await client.post(target, Fields(()), (), b"body", wants_body=True)
 
 
 CHUNKED = b"HTTP/1.1 400 Bad\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -147,7 +149,7 @@ async def test_a_resting_service_makes_room_for_another(serving):
         await asyncio.gather(*(post(client, server.port) for _ in range(4)))
         for _ in range(2):
             assert (await post(client, other.port, name=OTHER)).status == 201
-        open_now = len(client._pool._open)
+        open_now = sum(len(connections.open) for connections in client._places.values())
 
     assert open_now <= 2
     assert (server.connections, other.connections) == (2, 1)

@@ -10,6 +10,8 @@ import gateway
 
 PACKAGE = Path(gateway.__file__).parent
 GUARDED = PACKAGE / "wire"
+DOOR = GUARDED / "dial.py"
+"""Where connections are opened, to addresses that the guarded resolver gave."""
 NOT_SERVING = (PACKAGE / "cli", PACKAGE / "sandbox")
 """The command line talks to the gateway that the operator names; the sandbox is no part of a running gateway."""
 WAYS_OUT = {
@@ -21,6 +23,7 @@ WAYS_OUT = {
     "urlretrieve",
     "open_connection",
     "create_connection",
+    "start_connection",
     "sock_connect",
     "AsyncClient",
 }
@@ -44,6 +47,14 @@ def test_nothing_but_the_guarded_client_connects_to_the_outside():
     found = {path.name: WAYS_OUT & set(calls_in(path.read_text("utf-8"))) for path in serving}
 
     assert {name: calls for name, calls in found.items() if calls} == {}
+
+
+def test_the_guarded_client_has_one_door():
+    """Whatever version of HTTP: a second place that opens connections could forget to ask where they may go."""
+    found = {path.name for path in GUARDED.rglob("*.py") if WAYS_OUT & set(calls_in(path.read_text("utf-8")))}
+
+    assert found == {DOOR.name}
+    assert "GuardedResolver" in set(calls_in(DOOR.read_text("utf-8")))
 
 
 @pytest.mark.parametrize("source", ["aiohttp.ClientSession()", "await asyncio.open_connection('h', 1)", "urlopen(u)"])
