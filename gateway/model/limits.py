@@ -207,55 +207,15 @@ ACCEPT_QUEUE_MAX: Final = 2_000
 ACCEPT_BATCH_MAX: Final = 64
 """Requests in one group commit."""
 
-# --- sandbox ----------------------------------------------------------------------------------------------------------
+# --- push services ----------------------------------------------------------------------------------------------------
 PUSH_BODY_BYTES_MAX: Final = 4096
-"""Body that a push service must take at least, RFC 8030 section 7.2; the sandbox takes no more."""
-SANDBOX_TTL_S_MAX: Final = 30 * 86_400
-"""Longer lives are shortened, as Mozilla's autopush does."""
-SANDBOX_AGENTS_MAX: Final = 10_000
-"""User agents that the sandbox remembers; the oldest is forgotten first."""
-SANDBOX_CHANNELS_PER_AGENT_MAX: Final = 1_000
-SANDBOX_STORED_PER_CHANNEL_MAX: Final = 500
-"""Messages kept for one channel until its user agent comes; the oldest is dropped first."""
-SANDBOX_GONE_TOKENS_MAX: Final = 1_000_000
-"""Tokens whose 410 is remembered; older ones answer 404."""
-SANDBOX_MINT_MAX: Final = 10_000_000
-"""Virtual devices of one order. They cost no memory: a token proves itself."""
-SANDBOX_RECEIVER_KEYS_MAX: Final = 4_096
-"""Real key pairs that the virtual devices of one order share."""
-SANDBOX_BATCHES_MAX: Final = 1_000
-"""Orders of virtual devices in one sandbox."""
-SANDBOX_RULES_MAX: Final = 100
-"""Fault rules in force at once."""
-SANDBOX_HANG_S_MAX: Final = 300
-"""A hanging answer is given up after so long, so that no connection stays for ever."""
-SANDBOX_HUGE_BODY_BYTES_MAX: Final = 64 * 1024 * 1024
-SANDBOX_VERIFIED_HEADERS_MAX: Final = 10_000
-"""Authorization headers whose verdict is remembered."""
-SANDBOX_ACKS_MAX: Final = 10_000
-"""What user agents said about messages; the oldest is forgotten first."""
-SANDBOX_REQUEST_BYTES_MAX: Final = 64 * 1024
-"""Body of one HTTP/2 request: far above what any push service takes, so that it gets to say so itself."""
-SANDBOX_PHONES_MAX: Final = 1_000
-"""Phones that remember what they showed."""
-SANDBOX_SHOWN_MAX: Final = 100
-"""Notifications on the screen of one phone; the oldest goes first."""
-SANDBOX_STORED_PER_PHONE_MAX: Final = 100
-"""Messages that wait for an Android that is offline, as Google's documentation says of its own."""
-SANDBOX_ACCOUNTS_MAX: Final = 1_000
-"""Keys, certificates, service accounts handed out by one sandbox, each kind."""
-SANDBOX_PROVIDER_TOKENS_MAX: Final = 10_000
-"""Tokens of senders that are remembered; the oldest is forgotten first."""
+"""Body that a push service must take at least, RFC 8030 section 7.2; ours take no more."""
 APNS_PAYLOAD_BYTES_MAX: Final = 4_096
 """Apple, "Generating a remote notification"; VoIP has more."""
 APNS_VOIP_PAYLOAD_BYTES_MAX: Final = 5_120
 FCM_PAYLOAD_BYTES_MAX: Final = 4_096
 """Google, "About FCM messages"; to a topic it is less."""
 FCM_TOPIC_PAYLOAD_BYTES_MAX: Final = 2_048
-FCM_PROJECT_PUSHES_A_MINUTE: Final = 600_000
-"""Google, "Throttling and quotas": what a project gets by default."""
-MCS_FRAME_BYTES_MAX: Final = 64 * 1024
-"""One frame from Chromium; real ones are under 4 KiB."""
 
 # --- store ------------------------------------------------------------------------------------------------------------
 STATEMENT_TIMEOUT_S: Final = 30.0

@@ -12,7 +12,6 @@ from uuid import uuid4
 
 import msgspec
 
-from gateway.model.limits import SANDBOX_TTL_S_MAX
 from gateway.sandbox.apns_rules import (
     REASON_OF,
     STATUS_OF,
@@ -27,6 +26,7 @@ from gateway.sandbox.exchange import Asked, Reply, count_name, met, spoilt
 from gateway.sandbox.faults import Fault, Faults, Strike
 from gateway.sandbox.http2 import Conduct
 from gateway.sandbox.ledger import Entry, Ledger, digest, find_ids
+from gateway.sandbox.limits import LIFE_S_MAX
 from gateway.sandbox.phone_tokens import Environment
 from gateway.sandbox.phones import Found, Gone, Phones, Shown
 
@@ -158,11 +158,11 @@ class AppleService:
         """Hand on or keep the push, and write it down; returns the headers of the answer."""
         now_s = self._clock()
         order = post.order
-        life_s = SANDBOX_TTL_S_MAX if order.expires_at_s is None else max(0, order.expires_at_s - int(now_s))
+        life_s = LIFE_S_MAX if order.expires_at_s is None else max(0, order.expires_at_s - int(now_s))
         push = Shown(
             id=message_id,
             at=now_s,
-            expires_at_s=now_s + min(life_s, SANDBOX_TTL_S_MAX),
+            expires_at_s=now_s + min(life_s, LIFE_S_MAX),
             payload=post.payload,
             collapse=order.collapse,
         )

@@ -25,9 +25,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from gateway.model.limits import SANDBOX_ACCOUNTS_MAX, SANDBOX_PROVIDER_TOKENS_MAX
 from gateway.sandbox.authority import ClientAuthority, ClientCertificate
 from gateway.sandbox.exchange import Line
+from gateway.sandbox.limits import ACCOUNTS_MAX, PROVIDER_TOKENS_MAX
 from gateway.sandbox.phone_tokens import Environment
 from gateway.wire.base64url import decode_base64url
 
@@ -157,8 +157,8 @@ class Senders:
     ) -> ClientCertificate:
         """A client certificate for one app; one for both environments unless told."""
         assert self.clients is not None, "the sandbox was not started"
-        if len(self._certificates) >= SANDBOX_ACCOUNTS_MAX:
-            raise ValueError(f"This sandbox has handed out {SANDBOX_ACCOUNTS_MAX} certificates.")
+        if len(self._certificates) >= ACCOUNTS_MAX:
+            raise ValueError(f"This sandbox has handed out {ACCOUNTS_MAX} certificates.")
         certificate = self.clients.issue(bundle, environments=environments)
         self._certificates[certificate.fingerprint] = _Certified(bundle, environments)
         return certificate
@@ -270,8 +270,8 @@ class Senders:
         return True
 
     def _remember(self, key_id: str, team: str, public: ec.EllipticCurvePublicKey, bundles: Iterable[str]) -> None:
-        if len(self._keys) >= SANDBOX_ACCOUNTS_MAX:
-            raise ValueError(f"This sandbox knows {SANDBOX_ACCOUNTS_MAX} keys already.")
+        if len(self._keys) >= ACCOUNTS_MAX:
+            raise ValueError(f"This sandbox knows {ACCOUNTS_MAX} keys already.")
         if len(key_id) != _ID_CHARS or len(team) != _ID_CHARS:
             raise ValueError(f"A key id and a team id have {_ID_CHARS} characters each.")
         self._keys[key_id] = (team, public)
@@ -279,7 +279,7 @@ class Senders:
 
 
 def _forget_beyond(kept: OrderedDict[str, object] | OrderedDict[str, _Claims] | OrderedDict[str, None]) -> None:
-    if len(kept) > SANDBOX_PROVIDER_TOKENS_MAX:
+    if len(kept) > PROVIDER_TOKENS_MAX:
         kept.popitem(last=False)
 
 

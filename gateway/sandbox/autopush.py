@@ -14,8 +14,8 @@ from typing import Final, cast
 import msgspec
 from aiohttp import WSMsgType, web
 
-from gateway.model.limits import SANDBOX_ACKS_MAX
 from gateway.sandbox.devices import vapid_point
+from gateway.sandbox.limits import ACKS_MAX
 from gateway.sandbox.mailbox import Agent, Channel, Mailbox, StoredMessage, TooManyChannelsError
 
 SERVICE: Final = "webpush"
@@ -101,7 +101,7 @@ class Autopush:
         """`endpoint_base` tells what a token is put behind to make an endpoint."""
         self._mailbox = mailbox
         self._endpoint_base = endpoint_base
-        self.acks: deque[Ack] = deque(maxlen=SANDBOX_ACKS_MAX)
+        self.acks: deque[Ack] = deque(maxlen=ACKS_MAX)
 
     async def serve(self, request: web.BaseRequest) -> web.WebSocketResponse:
         """One websocket from its handshake to its end."""

@@ -18,7 +18,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gateway.model.limits import SANDBOX_BATCHES_MAX, SANDBOX_MINT_MAX, SANDBOX_RECEIVER_KEYS_MAX
+from gateway.sandbox.limits import BATCHES_MAX, MINT_MAX, RECEIVER_KEYS_MAX
 from gateway.wire.vapid import decode_base64url
 
 RECEIVER_KEYS_DEFAULT: Final = 256
@@ -140,14 +140,14 @@ class Devices:
         Raises:
             ValueError: a bound is broken, or a key is no P-256 point.
         """
-        if not 1 <= n <= SANDBOX_MINT_MAX:
-            raise ValueError(f"n must be 1 to {SANDBOX_MINT_MAX}.")
-        if not 1 <= receiver_keys <= SANDBOX_RECEIVER_KEYS_MAX:
-            raise ValueError(f"receiver_keys must be 1 to {SANDBOX_RECEIVER_KEYS_MAX}.")
+        if not 1 <= n <= MINT_MAX:
+            raise ValueError(f"n must be 1 to {MINT_MAX}.")
+        if not 1 <= receiver_keys <= RECEIVER_KEYS_MAX:
+            raise ValueError(f"receiver_keys must be 1 to {RECEIVER_KEYS_MAX}.")
         if not _PREFIX.fullmatch(prefix):
             raise ValueError("prefix takes up to 64 characters of A-Z a-z 0-9 _ and -.")
-        if len(self._batches) >= SANDBOX_BATCHES_MAX:
-            raise ValueError(f"This sandbox has minted {SANDBOX_BATCHES_MAX} orders; restart it to mint more.")
+        if len(self._batches) >= BATCHES_MAX:
+            raise ValueError(f"This sandbox has minted {BATCHES_MAX} orders; restart it to mint more.")
         head = f"{prefix}d{len(self._batches):x}"
         order = _Order(
             head=head,

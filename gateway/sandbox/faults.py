@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from gateway.model.limits import SANDBOX_HANG_S_MAX, SANDBOX_HUGE_BODY_BYTES_MAX, SANDBOX_RULES_MAX
+from gateway.sandbox.limits import HANG_S_MAX, HUGE_BODY_BYTES_MAX, RULES_MAX
 
 Kind = Literal["delay", "status", "hang", "reset", "dribble", "huge", "reset_stream", "goaway", "streams", "freeze"]
 RetryAfterForm = Literal["seconds", "date", "garbage", "negative", "huge"]
@@ -42,11 +42,11 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     body: str = ""
     retry_after_s: Annotated[int, msgspec.Meta(ge=0)] | None = None
     retry_after_form: RetryAfterForm = "seconds"
-    latency_ms: Annotated[float, msgspec.Meta(ge=0, le=SANDBOX_HANG_S_MAX * 1000)] = 0
-    jitter_ms: Annotated[float, msgspec.Meta(ge=0, le=SANDBOX_HANG_S_MAX * 1000)] = 0
+    latency_ms: Annotated[float, msgspec.Meta(ge=0, le=HANG_S_MAX * 1000)] = 0
+    jitter_ms: Annotated[float, msgspec.Meta(ge=0, le=HANG_S_MAX * 1000)] = 0
     """Up to so much is added to the latency, evenly spread."""
-    hang_s: Annotated[float, msgspec.Meta(ge=0, le=SANDBOX_HANG_S_MAX)] = SANDBOX_HANG_S_MAX
-    body_bytes: Annotated[int, msgspec.Meta(ge=1, le=SANDBOX_HUGE_BODY_BYTES_MAX)] = 8 * 1024 * 1024
+    hang_s: Annotated[float, msgspec.Meta(ge=0, le=HANG_S_MAX)] = HANG_S_MAX
+    body_bytes: Annotated[int, msgspec.Meta(ge=1, le=HUGE_BODY_BYTES_MAX)] = 8 * 1024 * 1024
     """How much `huge` answers."""
     dribble_ms: Annotated[float, msgspec.Meta(ge=0, le=60_000)] = 500
     """Pause between two bytes of a `dribble`."""
@@ -59,7 +59,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Streams up to the last one are still answered; False: the connection ends at once, and nobody knows."""
     streams: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 1
     """The new limit of `streams`."""
-    streams_for_s: Annotated[float, msgspec.Meta(ge=0, le=SANDBOX_HANG_S_MAX)] = 0
+    streams_for_s: Annotated[float, msgspec.Meta(ge=0, le=HANG_S_MAX)] = 0
     """After so long the limit is what it was; 0: it stays."""
     after_accept: bool = False
     """Take the message first (hand on, write down), then spoil the answer: accepted, and the sender cannot know."""
@@ -91,7 +91,7 @@ class Rule(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
 class RuleSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of `PUT /sandbox/faults`: it replaces all rules and counts."""
 
-    rules: Annotated[list[Rule], msgspec.Meta(max_length=SANDBOX_RULES_MAX)] = []
+    rules: Annotated[list[Rule], msgspec.Meta(max_length=RULES_MAX)] = []
     seed: int = 0
 
 
@@ -193,7 +193,7 @@ def _spoken_fault(what: str, amount_s: float | None) -> Fault | None:
         case "delay":
             return Fault(kind=what, latency_ms=1000 if amount_s is None else amount_s * 1000)
         case "hang":
-            return Fault(kind=what, hang_s=SANDBOX_HANG_S_MAX if amount_s is None else amount_s)
+            return Fault(kind=what, hang_s=HANG_S_MAX if amount_s is None else amount_s)
         case "dribble":
             return Fault(kind=what, dribble_ms=500 if amount_s is None else amount_s * 1000)
         case "reset" | "huge":
@@ -213,7 +213,7 @@ def _spoken_status(status: int, amount_s: float | None) -> Fault | None:
 def _amount_s(amount: str | None, unit: str | None) -> float | None:
     if amount is None:
         return None
-    return min(int(amount) / (1000 if unit == "ms" else 1), SANDBOX_HANG_S_MAX)
+    return min(int(amount) / (1000 if unit == "ms" else 1), HANG_S_MAX)
 
 
 def retry_after(fault: Fault, *, now: datetime) -> str | None:

@@ -14,7 +14,6 @@ from typing import Annotated, Final
 
 import msgspec
 
-from gateway.model.limits import FCM_PROJECT_PUSHES_A_MINUTE, SANDBOX_PROVIDER_TOKENS_MAX
 from gateway.sandbox.exchange import Asked, Reply, count_name, met, spoilt
 from gateway.sandbox.faults import Fault, Faults, spoken
 from gateway.sandbox.fcm_message import FcmMessage, Invalid, read_message
@@ -22,6 +21,7 @@ from gateway.sandbox.google_accounts import GoogleAccounts
 from gateway.sandbox.google_errors import CASE_OF, CASES, JSON, error_body, refuse
 from gateway.sandbox.http2 import Conduct
 from gateway.sandbox.ledger import Entry, Ledger, digest, find_ids
+from gateway.sandbox.limits import FCM_PROJECT_PUSHES_A_MINUTE, PROVIDER_TOKENS_MAX
 from gateway.sandbox.phones import Found, Phones, Shown
 
 CONDUCT: Final = Conduct(streams=100)
@@ -132,7 +132,7 @@ class GoogleService:
         bucket = self._buckets.get(name)
         if bucket is None:
             bucket = self._buckets[name] = _Bucket(float(a_minute), now_s)
-            if len(self._buckets) > SANDBOX_PROVIDER_TOKENS_MAX:
+            if len(self._buckets) > PROVIDER_TOKENS_MAX:
                 self._buckets.popitem(last=False)
         passed_s = max(0.0, now_s - bucket.at_s)
         bucket.left = min(float(a_minute), bucket.left + passed_s * a_minute / _MINUTE_S)

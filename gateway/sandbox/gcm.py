@@ -14,8 +14,8 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.model.limits import MCS_FRAME_BYTES_MAX
 from gateway.sandbox.devices import vapid_point
+from gateway.sandbox.limits import MCS_FRAME_BYTES_MAX
 from gateway.sandbox.mailbox import Agent, Channel, Mailbox, StoredMessage, TooManyChannelsError
 from gateway.sandbox.protobuf import (
     MalformedFieldError,

@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from gateway.model.limits import SANDBOX_ACCOUNTS_MAX, SANDBOX_PROVIDER_TOKENS_MAX
 from gateway.sandbox.exchange import Asked, Reply
 from gateway.sandbox.google_errors import JSON, refuse_grant
+from gateway.sandbox.limits import ACCOUNTS_MAX, PROVIDER_TOKENS_MAX
 from gateway.wire.base64url import decode_base64url
 
 TOKEN_URI: Final = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
@@ -119,8 +119,8 @@ class GoogleAccounts:
         self._remember(project, email, private.public_key())
 
     def _remember(self, project: str, email: str, public: rsa.RSAPublicKey) -> None:
-        if len(self._accounts) >= SANDBOX_ACCOUNTS_MAX:
-            raise ValueError(f"This sandbox knows {SANDBOX_ACCOUNTS_MAX} accounts already.")
+        if len(self._accounts) >= ACCOUNTS_MAX:
+            raise ValueError(f"This sandbox knows {ACCOUNTS_MAX} accounts already.")
         self._accounts[email] = Account(project, email, public)
 
     def disable(self, email: str) -> None:
@@ -170,7 +170,7 @@ class GoogleAccounts:
     def _give(self, account: Account) -> Reply:
         text = f"ya29.sandbox-{secrets.token_urlsafe(48)}"
         self._tokens[text] = Access(account.project, account.email, self._clock() + self.life_s)
-        if len(self._tokens) > SANDBOX_PROVIDER_TOKENS_MAX:
+        if len(self._tokens) > PROVIDER_TOKENS_MAX:
             self._tokens.popitem(last=False)
         body = {"access_token": text, "expires_in": self.life_s, "token_type": "Bearer"}
         return Reply(status=200, headers=JSON, body=msgspec.json.encode(body))

@@ -31,10 +31,10 @@ from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from gateway.model.limits import SANDBOX_HANG_S_MAX, SANDBOX_REQUEST_BYTES_MAX
 from gateway.sandbox.answers import cut
 from gateway.sandbox.exchange import Asked, Reply, Serve
 from gateway.sandbox.http2_faults import carry_out
+from gateway.sandbox.limits import HANG_S_MAX, REQUEST_BYTES_MAX
 
 _UNLIMITED: Final = 2**31 - 1
 _WINDOW_BYTES: Final = 65_535
@@ -50,7 +50,7 @@ class Conduct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The same until the first request of a known client was answered; None: as `streams` from the start."""
     window_bytes: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)] = _WINDOW_BYTES
     """Bytes of one request that may be on their way before we take them."""
-    window_pause_ms: Annotated[float, msgspec.Meta(ge=0, le=SANDBOX_HANG_S_MAX * 1000)] = 0
+    window_pause_ms: Annotated[float, msgspec.Meta(ge=0, le=HANG_S_MAX * 1000)] = 0
     """How long we take for them."""
 
 
@@ -184,7 +184,7 @@ class Http2Line(asyncio.Protocol):
             self._h2.acknowledge_received_data(size, number)
             return
         stream.body += data
-        if len(stream.body) > SANDBOX_REQUEST_BYTES_MAX:
+        if len(stream.body) > REQUEST_BYTES_MAX:
             self.reset(number, ErrorCodes.ENHANCE_YOUR_CALM)
         elif self._conduct.window_pause_ms:
             asyncio.get_running_loop().call_later(self._conduct.window_pause_ms / 1000, self._credit, number, size)

@@ -11,9 +11,9 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.model.limits import SANDBOX_AGENTS_MAX, SANDBOX_CHANNELS_PER_AGENT_MAX, SANDBOX_GONE_TOKENS_MAX
-from gateway.model.limits import SANDBOX_STORED_PER_CHANNEL_MAX as STORED_MAX
 from gateway.sandbox.ledger import Fate
+from gateway.sandbox.limits import AGENTS_MAX, CHANNELS_PER_AGENT_MAX, GONE_TOKENS_MAX
+from gateway.sandbox.limits import STORED_PER_CHANNEL_MAX as STORED_MAX
 
 
 class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +90,7 @@ class Mailbox:
 
     def add_agent(self, agent_id: str, service: str) -> Agent:
         """A new agent; beyond the bound the oldest one is forgotten."""
-        if len(self._agents) >= SANDBOX_AGENTS_MAX:
+        if len(self._agents) >= AGENTS_MAX:
             self.forget(next(iter(self._agents)))
         agent = self._agents[agent_id] = Agent(agent_id=agent_id, service=service)
         return agent
@@ -132,7 +132,7 @@ class Mailbox:
         """Add a channel, in the place of one of the same name."""
         if channel.name in agent.channels:
             self._drop(agent, channel.name)
-        if len(agent.channels) >= SANDBOX_CHANNELS_PER_AGENT_MAX:
+        if len(agent.channels) >= CHANNELS_PER_AGENT_MAX:
             raise TooManyChannelsError
         agent.channels[channel.name] = channel
         self._tokens[channel.token] = channel
@@ -156,7 +156,7 @@ class Mailbox:
             self._drop(agent, channel.name)
             return
         self._gone[token] = None
-        if len(self._gone) > SANDBOX_GONE_TOKENS_MAX:
+        if len(self._gone) > GONE_TOKENS_MAX:
             self._gone.popitem(last=False)
 
     def is_gone(self, token: str) -> bool:

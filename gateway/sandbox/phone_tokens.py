@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from gateway.model.limits import SANDBOX_BATCHES_MAX, SANDBOX_MINT_MAX
+from gateway.sandbox.limits import BATCHES_MAX, MINT_MAX
 
 Service = Literal["apns", "fcm"]
 Environment = Literal["production", "sandbox"]
@@ -94,12 +94,12 @@ class PhoneTokens:
         Raises:
             ValueError: a bound is broken.
         """
-        if not 1 <= n <= SANDBOX_MINT_MAX:
-            raise ValueError(f"n must be 1 to {SANDBOX_MINT_MAX}.")
+        if not 1 <= n <= MINT_MAX:
+            raise ValueError(f"n must be 1 to {MINT_MAX}.")
         if not _PREFIX[home.service].fullmatch(prefix):
             raise ValueError(f"The prefix of a token of this service matches {_PREFIX[home.service].pattern}.")
-        if len(self._orders) >= SANDBOX_BATCHES_MAX:
-            raise ValueError(f"This sandbox has minted {SANDBOX_BATCHES_MAX} orders; restart it to mint more.")
+        if len(self._orders) >= BATCHES_MAX:
+            raise ValueError(f"This sandbox has minted {BATCHES_MAX} orders; restart it to mint more.")
         number = len(self._orders)
         order = _Order(number=number, home=home, prefix=prefix, count=n, secret=os.urandom(_SECRET_BYTES))
         self._orders.append(order)

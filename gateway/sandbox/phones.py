@@ -10,13 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from gateway.model.limits import (
-    SANDBOX_GONE_TOKENS_MAX,
-    SANDBOX_PHONES_MAX,
-    SANDBOX_SHOWN_MAX,
-    SANDBOX_STORED_PER_PHONE_MAX,
-)
 from gateway.sandbox.ledger import Fate
+from gateway.sandbox.limits import GONE_TOKENS_MAX, PHONES_MAX, SHOWN_MAX, STORED_PER_PHONE_MAX
 from gateway.sandbox.phone_tokens import Environment, Home, PhoneTokens, Service, names_of, random_token
 
 Platform = Literal["ios", "android"]
@@ -54,7 +49,7 @@ class Phone:
         self.is_online = True
         self.has_app = True
         self.kept: list[Shown] = []
-        self.shown: deque[Shown] = deque(maxlen=SANDBOX_SHOWN_MAX)
+        self.shown: deque[Shown] = deque(maxlen=SHOWN_MAX)
 
     def describe(self) -> dict[str, object]:
         """For people and pages."""
@@ -104,8 +99,8 @@ class Phones:
         Raises:
             ValueError: there are too many.
         """
-        if len(self._phones) >= SANDBOX_PHONES_MAX:
-            raise ValueError(f"This sandbox plays {SANDBOX_PHONES_MAX} phones; restart it to make more.")
+        if len(self._phones) >= PHONES_MAX:
+            raise ValueError(f"This sandbox plays {PHONES_MAX} phones; restart it to make more.")
         home = Home("apns", owner, environment) if platform == "ios" else Home("fcm", owner)
         phone = Phone(f"phone-{token_hex(4)}", platform, home, random_token(home.service))
         self._phones[phone.id] = phone
@@ -182,7 +177,7 @@ class Phones:
             self._by_token.pop(name, None)
             self._gone[name] = gone
             self._homes_of_gone[name] = found.home
-        while len(self._gone) > SANDBOX_GONE_TOKENS_MAX:
+        while len(self._gone) > GONE_TOKENS_MAX:
             oldest, _ = self._gone.popitem(last=False)
             del self._homes_of_gone[oldest]
 
@@ -199,5 +194,5 @@ class Phones:
             phone.kept.clear()
         elif push.collapse is not None:
             phone.kept = [old for old in phone.kept if old.collapse != push.collapse]
-        phone.kept = [*phone.kept[1 - SANDBOX_STORED_PER_PHONE_MAX :], push]
+        phone.kept = [*phone.kept[1 - STORED_PER_PHONE_MAX :], push]
         return "stored"

@@ -10,7 +10,8 @@ from typing import Final, Literal, cast
 import msgspec
 from multidict import CIMultiDictProxy
 
-from gateway.model.limits import PUSH_BODY_BYTES_MAX, SANDBOX_TTL_S_MAX
+from gateway.model.limits import PUSH_BODY_BYTES_MAX
+from gateway.sandbox.limits import LIFE_S_MAX
 
 Urgency = Literal["very-low", "low", "normal", "high"]
 URGENCIES: Final = frozenset({"very-low", "low", "normal", "high"})
@@ -59,7 +60,7 @@ def check_headers(headers: CIMultiDictProxy[str]) -> PushHeaders | Refusal:
     if len(urgency) != 1 or urgency[0] not in URGENCIES:
         return Refusal(status=400, errno=110, message="Urgency must be one of very-low, low, normal, high.")
     return PushHeaders(
-        ttl_s=min(int(ttl[0]), SANDBOX_TTL_S_MAX),
+        ttl_s=min(int(ttl[0]), LIFE_S_MAX),
         topic=topic[0] if topic else None,
         urgency=cast("Urgency", urgency[0]),
     )

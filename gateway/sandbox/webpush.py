@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from gateway.model.limits import SANDBOX_VERIFIED_HEADERS_MAX
 from gateway.sandbox.devices import Device, Devices
 from gateway.sandbox.exchange import Asked, Reply, count_name, met, spoilt
 from gateway.sandbox.faults import Fault, Faults, spoken
 from gateway.sandbox.ledger import Entry, Fate, Ledger, digest
+from gateway.sandbox.limits import VERIFIED_HEADERS_MAX
 from gateway.sandbox.mailbox import Channel, Mailbox, StoredMessage
 from gateway.sandbox.rules import GONE, NOT_FOUND, OTHER_KEY, PushHeaders, Refusal, check_body, check_headers
 from gateway.wire.ece import Undecipherable, decrypt
@@ -150,7 +150,7 @@ class PushService:
             return seen
         claims = verify_authorization(authorization, audience=origin, now_s=now_s)
         self._verified[authorization, origin] = claims
-        if len(self._verified) > SANDBOX_VERIFIED_HEADERS_MAX:
+        if len(self._verified) > VERIFIED_HEADERS_MAX:
             self._verified.popitem(last=False)
         return claims
 
