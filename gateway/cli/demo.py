@@ -17,7 +17,7 @@ from gateway.cli.command import Verb
 from gateway.cli.demo_stage import Stage, StageSettings, Urls, is_free
 from gateway.cli.options import absolute
 from gateway.config import default_data_dir
-from gateway.model.limits import DEMO_DEVICES_MAX
+from gateway.model.limits import DEMO_DEVICES_MAX, DEMO_DEVICES_MIN
 from gateway.store.embedded.data_dir import prepare_data_dir
 
 _PORT: Final = 8080
@@ -28,7 +28,13 @@ _SHOP_PORT: Final = 8081
 @click.option("--data-dir", metavar="DIR", help="Where the demo keeps its database.")
 @click.option("--port", type=click.IntRange(0, 65_535), help=f"Of the gateway; {_PORT} or a free one.")
 @click.option("--shop-port", type=click.IntRange(0, 65_535), help=f"Of the shop; {_SHOP_PORT} or a free one.")
-@click.option("--devices", type=click.IntRange(1, DEMO_DEVICES_MAX), default=200, show_default=True)
+@click.option(
+    "--devices",
+    type=click.IntRange(DEMO_DEVICES_MIN, DEMO_DEVICES_MAX),
+    default=200,
+    show_default=True,
+    help="Two of them are phones.",
+)
 def command(*, data_dir: str | None, port: int | None, shop_port: int | None, devices: int) -> int:
     """Show everything on this machine: a gateway, push services, and a shop that uses them. Ctrl-C ends it."""
     folder = Path(absolute(data_dir) or default_data_dir() / "demo")

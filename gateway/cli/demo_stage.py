@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.cli.client import Gateway, Refused
+from gateway.cli.demo_phones import Phones
 from gateway.cli.installation import ACTOR, Installation, opened
 from gateway.config import Settings, load
 from gateway.demo.shop import Shop, ShopSettings
@@ -22,10 +24,12 @@ from gateway.model.errors import GatewayError
 from gateway.model.ids import to_text
 from gateway.model.limits import DEMO_START_S, PAGE_ROWS_MAX
 from gateway.sandbox import Sandbox
+from gateway.sandbox.rehearsal import gateway_settings
 from gateway.store import api_keys, apps, credentials
 from gateway.supervisor import Supervisor
 from gateway.tenancy.api_keys import issue, revoke
 from gateway.tenancy.apps import change_app, create_app
+from gateway.tenancy.credentials import load as load_credential
 
 _HOST: Final = "127.0.0.1"
 _APP_NAME: Final = "Bell & Bean"
@@ -79,12 +83,13 @@ class Stage:
         """
         async with AsyncExitStack() as stack:
             sandbox = await stack.enter_async_context(Sandbox())
+            phones = Phones(sandbox, self._settings.data_dir)
             settings = self._gateway_settings(sandbox)
             serving = await stack.enter_async_context(_served(settings))
-            made = await self._unless_ended(serving, self._with_app(settings))
+            made = await self._unless_ended(serving, self._with_app(settings, phones))
             gateway = Gateway(self._gateway_url, made.api_key)
-            await self._unless_ended(serving, self._fill(gateway, sandbox, made))
-            await self._open_shop(stack, made)
+            await self._unless_ended(serving, self._fill(gateway, sandbox, phones, made))
+            await self._open_shop(stack, made, phones)
             ready(
                 Urls(
                     shop=self._shop_origins[0],
@@ -110,9 +115,8 @@ class Stage:
                 "bind": f"{_HOST}:{self._port}",
                 "workers": 1,
                 "metrics_bind": "",
-                "sandbox": True,
-                "egress_allow": f"localhost:{sandbox.port}",
                 "log": "json",
+                **gateway_settings(sandbox),
             },
         )
 
@@ -128,31 +132,32 @@ class Stage:
             raise GatewayError("draining", "The demo was stopped before it had started.")
         raise GatewayError("overloaded", f"The gateway was not ready after {DEMO_START_S:.0f} s; see the log.")
 
-    async def _with_app(self, settings: Settings) -> _Ready:
+    async def _with_app(self, settings: Settings, phones: Phones) -> _Ready:
         await _answers(self._gateway_url)
         async with opened(settings) as installation:
-            return await _set_up_app(installation, self._shop_origins)
+            return await _set_up_app(installation, self._shop_origins, phones)
 
-    async def _fill(self, gateway: Gateway, sandbox: Sandbox, made: _Ready) -> None:
+    async def _fill(self, gateway: Gateway, sandbox: Sandbox, phones: Phones, made: _Ready) -> None:
         """Virtual devices for the app; those of an earlier demo are no longer played by anybody."""
         await asyncio.to_thread(_forget_visitors, gateway)
-        lines = sandbox.mint_lines(
-            self._settings.devices,
+        of_phones = phones.import_lines(user_prefix=_VISITOR)
+        browsers = sandbox.mint_lines(
+            self._settings.devices - len(of_phones),
             made.vapid_public_key,
             vapid_key_id=made.vapid_key_id,
             user_prefix=_VISITOR,
         )
-        pieces = (msgspec.json.encode(line) + b"\n" for line in lines)
+        pieces = (msgspec.json.encode(line) + b"\n" for line in chain(of_phones, browsers))
         answer = await asyncio.to_thread(gateway.upload, "/v1/subscriptions/import", pieces)
         if answer["rejected"]:
             raise GatewayError("endpoint_refused", f"The gateway refused devices of the demo: {answer['errors'][:1]}")
 
-    async def _open_shop(self, stack: AsyncExitStack, made: _Ready) -> None:
+    async def _open_shop(self, stack: AsyncExitStack, made: _Ready, phones: Phones) -> None:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         settings = ShopSettings(
             gateway_url=self._gateway_url, app=made.app, key=made.api_key, devices=self._settings.devices
         )
-        runner = web.AppRunner(Shop(settings, self._shop_origins, session).application(), shutdown_timeout=0.5)
+        runner = web.AppRunner(Shop(settings, self._shop_origins, session, phones).application(), shutdown_timeout=0.5)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, _HOST, self._shop_port).start()
@@ -201,13 +206,15 @@ async def _answers(url: str) -> None:
             await asyncio.sleep(_POLL_S)
 
 
-async def _set_up_app(it: Installation, origins: tuple[str, ...]) -> _Ready:
-    """The app as it was or a new one, with a new API key in place of the last demo's."""
+async def _set_up_app(it: Installation, origins: tuple[str, ...], phones: Phones) -> _Ready:
+    """The app as it was or a new one, with keys for its phones, and an API key in place of the last demo's."""
     app = await apps.get_by_name(it.db, _APP_NAME)
     if app is None:
         app = (await create_app(it.db, it.vault, name=_APP_NAME, origins=origins, subject=_SUBJECT, actor=ACTOR)).app
     elif app.origins != origins:
         app = await change_app(it.db, app, actor=ACTOR, origins=origins)
+    for provider, raw in phones.credentials().items():
+        await load_credential(it.db, it.vault, app, provider, raw, actor=ACTOR, is_current=True)
     for key in await api_keys.list_of_app(it.db, app.id):
         if key.name == _KEY_NAME and key.revoked_at is None:
             await revoke(it.db, app_id=app.id, key_id=key.id, actor=ACTOR)

@@ -13,12 +13,15 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from gateway.demo.phones import PhonesShown
 from gateway.model.ids import from_text
 from gateway.model.limits import DEMO_ANSWER_S, PUBLIC_BODY_BYTES_MAX
 
 _TYPES: Final = {
     "index.html": "text/html",
     "shop.css": "text/css",
+    "phones.css": "text/css",
+    "phones.js": "text/javascript",
     "shop.js": "text/javascript",
     "worker.js": "text/javascript",
     "bell.svg": "image/svg+xml",
@@ -55,10 +58,20 @@ class _Announcement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: str = ""
 
 
+class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether a phone has a network."""
+
+    online: bool
+
+
 class Shop:
     """The shop, to be served at `origins`, the first of which is its main one."""
 
-    def __init__(self, settings: ShopSettings, origins: tuple[str, ...], session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, settings: ShopSettings, origins: tuple[str, ...], session: aiohttp.ClientSession, phones: PhonesShown
+    ) -> None:
+        """`phones`: what the page draws beside the shop."""
+        self._phones = phones
         self._settings = settings
         self._origins = origins
         self._session = session
@@ -73,6 +86,8 @@ class Shop:
         app.router.add_post("/demo/order", self._order)
         app.router.add_post("/demo/announce", self._announce)
         app.router.add_get("/demo/messages/{id}", self._message)
+        app.router.add_get("/demo/phones", self._list_phones)
+        app.router.add_post("/demo/phones/{id}", self._set_phone)
         return app
 
     def _read(self, name: str) -> bytes:
@@ -139,6 +154,17 @@ class Shop:
             return _refusal(404, "There is no such message.")
         return await self._ask("GET", f"/v1/messages/{message_id}")
 
+    async def _list_phones(self, _request: web.Request) -> web.Response:
+        return _json(self._phones.shown())
+
+    async def _set_phone(self, request: web.Request) -> web.Response:
+        line = msgspec.json.decode(await request.read(), type=_Line)
+        try:
+            self._phones.set_online(request.match_info["id"], is_online=line.online)
+        except LookupError:
+            return _refusal(404, "There is no such phone.")
+        return _json(self._phones.shown())
+
     async def _send(self, audience: dict[str, Any], title: str, body: str) -> web.Response:
         message = {"audience": audience, "title": title, "body": body, "url": f"{self._origins[0]}/"}
         return await self._ask("POST", "/v1/messages", message)
@@ -155,6 +181,10 @@ class Shop:
             return web.Response(
                 status=answer.status, body=await answer.read(), content_type="application/json", headers=_HEADERS
             )
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json", headers=_HEADERS)
 
 
 def _refusal(status: int, message: str) -> web.Response:

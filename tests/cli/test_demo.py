@@ -50,10 +50,63 @@ def test_the_shop_sends_and_the_counts_move(demo: Demo) -> None:
     assert shown["counts"]["sent"] == shown["counts"]["audience"] == 40
 
 
+def _phones(shop: str, path: str = "", body: object = None) -> dict[str, dict[str, Any]]:
+    headers = {} if body is None else {"Origin": shop, "Content_Type": "application/json"}
+    status, _, content = _ask(f"{shop}/demo/phones{path}", body, **headers)
+    assert status == 200, content
+    return {phone["platform"]: phone for phone in json.loads(content)}
+
+
+def _until_noted(shop: str, platform: str, title: str) -> dict[str, Any]:
+    """The phone, once that title stands on its screen."""
+    ends_at = time.monotonic() + _DONE_S
+    while True:
+        phone = _phones(shop)[platform]
+        if any(note["title"] == title for note in phone["notes"]):
+            return phone
+        assert time.monotonic() < ends_at, phone
+        time.sleep(0.1)
+
+
+def test_both_phones_show_what_the_shop_sends(demo: Demo) -> None:
+    """By way of Apple's and Google's services, as they would with accounts there."""
+    shop = demo[1]["shop"]
+    assert _announce(shop)[0] == 202
+    for platform in ("ios", "android"):
+        note = _until_noted(shop, platform, "Sale")["notes"][0]
+        assert (note["title"], note["body"]) == ("Sale", "today")
+
+
+def test_a_phone_that_was_away_shows_what_waited(demo: Demo) -> None:
+    """Taken offline on the page, nothing reaches it; when it comes back, what waited does."""
+    shop = demo[1]["shop"]
+    _announce(shop)
+    away = _until_noted(shop, "android", "Sale")
+    before = len(_phones(shop, f"/{away['id']}", {"online": False})["android"]["notes"])
+    assert _announce(shop)[0] == 202
+    ends_at = time.monotonic() + _DONE_S
+    while not (phone := _phones(shop)["android"])["waiting"]:
+        assert time.monotonic() < ends_at
+        time.sleep(0.1)
+    assert len(phone["notes"]) == before
+    back = _phones(shop, f"/{away['id']}", {"online": True})["android"]
+    assert (back["waiting"], back["is_online"]) == (0, True)
+    assert back["notes"][0]["id"] != away["notes"][0]["id"]
+
+
+def test_only_the_shops_own_page_takes_phones_offline(demo: Demo) -> None:
+    """Another site cannot; an unknown phone is a 404."""
+    shop = demo[1]["shop"]
+    sent = {"Content_Type": "application/json"}
+    assert _ask(f"{shop}/demo/phones/x", {"online": False}, Origin="https://evil.example", **sent)[0] == 403
+    assert _ask(f"{shop}/demo/phones/x", {"online": False}, Origin=shop, **sent)[0] == 404
+    assert _ask(f"{shop}/demo/phones/x", {"on": 1}, Origin=shop, **sent)[0] == 422
+
+
 def test_the_shop_is_strict(demo: Demo) -> None:
     """The page loads nothing from elsewhere, and holds no key."""
     _, urls = demo
-    for path in ("/", "/shop.js", "/shop.css", "/steeple/worker.js", "/bell.svg"):
+    for path in ("/", "/shop.js", "/shop.css", "/phones.js", "/phones.css", "/steeple/worker.js", "/bell.svg"):
         status, headers, content = _ask(urls["shop"] + path)
         assert status == 200
         assert "default-src 'none'" in headers["Content-Security-Policy"]
