@@ -38,13 +38,14 @@ from gateway.store import chunks, migrate, partitions, processes, provider_token
 from gateway.store.clock import DatabaseClock
 from gateway.store.database import Database
 from gateway.subscribers.enrol import Enroller
-from gateway.telemetry import SSRF_BLOCKED
+from gateway.telemetry import SSRF_BLOCKED, log
 from gateway.tenancy.api_keys import ApiKeys
 from gateway.tenancy.installation import open_vault
 from gateway.tenancy.keyring import Keyring
 from gateway.tenancy.provider_tokens import SharedTokens
 from gateway.transports import find, names
 from gateway.transports.base import Transport, Wire
+from gateway.wire.ecdh import IN_USE
 from gateway.wire.egress import EgressPolicy
 from gateway.wire.pool import HttpClient
 from gateway.wire.vault import Vault
@@ -105,6 +106,14 @@ def sdk_folder() -> Path:
     return installed if installed.is_dir() else Path(__file__).parent.parent / "sdk-js" / "dist"
 
 
+def _choose_encryption(settings: Settings) -> None:
+    """The quickest way of agreeing on keys that this machine has and that passes its test."""
+    name = IN_USE.use(
+        settings.fast_ecdh, tell=lambda why: log("app").error("fast_ecdh_given_up", why=why)
+    )  # fmt: skip
+    log("app").info("encryption_chosen", by=name, why=IN_USE.why)
+
+
 def _listed(text: str) -> list[str]:
     return [entry.strip() for entry in text.split(",") if entry.strip()]
 
@@ -120,6 +129,7 @@ async def open_base(settings: Settings, place: Place) -> AsyncGenerator[Base]:
         await clock.sync(db)
         vault = await open_vault(settings, db)
         policy = egress_policy(settings)
+        _choose_encryption(settings)
         async with HttpClient(policy, connections_max=CONNECTIONS_MAX) as http:
             dice = random.SystemRandom()
             tokens = SharedTokens(db, vault, dice=dice)
