@@ -22,8 +22,8 @@ from gateway.api.middleware import dress
 from gateway.model.errors import GatewayError
 from gateway.model.ids import new_id, to_text
 from gateway.model.limits import (
-    CONNECTIONS_MAX,
-    CONNECTIONS_PER_ADDRESS_MAX,
+    CLIENTS_MAX,
+    CLIENTS_PER_ADDRESS_MAX,
     HEADER_READ_S,
     KEEP_ALIVE_S,
     LINGER_S,
@@ -108,7 +108,7 @@ class _Server(web.Server):
         peer = transport.get_extra_info("peername")
         handler.address = str(peer[0]) if isinstance(peer, tuple) and peer else ""
         self._open[handler.address] += 1
-        if len(self._connections) > CONNECTIONS_MAX or self._is_crowded(handler.address):
+        if len(self._connections) > CLIENTS_MAX or self._is_crowded(handler.address):
             transport.abort()
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
@@ -120,7 +120,7 @@ class _Server(web.Server):
             del self._open[handler.address]
 
     def _is_crowded(self, address: str) -> bool:
-        return bool(address) and self._open[address] > CONNECTIONS_PER_ADDRESS_MAX and not self._proxies.trusts(address)
+        return bool(address) and self._open[address] > CLIENTS_PER_ADDRESS_MAX and not self._proxies.trusts(address)
 
 
 class _Runner(web.AppRunner):
@@ -168,7 +168,7 @@ async def listen(
 def _allow_open_files() -> None:
     """Each connection is an open file; the usual soft limit of 1,024 is for programs that use select()."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS_MAX + 1024
+    wanted = CLIENTS_MAX + 1024
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < most:
         with contextlib.suppress(OSError, ValueError):

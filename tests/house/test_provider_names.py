@@ -16,7 +16,7 @@ _ALLOWED = (
     "gateway/cli/keys",  # each provider's keys are made and read in their own way
 )
 _EXCEPTIONS: dict[str, str] = {
-    "gateway/model/limits.py": "every bound stands there; those of a service are known to its provider and to the sandbox",
+    "gateway/model/limits/delivery.py": "bounds of a service that its provider and the sandbox both know",
 }
 """File -> why it may name a provider all the same."""
 
