@@ -15,7 +15,7 @@ from aiohttp import web
 from gateway.api import bodies
 from gateway.api.answers import error_body, json_answer
 from gateway.api.call import Call, decoder_of
-from gateway.api.messages import check_fits, renderer
+from gateway.api.messages import channels_of, check_fits, renderer
 from gateway.api.orders import order_of
 from gateway.api.schema.messages import BatchAnswer, BatchRequest, BatchResult, MessageFields, SendRequest
 from gateway.model.app import App
@@ -57,7 +57,7 @@ async def _send_one(call: Call, app: App, at: int, body: bytes, key: str | None)
     try:
         request = _request(body, at)
         await call.app_for(request.app, param=f"messages[{at}].app")
-        order = _order(call, request, app, at, len(body))
+        order = await _order(call, request, app, at, len(body))
         # A header holds no line break, so this is nobody's own key.
         claim = None if key is None else Claim(f"{key}\n{at}", hashlib.sha256(body).digest())
         acceptance = await call.services.acceptor.accept(app, order, claim=claim, render=renderer(order))
@@ -77,10 +77,11 @@ def _request(body: bytes, at: int) -> MessageFields:
     return request
 
 
-def _order(call: Call, request: MessageFields, app: App, at: int, size: int) -> Order:
+async def _order(call: Call, request: MessageFields, app: App, at: int, size: int) -> Order:
+    channels = await channels_of(call, app)
     try:
         order = order_of(request, app, call.now())
-        check_fits(order, size, call.services.transports)
+        check_fits(order, size, call.services.transports, channels)
     except Invalid as fault:
         fault.param = f"messages[{at}].{fault.param}" if fault.param else f"messages[{at}]"
         raise

@@ -1,6 +1,6 @@
 """`/v1/messages`: send, and change one's mind. Sending is the hot path: keep it short."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -40,7 +40,7 @@ async def send(call: Call) -> web.Response:
     order = order_of(request, app, call.now())
     if call.request.query_string and _flag(call, "dry_run"):
         return await _preview(call, app, order)
-    check_fits(order, len(call.body), call.services.transports)
+    check_fits(order, len(call.body), call.services.transports, await channels_of(call, app))
     acceptance = await call.services.acceptor.accept(app, order, claim=call.claim(), render=renderer(order))
     answer = json_bytes(acceptance.answer, status=HTTPStatus.ACCEPTED)
     if acceptance.replayed:
@@ -48,8 +48,15 @@ async def send(call: Call) -> web.Response:
     return answer
 
 
-def check_fits(order: Order, request_bytes: int, transports: Mapping[str, Transport]) -> None:
-    """Raises 422 for fields that a provider refuses, and for a message that fits no device.
+async def channels_of(call: Call, app: App) -> frozenset[str]:
+    """The channels that the app has a key for: a message need not fit the others."""
+    return frozenset(one.provider for one in (await call.services.keyring.credentials(app.id)).values())
+
+
+def check_fits(
+    order: Order, request_bytes: int, transports: Mapping[str, Transport], channels: Collection[str]
+) -> None:
+    """Raises 422 for fields that a provider refuses, and for a message that fits no device of one of these channels.
 
     Small requests are not measured: what they hold surely fits.
     """
@@ -57,7 +64,7 @@ def check_fits(order: Order, request_bytes: int, transports: Mapping[str, Transp
         if name in transports:
             transports[name].check_extra(fields)
     if request_bytes > _SURELY_FITS_BYTES:
-        check_size(order.content, transports)
+        check_size(order.content, {name: one for name, one in transports.items() if name in channels})
 
 
 def renderer(order: Order) -> Render:
