@@ -14,6 +14,7 @@ import msgspec
 from gateway.model.delivery import Device, Outcome, Push
 from gateway.model.limits import LANE_IN_FLIGHT_MAX
 from gateway.model.message import Content
+from gateway.model.subscriber import Platform
 from gateway.wire.egress import EgressPolicy
 from gateway.wire.pool import HttpClient
 
@@ -119,6 +120,8 @@ class Compiled(msgspec.Struct, frozen=True):
     """(device, receipt token, seconds that the message has left to live) -> payload."""
     options: Any = None
     """What `send` needs besides, the same for all devices; comes back as `Push.options`."""
+    payload_bytes_max: int | None = None
+    """Where this message's kind takes more or less than `Transport.payload_bytes_max` says."""
 
 
 class Transport(Protocol):
@@ -126,12 +129,16 @@ class Transport(Protocol):
 
     name: the file's name, the config section, the value in the store, the metric label.
     hosts: what it may contact without being told.
+    platform: what its devices are where nobody says more.
+    page_fields: what pages need of a key's public half to enrol with it; none where no page enrols.
     """
 
     name: ClassVar[str]
     medium: ClassVar[Medium]
     hosts: ClassVar[tuple[str, ...]]
     pace: ClassVar[Pace]
+    platform: ClassVar[Platform]
+    page_fields: ClassVar[frozenset[str]]
 
     def __init__(self, wire: Wire) -> None: ...
 
@@ -147,6 +154,10 @@ class Transport(Protocol):
 
     def address(self, raw: Mapping[str, Any]) -> Address:
         """Is this a device we can reach? Checks the fields of an opt-in; raises `GatewayError` naming the field."""
+        ...
+
+    def check_reach(self, wire: bytes, public: Mapping[str, Any]) -> None:
+        """Can the key of this public half send to this address? Raises `Invalid` saying why it cannot."""
         ...
 
     def describe(self, wire: bytes) -> dict[str, Any]:
@@ -175,6 +186,13 @@ class Transport(Protocol):
 
     async def send(self, push: Push, credential: Credential) -> Outcome:
         """One request; one of the outcomes. Never raises for what a service does."""
+        ...
+
+    async def check(self, credential: Credential) -> str | None:
+        """Tries a key at the service without anybody getting anything: what is wrong with it, in a sentence or two.
+
+        None: the service takes it, or has no way of being asked. Never raises for what a service does.
+        """
         ...
 
     async def aclose(self) -> None:

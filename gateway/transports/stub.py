@@ -28,6 +28,7 @@ from gateway.model.errors import Invalid
 from gateway.model.ids import to_text
 from gateway.model.limits import PAYLOAD_BYTES_MAX
 from gateway.model.message import Content
+from gateway.model.subscriber import Platform
 from gateway.transports.base import Address, Compiled, Credential, Medium, Minted, Pace, Wire
 
 _FORMAT: Final = b"\x01"
@@ -42,6 +43,8 @@ class Provider:
     medium: ClassVar[Medium] = "push"
     hosts: ClassVar[tuple[str, ...]] = ()
     pace: ClassVar[Pace] = Pace()
+    platform: ClassVar[Platform] = Platform.OTHER
+    page_fields: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, wire: Wire) -> None:
         del wire  # nothing is sent anywhere
@@ -67,6 +70,9 @@ class Provider:
                 "field_invalid", f"A token is <answer>:<name>; answers: {', '.join(_ANSWERS)}.", param="token"
             )
         return Address(_FORMAT + match[0].encode(), match[0].encode())
+
+    def check_reach(self, wire: bytes, public: Mapping[str, Any]) -> None:
+        """Any key does."""
 
     def describe(self, wire: bytes) -> dict[str, Any]:
         """The token again."""
@@ -109,6 +115,9 @@ class Provider:
         if match is None:
             return Rejected("key_material", is_unsent=True)
         return _ANSWERS[match["answer"]](None if match["seconds"] is None else float(match["seconds"]))
+
+    async def check(self, credential: Credential) -> None:
+        """There is nobody to ask."""
 
     async def aclose(self) -> None:
         """Nothing is held."""

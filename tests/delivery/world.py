@@ -7,6 +7,7 @@ from gateway.model.app import App
 from gateway.model.delivery import Accepted, Device, Outcome, Push
 from gateway.model.errors import NotFound
 from gateway.model.message import Content
+from gateway.model.subscriber import Platform
 from gateway.policy.receipt_token import ReceiptSigner
 from gateway.transports.base import Address, Compiled, Credential, Medium, Minted, Pace, Transport
 from tests.store.rows import PROVIDER
@@ -67,6 +68,14 @@ class Service:
         return "https://push.example"
 
     pace: ClassVar[Pace] = Pace()
+    platform: ClassVar[Platform] = Platform.OTHER
+    page_fields: ClassVar[frozenset[str]] = frozenset()
+
+    def check_reach(self, wire: bytes, public: Mapping[str, Any]) -> None:
+        return
+
+    async def check(self, credential: Credential) -> str | None:
+        return None
 
     def compile(self, content: Content, *, message_id: int) -> Compiled:
         text = f"{content.title}.{message_id}"

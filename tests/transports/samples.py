@@ -1,5 +1,6 @@
 """A sample of each provider for the tests that every provider passes: add yours when you add one."""
 
+import importlib
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -88,3 +89,8 @@ def _webpush() -> Sample:
 
 
 SAMPLES: dict[str, Callable[[], Sample]] = {"webpush": _webpush}
+
+
+def sample_of(name: str) -> Sample:
+    """A provider's sample, wherever it is offered."""
+    return SAMPLES[name]() if name in SAMPLES else importlib.import_module(f"tests.transports.test_{name}").sample()

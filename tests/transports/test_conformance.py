@@ -1,6 +1,5 @@
 """What every provider promises to delivery, whichever it is. A new file in `gateway/transports` is tested by these."""
 
-import importlib
 import json
 from typing import get_args
 
@@ -14,7 +13,7 @@ from gateway.transports import find, names
 from gateway.transports.base import Medium
 from gateway.wire.exchange import Answer, FailureKind
 from tests.transports.fakes import FakeHttp, made
-from tests.transports.samples import SAMPLES, SUBJECT, Sample
+from tests.transports.samples import SUBJECT, Sample, sample_of
 
 SMALL = Content(
     title={"en": "Shipped", "nl": "Verzonden"}, body="Your parcel is on its way", url="https://shop.example/1"
@@ -28,7 +27,7 @@ every_remote_provider = pytest.mark.parametrize("name", [name for name in names(
 @pytest.fixture
 def sample(name: str) -> Sample:
     """What the provider's own test file offers: adding a provider changes no other file."""
-    return SAMPLES[name]() if name in SAMPLES else importlib.import_module(f"tests.transports.test_{name}").sample()
+    return sample_of(name)
 
 
 def push_of(wire: bytes, payload: bytes = b"{}") -> Push:
@@ -159,6 +158,36 @@ async def test_a_device_whose_service_is_no_longer_allowed_is_an_outcome(name: s
     assert isinstance(transport.lane_of(wire), str)
     assert not isinstance(await transport.send(push_of(wire), sample.credential), Accepted)
     assert http.requests == []
+
+
+@every_remote_provider
+@pytest.mark.parametrize("kind", [*get_args(FailureKind), *range(200, 600, 7)])
+async def test_a_key_is_tried_without_an_exception(name: str, kind: FailureKind | int, sample: Sample):
+    """Whatever the service says to a trial of a key, an operator gets a sentence or nothing."""
+    answer = Answer(kind, {}, b'{"error": {"status": "X"}, "reason": "X"}') if isinstance(kind, int) else kind
+    http = FakeHttp(answer)
+    transport = made(find(name), http)
+
+    problem = await transport.check(sample.credential)
+
+    assert problem is None or problem.endswith((".", "?"))
+    if http.requests:
+        assert (problem is None) == (isinstance(kind, int) and (200 <= kind < 300 or (name, kind) == ("apns", 410)))
+
+
+@every_provider
+def test_a_key_reaches_its_own_devices(name: str, sample: Sample):
+    """The sample's credential is the sample's device's."""
+    transport = made(find(name))
+
+    transport.check_reach(transport.address(sample.device).wire, sample.credential.public)
+
+
+@every_provider
+def test_a_device_is_of_some_kind(name: str):
+    """Where nobody says what it is, its channel does."""
+    assert find(name).platform in Platform
+    assert isinstance(find(name).page_fields, frozenset)
 
 
 @every_provider

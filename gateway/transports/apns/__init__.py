@@ -9,7 +9,7 @@ per app and device; a provider token lives an hour and may be exchanged every 20
 request until Apple knows who sends.
 
 Read on in `credential` (what the operator brings), `fields` (what a message may say to Apple's devices alone),
-`payload` (what a device gets) and `answers` (what Apple says).
+`payload` (what a device gets), `answers` (what Apple says) and `trial` (whether Apple takes a credential).
 """
 
 import hashlib
@@ -23,6 +23,7 @@ from gateway.model.delivery import Accepted, Misconfigured, Outcome, Push, Rejec
 from gateway.model.errors import GatewayError, Invalid
 from gateway.model.ids import to_text
 from gateway.model.message import Content
+from gateway.model.subscriber import Platform
 from gateway.transports.apns.answers import (
     EXPIRED_TOKEN,
     TOKEN_UPDATES,
@@ -31,8 +32,9 @@ from gateway.transports.apns.answers import (
     refusal_in,
 )
 from gateway.transports.apns.credential import BUNDLE_ID, ENVIRONMENTS, Access, access_of, load
-from gateway.transports.apns.fields import TOPIC_ENDINGS, Fields, fields_of, priority_of
+from gateway.transports.apns.fields import TOPIC_ENDINGS, Fields, PushType, fields_of, priority_of
 from gateway.transports.apns.payload import renderer
+from gateway.transports.apns.trial import PAYLOAD, TOKEN, problem_in, trials_of
 from gateway.transports.base import Address, Compiled, Credential, Medium, Minted, Pace, Token, Wire
 from gateway.wire.egress import Target
 from gateway.wire.exchange import Answer, Peer, WireFailure
@@ -49,6 +51,8 @@ _PAYLOAD_BYTES_MAX: Final = 4_096
 _COLLAPSE_ID_BYTES_MAX: Final = 64
 _FORBIDDEN: Final = 403
 _SESSIONS_KEPT_MAX: Final = 4_096
+_NAMED_MAX: Final = 5
+"""Bundle ids that a refusal names."""
 _HEADERS_KEPT_MAX: Final = 256
 """Of one credential: its apps times push types times priorities."""
 
@@ -90,6 +94,8 @@ class Provider:
     medium: ClassVar[Medium] = "push"
     hosts: ClassVar[tuple[str, ...]] = ("api.push.apple.com", "api.sandbox.push.apple.com")
     pace: ClassVar[Pace] = Pace()
+    platform: ClassVar[Platform] = Platform.IOS_APP
+    page_fields: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, wire: Wire) -> None:
         """Raises `GatewayError` (setting_invalid) for a table that cannot be used."""
@@ -125,6 +131,18 @@ class Provider:
         head = bytes((_FORMAT, ENVIRONMENTS.index(environment), len(bundle_id))) + bundle_id.encode()
         wire = head + bytes.fromhex(token)
         return Address(wire, wire)
+
+    def check_reach(self, wire: bytes, public: Mapping[str, Any]) -> None:
+        """A key names its apps; a certificate its topics, such as `com.shop.app.voip` for the calls of com.shop.app."""
+        device = self.describe(wire)
+        bundle_id, environment = device["bundle_id"], device["environment"]
+        if not any(bundle_id + ending in public["bundle_ids"] for ending in set(TOPIC_ENDINGS.values())):
+            named = ", ".join(public["bundle_ids"][:_NAMED_MAX])
+            raise Invalid(
+                "field_invalid", f"The app's key covers no {bundle_id}; it covers {named}.", param="bundle_id"
+            )
+        if environment not in public["environments"]:
+            raise Invalid("field_invalid", f"The app's key is not for {environment}.", param="environment")
 
     def describe(self, wire: bytes) -> dict[str, Any]:
         """The fields again, the token in lower case."""
@@ -188,6 +206,26 @@ class Provider:
         if refusal.reason == TOKEN_UPDATES:
             session.leave_connection(target.host, now_s)
         return outcome_of(answer, refusal, now_s=now_s)
+
+    async def check(self, credential: Credential) -> str | None:
+        """Sends to a device that does not exist, for each app and environment: see `trial`."""
+        problems: dict[str, list[str]] = {}
+        try:
+            trials = list(trials_of(access_of(credential.secret)))
+        except (ValueError, LookupError):
+            return problem_in(Misconfigured("credential_unreadable"))
+        for bundle_id, environment, push_type in trials:
+            problem = problem_in(await self._try(credential, bundle_id, environment, push_type))
+            if problem is not None:
+                problems.setdefault(problem, []).append(f"{bundle_id} ({environment})")
+        return " ".join(f"{', '.join(places)}: {problem}" for problem, places in problems.items()) or None
+
+    async def _try(self, credential: Credential, bundle_id: str, environment: str, push_type: PushType) -> Outcome:
+        wire = self.address({"token": TOKEN, "environment": environment, "bundle_id": bundle_id}).wire
+        options = _options_of(Fields(push_type=push_type), "low", 0)
+        return await self.send(
+            Push(credential.app_id, credential.id, wire, PAYLOAD, 0, "low", None, options), credential
+        )
 
     async def aclose(self) -> None:
         """Forgets the opened credentials."""

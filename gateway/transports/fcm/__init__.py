@@ -8,7 +8,7 @@ Limits: 4,096 bytes of payload; a life of 0 to 2,419,200 s; 600,000 messages a m
 a minute or more, not at once; at most four collapse keys at a time on one device; an access token lives an hour.
 
 Read on in `account` (the service account), `fields` (what a message may say to FCM alone), `payload` (what a device
-gets) and `answers` (what Google says).
+gets), `answers` (what Google says) and `trial` (whether Google takes an account).
 """
 
 import re
@@ -21,6 +21,7 @@ from gateway.model.delivery import Misconfigured, Outcome, Push
 from gateway.model.errors import GatewayError, Invalid
 from gateway.model.ids import to_text
 from gateway.model.message import Content
+from gateway.model.subscriber import Platform
 from gateway.telemetry import log
 from gateway.transports.base import Address, Compiled, Credential, Medium, Minted, Pace, Token, Wire
 from gateway.transports.fcm.account import TOKEN_HOST, Account, granted_in, load, read
@@ -35,6 +36,7 @@ from gateway.transports.fcm.answers import (
 )
 from gateway.transports.fcm.fields import Fields, fields_of
 from gateway.transports.fcm.payload import PAYLOAD_BYTES_MAX, Envelope, envelope, renderer
+from gateway.transports.fcm.trial import BODY, problem_in
 from gateway.wire.egress import Target
 from gateway.wire.exchange import Answer, Peer, WireFailure
 from gateway.wire.exchange import Fields as Headers
@@ -67,6 +69,8 @@ class Provider:
     medium: ClassVar[Medium] = "push"
     hosts: ClassVar[tuple[str, ...]] = ("fcm.googleapis.com", TOKEN_HOST)
     pace: ClassVar[Pace] = Pace(rate_max=_PUSHES_A_SECOND, ramp_s=_RAMP_S)
+    platform: ClassVar[Platform] = Platform.ANDROID_APP
+    page_fields: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, wire: Wire) -> None:
         """Raises `GatewayError` (setting_invalid) for a table that cannot be used."""
@@ -93,6 +97,9 @@ class Provider:
         if _TOKEN.fullmatch(token) is None:
             raise Invalid("field_invalid", "A token is 20 to 4,096 printable characters without spaces.", param="token")
         return Address(_FORMAT + token.encode(), token.encode())
+
+    def check_reach(self, wire: bytes, public: Mapping[str, Any]) -> None:
+        """A token does not say its project: the service will."""
 
     def describe(self, wire: bytes) -> dict[str, Any]:
         """The token again."""
@@ -124,13 +131,23 @@ class Provider:
 
     async def send(self, push: Push, credential: Credential) -> Outcome:
         """Posts with the access token that all processes share, and reads the answer by the table in `answers`."""
+        around: Envelope = push.options or _PLAIN
+        return await self._send(credential, around.around(push, now_s=self._wire.clock()))
+
+    async def check(self, credential: Credential) -> str | None:
+        """Has a message judged that goes to nobody: see `trial`."""
+        try:
+            return problem_in(await self._send(credential, BODY))
+        except (ValueError, LookupError):
+            return "What is stored is no service account."
+
+    async def _send(self, credential: Credential, body: bytes) -> Outcome:
         session = self._session(credential)
         if session is None:
             return _NOT_ALLOWED
-        around: Envelope = push.options or _PLAIN
         now_s = self._wire.clock()
         try:
-            answer = await session.post(around.around(push, now_s=now_s))
+            answer = await session.post(body)
         except _NoTokenError as none:
             return none.outcome
         except WireFailure as failure:

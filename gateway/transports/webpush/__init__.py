@@ -70,6 +70,8 @@ class Provider:
         "*.notify.windows.com",
     )
     pace: ClassVar[Pace] = Pace()
+    platform: ClassVar[Platform] = Platform.OTHER
+    page_fields: ClassVar[frozenset[str]] = frozenset({"vapid_public_key"})
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -121,6 +123,9 @@ class Provider:
             param = "keys.auth" if "auth" in str(fault) else "keys.p256dh"
             raise Invalid("key_material_invalid", str(fault), param=param) from None
         return Address(bytes([_FORMAT]) + point + auth + endpoint.encode(), endpoint.encode())
+
+    def check_reach(self, wire: bytes, public: Mapping[str, Any]) -> None:
+        """A browser does not say which key it subscribed with: the service will."""
 
     def describe(self, wire: bytes) -> dict[str, Any]:
         """The PushSubscription again, as `PushSubscription.toJSON()` spells it."""
@@ -177,6 +182,9 @@ class Provider:
         if not is_taken(answer) and is_worth_telling(outcome):
             self._tell(target.host, answer)
         return outcome
+
+    async def check(self, credential: Credential) -> None:
+        """A push service judges a signature only with a push to a browser that it knows."""
 
     async def aclose(self) -> None:
         """Forgets the opened keys, and those made ahead."""
