@@ -20,6 +20,9 @@ URGENCY: Final = "high"
 """Of single messages; the campaign's is normal, so the sink tells them apart."""
 _ARRIVE_S: Final = 60.0
 _CONNECTIONS: Final = 8
+_WARM_UP_S: Final = 1.0
+_LEAD_S: Final = 2.5
+"""The load client has started and is warm by then."""
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,10 +49,11 @@ async def idle(served: Served, shop: Shop, *, persons: int, rate: float, seconds
 async def beside_campaign(
     served: Served, shop: Shop, *, persons: int, rate: float, recipients: int, seconds: float
 ) -> tuple[Latency, Campaign]:
-    """While the same app sends a campaign; messages that were due meanwhile count. `seconds`: the client's time."""
-    sending = asyncio.create_task(send(served, shop, recipients=recipients, is_alone=False))
-    client = await _client(served, shop, persons=persons, rate=rate, seconds=seconds)
-    sent = await sending
+    """While the same app sends a campaign; messages that were due meanwhile count. `seconds`: the client's."""
+    load = asyncio.create_task(_client(served, shop, persons=persons, rate=rate, seconds=seconds))
+    await asyncio.sleep(_LEAD_S)
+    sent = await send(served, shop, recipients=recipients, is_alone=False)
+    client = await load
     counted = {person: due for person, due in client.due_at_s.items() if sent.began_at_s <= due <= sent.ended_at_s}
     if not counted:
         raise Stopped("The campaign was over before a single message was due: take more recipients.")
@@ -58,10 +62,10 @@ async def beside_campaign(
 
 
 async def _client(served: Served, shop: Shop, *, persons: int, rate: float, seconds: float) -> Answer:
-    if rate * seconds > persons * 0.9:
+    if rate * (seconds + _WARM_UP_S) > persons * 0.9:
         raise Stopped(f"{rate * seconds:,.0f} messages need more than {persons:,} persons, one for each.")
     client = await run_client(
-        served, shop, persons=persons, connections=_CONNECTIONS, seconds=seconds, warm_up_s=1.0, rate=rate
+        served, shop, persons=persons, connections=_CONNECTIONS, seconds=seconds, warm_up_s=_WARM_UP_S, rate=rate
     )
     if client.refused:
         raise Stopped(f"{client.refused} single messages were refused.")

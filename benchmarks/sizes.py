@@ -21,7 +21,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     single_rate: float = 50.0
     """Single messages offered a second while their latency is measured."""
     idle_s: float = 30.0
-    beside_s: float = 120.0
+    beside_s: float = 60.0
     """The load client's time beside a campaign; what lies outside of the campaign does not count."""
     part_messages: int = 2_000
     part_rounds: int = 5
