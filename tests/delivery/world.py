@@ -72,10 +72,10 @@ class Service:
     page_fields: ClassVar[frozenset[str]] = frozenset()
 
     def check_reach(self, wire: bytes, public: Mapping[str, Any]) -> None:
-        return
+        """Any key does."""
 
     async def check(self, credential: Credential) -> str | None:
-        return None
+        """There is nobody to ask."""
 
     def compile(self, content: Content, *, message_id: int) -> Compiled:
         text = f"{content.title}.{message_id}"

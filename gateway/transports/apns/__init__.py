@@ -138,11 +138,9 @@ class Provider:
         bundle_id, environment = device["bundle_id"], device["environment"]
         if not any(bundle_id + ending in public["bundle_ids"] for ending in set(TOPIC_ENDINGS.values())):
             named = ", ".join(public["bundle_ids"][:_NAMED_MAX])
-            raise Invalid(
-                "field_invalid", f"The app's key covers no {bundle_id}; it covers {named}.", param="bundle_id"
-            )
+            raise Invalid("field_invalid", f"The key covers no {bundle_id}, only {named}.", param="bundle_id")
         if environment not in public["environments"]:
-            raise Invalid("field_invalid", f"The app's key is not for {environment}.", param="environment")
+            raise Invalid("field_invalid", f"The key is not for {environment}.", param="environment")
 
     def describe(self, wire: bytes) -> dict[str, Any]:
         """The fields again, the token in lower case."""

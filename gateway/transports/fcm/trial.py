@@ -2,8 +2,8 @@
 
 An access token alone would prove little: Google gives one to every account that exists. Whether the API is switched on
 in the project, and whether the account may send there, is seen only where messages are sent. So a message is sent with
-`validate_only` (Firebase, "Method: projects.messages.send": checked, not delivered), to a topic that nobody follows, since
-there is no device token that fits every project.
+`validate_only` (Firebase, "Method: projects.messages.send": checked, not delivered), to a topic that nobody follows,
+since there is no device token that fits every project.
 """
 
 from typing import Final
