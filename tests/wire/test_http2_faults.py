@@ -7,7 +7,7 @@ import pytest
 from h2.errors import ErrorCodes
 
 from gateway.wire.exchange import Fields, Peer, WireFailure
-from tests.wire.clients import NAME, client_for, connections_of, failure, post, until
+from tests.wire.clients import NAME, client_for, failure, post, until
 from tests.wire.servers.scripted import Received, Session, scripted
 
 REASON = b'{"reason":"Unregistered","timestamp":1700000000000}'
@@ -135,27 +135,6 @@ async def test_fewer_streams_are_obeyed_at_any_time(context, authority):
     assert set(together[10:29]) == {1}
     assert max(together[31:]) > 1
     assert len(server.sessions) == 1
-
-
-async def test_a_window_of_nothing_holds_bodies_back_until_it_opens(context, authority):
-    """Headers go, bodies wait; a window below zero is no reason to break either."""
-
-    def open_later(session: Session) -> None:
-        asyncio.get_running_loop().call_later(0.2, lambda: session.change(initial_window_size=100))
-        asyncio.get_running_loop().call_later(0.3, lambda: session.change(initial_window_size=10))
-        asyncio.get_running_loop().call_later(0.4, lambda: session.change(initial_window_size=5000))
-
-    async with (
-        scripted(context, on_connect=open_later, initial_window_size=0) as server,
-        client_for(server.port, ca_file=authority.ca_file) as client,
-    ):
-        start = monotonic()
-        answers = await asyncio.gather(*(post(client, at(server), body=b"x" * 3000) for _ in range(20)))
-        took_s = monotonic() - start
-
-    assert [answer.status for answer in answers] == [201] * 20
-    assert {request.body for request in server.requests} == {b"x" * 3000}
-    assert took_s >= 0.2
 
 
 async def test_a_service_that_never_answers_is_left_at_the_deadline(context, authority):
@@ -318,29 +297,6 @@ async def test_a_request_that_nobody_waits_for_is_reset(context, authority):
     assert server.sessions[0].resets[0] == (1, ErrorCodes.CANCEL)
 
 
-async def test_an_early_answer_ends_the_rest_of_the_body(context, authority):
-    """A service may refuse a request by its headers; nobody sends it the rest, and the connection stays."""
-
-    def refuse_at_once(session: Session) -> None:
-        session.gives_credit = False
-
-    async with (
-        scripted(context, on_connect=refuse_at_once, initial_window_size=1000) as server,
-        client_for(server.port, ca_file=authority.ca_file) as client,
-    ):
-        going = asyncio.create_task(post(client, at(server), body=b"x" * 5000))
-        await until(lambda: server.began == 1)
-        await asyncio.sleep(0.05)
-        server.sessions[0].answer(1, 413)
-        answer = await going
-        await asyncio.sleep(0.05)
-        count = connections_of(client)
-
-    assert answer.status == 413
-    assert count == 1
-    assert server.sessions[0].resets == [(1, ErrorCodes.CANCEL)]
-
-
 async def test_pings_and_settings_are_answered(context, authority):
     """A service that gets no answer takes the connection for dead."""
 
@@ -374,19 +330,6 @@ async def test_a_new_connection_carries_one_request_until_that_is_answered(conte
     assert before == 1
     assert [answer.status for answer in answers] == [201] * 50
     assert len(server.sessions) == 1
-
-
-async def test_headers_that_the_other_side_would_not_take_are_not_sent(context, authority):
-    """It says how many bytes it reads; another request is none the worse."""
-    large = Fields([("x-large", "y" * 2000)])
-    async with (
-        scripted(context, max_header_list_size=1000) as server,
-        client_for(server.port, ca_file=authority.ca_file) as client,
-    ):
-        failed = await failure(client, at(server), fixed=large)
-        answer = await post(client, at(server))
-
-    assert (failed.kind, answer.status) == ("refused", 201)
 
 
 async def test_a_compressed_bomb_stays_as_small_as_it_came(context, authority):
