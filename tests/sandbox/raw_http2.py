@@ -12,6 +12,7 @@ from h2.connection import H2Connection
 from h2.events import (
     DataReceived,
     Event,
+    PingAckReceived,
     RemoteSettingsChanged,
     ResponseReceived,
     StreamEnded,
@@ -72,6 +73,7 @@ class RawHttp2:
         self.goaway: GoAwayFrame | None = None
         self.limits: list[int] = []
         """Each SETTINGS_MAX_CONCURRENT_STREAMS, as it came."""
+        self.pongs = 0
         self.is_lost = False
         self.acknowledges = True
         self._rest = b""
@@ -206,6 +208,8 @@ class RawHttp2:
                 self.answers[number].body += data
                 if self.acknowledges:
                     self.h2.acknowledge_received_data(size, number)
+            case PingAckReceived():
+                self.pongs += 1
             case StreamEnded(stream_id=number):
                 self.answers[number].is_whole = True
             case StreamReset(stream_id=number, error_code=code):

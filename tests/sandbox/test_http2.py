@@ -9,6 +9,7 @@ from h2.settings import SettingCodes
 
 from gateway.sandbox import Ledger, Rule, Sandbox
 from gateway.sandbox.http2 import Conduct
+from sandbox.actors import AppServer, sealed
 from sandbox.app_senders import ALERT, BUNDLE, AppleSender, GoogleSender
 from sandbox.raw_http2 import RawHttp2
 
@@ -79,9 +80,8 @@ async def test_a_lowered_limit_counts_from_its_acknowledgement(
     sandbox: Sandbox, apple: AppleSender, device: str
 ) -> None:
     """What was on its way already is no fault of the client's."""
-    line = await apple.line()
-    await apple.send(line, device)
-    await line.until(lambda: line.limits == [1, 1000])
+    line = await opened(apple, device)
+    await apple.send(line, device)  # behind the acknowledgement of the limit before
     sandbox.limit_streams(1)
     early = [ask(apple, line, device) for _ in range(5)]
     assert [(await line.answer(one)).status for one in early] == [200] * 5
@@ -221,7 +221,10 @@ async def test_a_hanging_request_ends_in_a_reset(sandbox: Sandbox, apple: AppleS
 
 async def test_a_frozen_line_answers_no_ping(sandbox: Sandbox, apple: AppleSender, device: str) -> None:
     """It stands and says nothing, until it is cut."""
-    line = await apple.line()
+    line = await opened(apple, device)
+    line.h2.ping(b"12345678")
+    line.flush()
+    await line.until(lambda: line.pongs == 1)
     sandbox.order_faults(Rule(kind="freeze", hang_s=0.3))
     ask(apple, line, device)
     await asyncio.sleep(0.1)
@@ -229,6 +232,7 @@ async def test_a_frozen_line_answers_no_ping(sandbox: Sandbox, apple: AppleSende
     line.flush()
     assert not line.is_lost
     await line.until(lambda: line.is_lost)
+    assert line.pongs == 1
 
 
 async def test_an_answer_comes_byte_by_byte_or_without_end(sandbox: Sandbox, apple: AppleSender, device: str) -> None:
@@ -260,6 +264,22 @@ async def test_a_body_without_end_is_refused(sandbox: Sandbox, apple: AppleSende
     for _ in range(5):
         await line.more(number, b"x" * 13_200)
     assert (await line.answer(number)).reset_code == 11
+
+
+async def test_a_browsers_endpoint_takes_a_message(sandbox: Sandbox, google: GoogleSender, server: AppServer) -> None:
+    """Judged as over HTTP/1.1, with the same headers in the answer; faults are the same, too."""
+    host = "updates.push.services.mozilla.com"
+    (device,) = sandbox.mint(1, server.key.public)
+    path = "/wpush/v2/" + device["endpoint"].rpartition("/")[2]
+    headers = [(name.lower(), value) for name, value in server.headers(f"https://{host}{path}").items()]
+    line = await google.line(host)
+
+    answer = await line.post(path, headers, sealed(device, b"{}"))
+
+    assert (answer.status, answer.headers["ttl"]) == (201, "60")
+    assert answer.headers["location"].startswith(f"https://{host}/m/")
+    assert sandbox.ledger.counters["decrypted"] == 1
+    assert (await line.post("/wpush/v2/fault-503-7s-x", headers, b"")).headers["retry-after"] == "7"
 
 
 async def test_one_port_serves_browsers_and_apps(sandbox: Sandbox, google: GoogleSender) -> None:
