@@ -73,7 +73,7 @@ async def test_a_new_connection_waits_until_the_last_one_was_of_use(context, aut
         scripted(context, never, max_concurrent_streams=2) as server,
         client_for(server.port, ca_file=authority.ca_file, connections_max=9) as client,
     ):
-        await asyncio.gather(*(failure(client, at(server), deadline_s=0.4) for _ in range(50)))
+        await asyncio.gather(*(failure(client, at(server), deadline_s=1) for _ in range(50)))
 
     assert len(server.sessions) == 1
 
@@ -200,7 +200,7 @@ async def test_nothing_is_left_of_requests_however_they_end(context, authority):
     tasks = asyncio.all_tasks()
     async with (
         scripted(context, by_turns, max_concurrent_streams=20) as server,
-        client_for(server.port, ca_file=authority.ca_file, connections_max=2, deadline_s=0.5) as client,
+        client_for(server.port, ca_file=authority.ca_file, connections_max=2, deadline_s=1) as client,
     ):
         going = [asyncio.create_task(post(client, at(server), body=b"x" * (number % 3))) for number in range(300)]
         await asyncio.sleep(0.1)
