@@ -5,6 +5,7 @@ python -m benchmarks.micro.parts [--messages 2000] [--rounds 5] [--providers web
 
 import argparse
 import asyncio
+import gc
 import os
 import random
 import statistics
@@ -177,6 +178,7 @@ async def measure(
     sink: Sink, *, messages: int, rounds: int, providers: Sequence[Provider] = PROVIDERS
 ) -> dict[Provider, dict[str, float]]:
     """Microseconds of CPU per message by step: medians."""
+    gc.set_threshold(*path.COLLECT_AFTER)
     orders = Orders(sink)
     count = max(1, messages // GROUP_RECIPIENTS_MAX) * GROUP_RECIPIENTS_MAX
     found: dict[Provider, dict[str, float]] = {}

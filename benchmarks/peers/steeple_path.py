@@ -8,6 +8,7 @@ python -m benchmarks.peers.steeple_path ORDER.json [--agreement cryptography|fas
 
 import argparse
 import asyncio
+import gc
 import random
 import time
 from collections import Counter
@@ -43,6 +44,8 @@ from gateway.wire.pool import HttpClient
 
 Agreement = Literal["cryptography", "fast"]
 CONTENT: Final = Content(**{name: MESSAGE[name] for name in ("title", "body", "url", "icon")})
+COLLECT_AFTER: Final = (20_000, 20, 50)
+"""As `gateway.process` has it for all processes."""
 _MODE: Final[dict[Agreement, Mode]] = {"cryptography": "off", "fast": "auto"}
 
 
@@ -220,6 +223,7 @@ def main() -> None:
     parser.add_argument("--ahead", action="store_true", help="make the keys before the clock runs")
     asked = parser.parse_args()
     quiet_logs()
+    gc.set_threshold(*COLLECT_AFTER)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_main(read_order(), asked.agreement, is_ahead=asked.ahead))
 
