@@ -32,6 +32,10 @@ help: ## Show this list
 	@$(PIP) -c constraints.txt -e ".[test,dev]"
 	@touch $@
 
+.venv/ready-bench: .venv/ready-test
+	@$(PIP) -c constraints.txt -e ".[test,bench]"
+	@touch $@
+
 setup: .venv/ready-test ## Make the virtual environment .venv with Steeple and what its tests need
 
 run: .venv/ready-test ## Run the demo: gateway, rehearsal push services and a shop page
@@ -51,8 +55,8 @@ check: .venv/ready-dev ## Check format, lint, types, floors and generated docs
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/reference.py --check
 
-bench: .venv/ready-test ## Measure throughput, latency and cost, beside other libraries on the same sink
-	@exec $(BIN)/python -m gateway bench $(ARGS)
+bench: .venv/ready-bench ## Measure throughput, latency and cost, beside other libraries on the same sink
+	@exec $(BIN)/python -m gateway bench load $(ARGS)
 
 docs: .venv/ready-test ## Write the reference pages that are generated from the code
 	$(BIN)/python scripts/reference.py

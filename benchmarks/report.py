@@ -14,7 +14,7 @@ PLOT: Final = "results.svg"
 _INTRODUCTION = """\
 # Results
 
-Written by `make bench` (`steeple bench` in a checkout); do not edit. One run on one machine: gateway, Postgres, push
+Written by `make bench` (`steeple bench load` in a checkout); do not edit. One run on one machine: gateway, Postgres, push
 services and load client on the same cores, everything over TLS 1.3 on loopback. The push services are nginx, which
 says yes: what is measured here is speed; that what arrives is right is the tests' business. Claims are ratios within
 this run: absolute figures change from machine to machine.
