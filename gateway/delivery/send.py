@@ -181,7 +181,7 @@ class _Run:
             compiled = self._ready.compiled[device.provider]
             ttl_s = min(self._ready.ttl_s, int(left_s))
             payload = compiled.render(device, self._token(device), ttl_s)
-            if len(payload) > transport.payload_bytes_max(device.platform):
+            if len(payload) > (compiled.payload_bytes_max or transport.payload_bytes_max(device.platform)):
                 lane.give_up_probe()
                 return _TOO_LARGE
             push = Push(
