@@ -117,7 +117,7 @@ async def wire_of(shop: Shop, device: Device) -> bytes:
         (lambda wire: wire[:1] + b"\x04" + b"\xff" * 64 + wire[66:], "key_material"),
         (lambda wire: wire[:1] + b"\0" * 65 + wire[66:], "key_material"),
         (lambda wire: wire[:82], "endpoint_refused"),
-        (lambda wire: wire[:82] + b"\xff\xfe\xfd", "internal"),
+        (lambda wire: wire[:82] + b"\xff\xfe\xfd", "key_material"),
         (lambda _wire: b"", "endpoint_refused"),
     ],
     ids=["no point of the curve", "zeros", "no endpoint", "not text", "nothing"],

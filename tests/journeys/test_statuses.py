@@ -40,7 +40,6 @@ SENT = ("sent", None)
 GONE = ("gone", None)
 REJECTED = ("failed", "rejected")
 TOO_LARGE = ("failed", "too_large")
-KEYS = ("failed", "key_material")
 SHORT = (0.4, 7.0)
 """Half of a second to a second, rounded up to a step of waiting that others share."""
 MINUTE = (28.0, 151.0)
@@ -57,16 +56,15 @@ ENDS = [
     *(Case(ANY, status, REJECTED) for status in (301, 302, 303, 307, 308)),
     *(Case(ANY, status, REJECTED) for status in (400, 402, 405, 409, 415, 418, 422)),
     Case(MOZILLA, 400, GONE, body='{"code":400,"errno":108}', is_kept=False),
-    Case(MOZILLA, 400, KEYS, body='{"code":400,"errno":101}'),
-    Case(MOZILLA, 400, KEYS, body='{"code":400,"errno":110}'),
     Case(MOZILLA, 400, REJECTED, body='{"code":400,"errno":113}'),
     Case(MOZILLA, 400, REJECTED, body="[1, 2"),
     Case(MOZILLA, 400, REJECTED, body="[]"),
     Case(GOOGLE, 400, REJECTED, body='{"errno":108}'),
     *(
         Case(APPLE, 400, REJECTED, body=f'{{"reason":"{word}"}}')
-        for word in ("BadTtl", "BadUrgency", "BadWebPushTopic", "BadWebPushRequest")
+        for word in ("BadTtl", "BadUrgency", "BadWebPushRequest")
     ),
+    Case(APPLE, 400, SENT, body='{"reason":"BadWebPushTopic"}'),
     Case(WINDOWS, 201, SENT, headers={"X-WNS-Status": "received"}),
     Case(WINDOWS, 201, SENT, headers={"X-WNS-NotificationStatus": "received"}),
 ]
@@ -90,6 +88,8 @@ DOUBTFUL = [
     Case(ANY, 401, again_s=MINUTE, is_suspect=True),
     Case(ANY, 403, again_s=MINUTE, is_suspect=True),
     Case(MOZILLA, 401, body='{"errno":109}', again_s=MINUTE, is_suspect=True),
+    Case(MOZILLA, 400, body='{"code":400,"errno":101}', again_s=SHORT, is_suspect=True),
+    Case(MOZILLA, 400, body='{"code":400,"errno":110}', again_s=SHORT, is_suspect=True),
     Case(GOOGLE, 403, body="the VAPID credentials do not correspond", again_s=MINUTE, is_suspect=True),
     Case(APPLE, 400, body='{"reason":"VapidPkHashMismatch"}', again_s=MINUTE, is_suspect=True),
     Case(GOOGLE, 400, body="UnauthorizedRegistration", again_s=MINUTE, is_suspect=True),
