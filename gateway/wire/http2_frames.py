@@ -43,7 +43,8 @@ _SETTING: Final = struct.Struct(">HL")
 
 unpack_head: Final = struct.Struct(">BHBBL").unpack_from
 """High byte and low bytes of the length, type, flags, stream with its reserved bit."""
-_pack_head: Final = struct.Struct(">BHBBL").pack
+pack_head: Final = struct.Struct(">BHBBL").pack
+"""The reverse."""
 _pack_number: Final = struct.Struct(">L").pack
 
 
@@ -80,7 +81,7 @@ class StreamFault(Exception):
 
 def frame_head(length: int, kind: int, flags: int, stream_id: int) -> bytes:
     """The nine bytes before a payload of `length` bytes."""
-    return _pack_head(length >> 16, length & 0xFFFF, kind, flags, stream_id)
+    return pack_head(length >> 16, length & 0xFFFF, kind, flags, stream_id)
 
 
 def settings_frame(settings: dict[int, int]) -> bytes:

@@ -19,6 +19,10 @@ BlockHandler = Callable[[int, bytes, bool], None]
 """Takes stream id, header block, and whether the stream ends with it."""
 
 _WHOLE: Final = h2.END_HEADERS | h2.END_STREAM
+_HEAD_BYTES: Final = h2.FRAME_HEAD_BYTES
+_HEADERS: Final = h2.HEADERS
+_STREAM_ID_MAX: Final = h2.STREAM_ID_MAX
+_unpack_head: Final = h2.unpack_head
 _PRIORITY_BYTES: Final = 5
 _REAL: Final = 200
 """Answers below are interim (RFC 9110 section 15.2)."""
@@ -76,21 +80,21 @@ class Inlet:
             data = self._rest + data
         answered, start, end = 0, 0, len(data)
         streams, kept = self._streams, self._kept
-        while end - start >= h2.FRAME_HEAD_BYTES and not self.is_shut:
-            high, low, kind, flags, stream_id = h2.unpack_head(data, start)
-            stop = start + h2.FRAME_HEAD_BYTES + (high << 16 | low)
+        while end - start >= _HEAD_BYTES and not self.is_shut:
+            high, low, kind, flags, stream_id = _unpack_head(data, start)
+            stop = start + _HEAD_BYTES + (high << 16 | low)
             if stop > end:
                 break
-            payload = data[start + h2.FRAME_HEAD_BYTES : stop]
+            payload = data[start + _HEAD_BYTES : stop]
             start = stop
-            if kind == h2.HEADERS and flags == _WHOLE and self._block is None:
+            if kind == _HEADERS and flags == _WHOLE and self._block is None:
                 request, answer = streams.get(stream_id), kept.get(payload)
                 if request and answer and not request.head and not request.sending and answer.status >= _REAL:
                     del streams[stream_id]
                     request.succeed(answer)
                     answered += 1
                     continue
-            self._take(kind, flags, stream_id & h2.STREAM_ID_MAX, payload)
+            self._take(kind, flags, stream_id & _STREAM_ID_MAX, payload)
         self._keep(data, start)
         return answered
 

@@ -70,6 +70,31 @@ async def test_a_stream_that_is_refused_each_time_is_given_up(context, authority
     assert len(server.requests) == 3
 
 
+async def test_half_an_answer_before_a_refusal_is_forgotten(context, authority):
+    """The second try begins anew, on both ways: nothing of the first answer is in it, and the body is whole."""
+
+    def refuse_early(session: Session) -> None:
+        session.gives_credit = False
+        asyncio.get_running_loop().call_later(0.2, half_and_refuse, session)
+
+    def half_and_refuse(session: Session) -> None:
+        session.h2.send_headers(1, [(":status", "500"), ("content-length", "9")])
+        session.h2.send_data(1, b"half")
+        session.reset(1, ErrorCodes.REFUSED_STREAM)
+        session.change(initial_window_size=100_000)
+
+    async with (
+        scripted(context, on_connect=refuse_early, initial_window_size=10) as server,
+        client_for(server.port, ca_file=authority.ca_file) as client,
+    ):
+        answer = await post(client, at(server), body=b"x" * 5000, wants_body=True)
+        await post(client, at(server))
+
+    assert (answer.status, answer.body) == (201, b"")
+    assert [request.body for request in server.requests] == [b"x" * 5000, b"body"]
+    assert server.sessions[0].resets == []
+
+
 @pytest.mark.parametrize("code", [0, 2], ids=["graceful", "error"])
 async def test_behind_a_goodbye_only_what_was_not_processed_is_sent_again(context, authority, code: int):
     """F21: 10 in flight, the last that the service looked at is the fourth; it answers two of the four and goes."""

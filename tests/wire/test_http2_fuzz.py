@@ -227,3 +227,16 @@ async def test_the_same_frame_for_ever_takes_neither_memory_nor_patience(one: by
     assert game.kept_bytes() <= HEADER_BLOCK_BYTES_MAX + 2 * frames.FRAME_BYTES_MAX + STREAMS * ANSWER_BYTES_MAX
     assert game.transport.written < WRITTEN_BYTES_MAX
     game.end()
+
+
+async def test_what_was_not_even_written_goes_over_another_connection():
+    """A connection may end in the very turn in which requests are given to it: nobody saw those."""
+    game = Game()
+    late = [game._request(10), game._request(40_000)]
+    for request in late:
+        game.connection.start(request)
+
+    outcomes = game.end()
+
+    assert game.pool.handed_back == late
+    assert {outcome[0] for outcome in outcomes if isinstance(outcome, tuple)} == {"broken"}
