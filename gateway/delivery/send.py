@@ -5,6 +5,7 @@ what waits (for a lane, for a push service) waits side by side.
 """
 
 import asyncio
+import contextlib
 import random
 import traceback
 from collections import Counter
@@ -17,6 +18,7 @@ from gateway.delivery.board import LaneBoard
 from gateway.delivery.feed import Clock, Prepared
 from gateway.delivery.lane import Lane
 from gateway.model.delivery import Accepted, Code, Device, Outcome, Push, Rejected
+from gateway.model.errors import Invalid
 from gateway.model.limits import RUNNERS_PER_GROUP_MAX
 from gateway.policy.ending import SENT, Again, Circumstances, End, Fate, fate_of
 from gateway.telemetry import PROVIDER_REQUESTS, log
@@ -155,7 +157,7 @@ class _Run:
         transport = self._sender.transports.get(device.provider)
         if transport is None:
             return _NO_TRANSPORT
-        credential = self._credentials.get(device.credential_id)
+        credential = self._credentials.get(device.credential_id) or self._successor(device, transport)
         if credential is None:
             return _NO_CREDENTIAL
         lane: Lane | None = None
@@ -167,6 +169,17 @@ class _Run:
                 lane.give_up_probe()
             log("delivery").error("push_failed_inside", message=self._ready.message.id, fault=_place_of(fault))
             return End(Code.FAILED_INTERNAL)
+
+    def _successor(self, device: Device, transport: Transport) -> Credential | None:
+        """A live key in place of one that was retired, where the provider does not bind devices to theirs."""
+        if transport.binds_devices:
+            return None
+        for other in self._credentials.values():
+            if other.provider == transport.name:
+                with contextlib.suppress(Invalid):
+                    transport.check_reach(device.wire, other.public)
+                    return other
+        return None
 
     async def _through(self, lane: Lane, transport: Transport, credential: Credential, device: Device) -> Fate:
         if not lane.try_enter():

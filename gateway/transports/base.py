@@ -130,6 +130,7 @@ class Transport(Protocol):
     name: the file's name, the config section, the value in the store, the metric label.
     hosts: what it may contact without being told.
     platform: what its devices are where nobody says more.
+    binds_devices: whether a device is reached only with the key it was made with, and not with its successor.
     page_fields: what pages need of a key's public half to enrol with it; none where no page enrols.
     """
 
@@ -138,6 +139,7 @@ class Transport(Protocol):
     hosts: ClassVar[tuple[str, ...]]
     pace: ClassVar[Pace]
     platform: ClassVar[Platform]
+    binds_devices: ClassVar[bool]
     page_fields: ClassVar[frozenset[str]]
 
     def __init__(self, wire: Wire) -> None: ...

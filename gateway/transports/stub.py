@@ -42,6 +42,7 @@ class Provider:
     name: ClassVar[str] = "stub"
     medium: ClassVar[Medium] = "push"
     hosts: ClassVar[tuple[str, ...]] = ()
+    binds_devices: ClassVar[bool] = False
     pace: ClassVar[Pace] = Pace()
     platform: ClassVar[Platform] = Platform.OTHER
     page_fields: ClassVar[frozenset[str]] = frozenset()

@@ -168,6 +168,19 @@ async def test_a_refused_key_stops_after_twenty_and_drops_nobody():
     assert world.board.of(LANE).state == "stopped"
 
 
+async def test_a_retired_key_is_succeeded_where_devices_are_not_bound_to_theirs():
+    """An operator exchanges a key that all of an app's phones share: they are reached with the new one."""
+
+    class Unbound(Service):
+        binds_devices = False
+
+    world = World()
+    world.sender = GroupSender(transports(Unbound()), world.board, clock=lambda: world.now_s, dice=random.Random(1))
+    world.service = Unbound()
+
+    assert await world.send(devices(1, credential_id=9)) == [End(Code.SENT)]
+
+
 async def test_a_process_that_stops_leaves_the_rest_to_others():
     """Who was not tried is put off without a strike, and nobody is asked any more."""
     world = World(is_stopping=True)

@@ -67,6 +67,7 @@ class Service:
         del wire
         return "https://push.example"
 
+    binds_devices: ClassVar[bool] = True
     pace: ClassVar[Pace] = Pace()
     platform: ClassVar[Platform] = Platform.OTHER
     page_fields: ClassVar[frozenset[str]] = frozenset()

@@ -93,6 +93,7 @@ class Provider:
     name: ClassVar[str] = "apns"
     medium: ClassVar[Medium] = "push"
     hosts: ClassVar[tuple[str, ...]] = ("api.push.apple.com", "api.sandbox.push.apple.com")
+    binds_devices: ClassVar[bool] = False
     pace: ClassVar[Pace] = Pace()
     platform: ClassVar[Platform] = Platform.IOS_APP
     page_fields: ClassVar[frozenset[str]] = frozenset()

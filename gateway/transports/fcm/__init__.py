@@ -68,6 +68,7 @@ class Provider:
     name: ClassVar[str] = "fcm"
     medium: ClassVar[Medium] = "push"
     hosts: ClassVar[tuple[str, ...]] = ("fcm.googleapis.com", TOKEN_HOST)
+    binds_devices: ClassVar[bool] = False
     pace: ClassVar[Pace] = Pace(rate_max=_PUSHES_A_SECOND, ramp_s=_RAMP_S)
     platform: ClassVar[Platform] = Platform.ANDROID_APP
     page_fields: ClassVar[frozenset[str]] = frozenset()

@@ -69,6 +69,7 @@ class Provider:
         "*.push.apple.com",
         "*.notify.windows.com",
     )
+    binds_devices: ClassVar[bool] = True
     pace: ClassVar[Pace] = Pace()
     platform: ClassVar[Platform] = Platform.OTHER
     page_fields: ClassVar[frozenset[str]] = frozenset({"vapid_public_key"})
