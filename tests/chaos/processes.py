@@ -138,12 +138,13 @@ def environ_of(*sandboxes: SandboxProcess) -> dict[str, str]:
 @contextlib.asynccontextmanager
 async def sandbox_process(folder: Path, name: str = "ledger") -> AsyncGenerator[SandboxProcess]:
     """Push services for the length of the block."""
-    port, tls_port = free_port(), free_port()
+    port, tls_port, apns_port = free_port(), free_port(), free_port()
     ledger = folder / f"{name}.ndjson"
     with (folder / "sandbox.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "gateway", "sandbox", "--port", str(port), "--tls-port", str(tls_port),
-            "--mcs-port", "0", "--ledger", str(ledger), "--directory", str(folder / name), stdout=log, stderr=log,
+            "--mcs-port", "0", "--apns-port", str(apns_port), "--ledger", str(ledger),
+            "--directory", str(folder / name), stdout=log, stderr=log,
             stdin=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
     sandbox = SandboxProcess(process, port, tls_port, ledger)
