@@ -19,6 +19,7 @@ MESSAGE: Final[dict[str, Any]] = {
     "url": "https://shop.example/sale?from=push",
     "icon": "https://shop.example/icon-192.png",
 }
+_MADE_AHEAD: Final = "steeple_made_ahead_total"
 _POLL_S: Final = 0.02
 _PLAN_POLL_S: Final = 0.003
 _WAIT_S: Final = 1800.0
@@ -43,6 +44,8 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
     """Per message, by group of processes; for a message with a due time what was made ahead is not in it."""
     ahead_cpu_us: dict[str, float] | None = None
     """The same from the call to the due time."""
+    made_ahead: int = 0
+    """Recipients whose keys were made by then."""
     memory: dict[str, Level]
     """By worker, in MB."""
 
@@ -96,12 +99,15 @@ async def send(
     meter = CpuMeter(served.groups).start()
     due_at = None if in_s is None else datetime.now(UTC) + timedelta(seconds=in_s)
     ahead: dict[str, float] | None = None
+    made_before = await served.metric(_MADE_AHEAD)
+    made = made_before
     began_at_s = time.time()
     message = await served.call(shop, "POST", "/v1/messages", {**MESSAGE, **_schedule(due_at)})
     if due_at is not None:
         began_at_s = due_at.timestamp()
         await asyncio.sleep(began_at_s - time.time())
         ahead = meter.stop()
+        made = await served.metric(_MADE_AHEAD)
         meter.start()
     async with MemoryWatch(workers) as watch:
         await _until(served, shop, message["id"], {MessageState.DONE}, every_s=_POLL_S)
@@ -115,6 +121,7 @@ async def send(
     return Campaign(
         recipients=recipients, began_at_s=began_at_s, seconds=seconds, memory=watch.seen(),
         cpu_us=_each(spent, recipients), ahead_cpu_us=None if ahead is None else _each(ahead, recipients),
+        made_ahead=int(made - made_before),
     )  # fmt: skip
 
 

@@ -60,8 +60,8 @@ PLAIN: Final = "steeple"
 AHEAD: Final = "steeple-ahead"
 _ENTRIES: Final[Sequence[Entry]] = (
     _ours(PLAIN, "webpush", "a worker's send path, cryptography alone", 1),
-    _ours(FAST, "webpush", "the same, with the extra `fast`", 1, "--agreement", "fast", needs="qh3"),
-    _ours(AHEAD, "webpush", "the same, keys made ahead", 3, "--ahead"),
+    _ours(FAST, "webpush", "a worker's send path, extra `fast`", 1, "--agreement", "fast", needs="qh3"),
+    _ours(AHEAD, "webpush", "a worker's send path, keys made ahead", 3, "--ahead"),
     Entry(
         name=GATEWAY, provider="webpush", described="Steeple, whole gateway with one worker", share=1,
         language="gateway", is_ours=True,

@@ -38,7 +38,9 @@ _OPTIONS: Final = Sizes.__struct_fields__
 
 
 def _arguments(given: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="steeple bench load", description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(
+        prog="steeple bench load", description=__doc__.partition("\n")[0] if __doc__ else None
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes: does it run, and about how fast")
     parser.add_argument(
         "--only", nargs="+", choices=[*PARTS, SOAK], default=list(PARTS), metavar="PART",

@@ -14,10 +14,10 @@ PLOT: Final = "results.svg"
 _INTRODUCTION = """\
 # Results
 
-Written by `make bench` (`steeple bench load` in a checkout); do not edit. One run on one machine: gateway, Postgres, push
-services and load client on the same cores, everything over TLS 1.3 on loopback. The push services are nginx, which
-says yes: what is measured here is speed; that what arrives is right is the tests' business. Claims are ratios within
-this run: absolute figures change from machine to machine.
+Written by `make bench` (`steeple bench load` in a checkout); do not edit. One run on one machine: gateway, Postgres,
+push services and load client on the same cores, everything over TLS 1.3 on loopback. The push services are nginx,
+which says yes: what is measured here is speed; that what arrives is right is the tests' business. Claims are ratios
+within this run: absolute figures change from machine to machine.
 """
 _OURS: Final[dict[Provider, tuple[str, ...]]] = {
     "webpush": (PLAIN, FAST), "apns": ("steeple-apns",), "fcm": ("steeple-fcm",),
@@ -158,7 +158,8 @@ def _sends(figures: Figures) -> str:
     ]
     if any(one[-1].ahead_cpu_us for one in sends):
         ahead = [one[-1].ahead_cpu_us or {} for one in sends]
-        rows.append(("made ahead, us: workers", *(f"{one['workers']:.1f}" if one else "" for one in ahead)))
+        rows.append(("keys made before", *(f"{one[-1].made_ahead:,}" if one[-1].ahead_cpu_us else "" for one in sends)))
+        rows.append(("CPU for them, us: workers", *(f"{one['workers']:.1f}" if one else "" for one in ahead)))
     memory = [
         (f"{name}, {VARIANTS[variant]}", *(f"{level:.0f}" for level in seen.quarters), f"{seen.most:.0f}")
         for variant, one in zip(variants, sends, strict=True)

@@ -6,6 +6,7 @@ key is lifted, because one key here plays all the shop's servers.
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import time
@@ -78,6 +79,13 @@ class Served(msgspec.Struct, frozen=True, eq=False):
             if answer.status >= 300:
                 raise Stopped(f"{method} {path} was answered {answer.status}: {said}")
             return said
+
+    async def metric(self, name: str) -> float:
+        """The sum of a metric over all processes and labels."""
+        async with aiohttp.ClientSession() as session, session.get(self.metrics_url) as answer:
+            text = await answer.text()
+        found = re.findall(rf"^{re.escape(name)}(?:\{{[^}}]*\}})? (\S+)$", text, re.MULTILINE)
+        return sum(map(float, found))
 
     async def new_shop(self, name: str) -> Shop:
         """An app with keys."""

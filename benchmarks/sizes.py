@@ -13,7 +13,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int = 1
     """Campaigns of each kind."""
     plan_rounds: int = 3
-    ahead_s: float = 60.0
+    ahead_s: float = 45.0
     """How long before its due time the scheduled campaign is there."""
     accept_s: float = 20.0
     warm_up_s: float = 5.0

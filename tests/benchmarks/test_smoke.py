@@ -115,6 +115,8 @@ def test_every_part_runs_and_every_message_arrives(folder: Path) -> None:
         "ahead": [600],
     }
     assert set(figures.campaigns["fast"][0].memory) >= {"worker-1"}
+    assert figures.campaigns["fast"][0].made_ahead == 0
+    assert figures.campaigns["ahead"][0].made_ahead > 0, "idle workers had the time"
     assert [one.beside for one in figures.latencies] == ["nothing", "a campaign to 600"]
     assert all(one.messages and 0 < one.p50_ms <= one.p99_ms <= one.worst_ms for one in figures.latencies)
     assert [run.rate for run in figures.accepting] == [None, 50]
