@@ -66,6 +66,7 @@ def _post(sink: Sink, path: str, **headers: str) -> tuple[int, dict[str, str], b
 def test_the_sink_says_what_each_service_says_and_counts_pushes(sink: Sink) -> None:
     """Each push is answered as its service does, and counted by somebody else than the sender; tokens are no pushes."""
     before = sink.pushes()
+    assert before == 0, "the question itself is no push"
     assert _post(sink, "/wpush/v2/1", ttl="60")[0] == 201
     status, headers, _ = _post(sink, "/3/device/abc", apns_id="0b12")
     assert (status, headers["apns-id"]) == (200, "0b12")
