@@ -32,6 +32,7 @@ class FakeHttp:
         deadline_s: float | None = None,
         wants_body: bool = False,
     ) -> Answer:
+        del deadline_s, wants_body
         self.peers.append(peer)
         self.requests.append((target, dict([*fixed.pairs, *own]), body))
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]

@@ -9,7 +9,6 @@ from gateway.transports.stub import Provider
 from tests.transports.fakes import made
 from tests.transports.samples import SUBJECT, Sample
 
-
 KEY = Provider.load("rehearsal", SUBJECT)
 CREDENTIAL = Credential(
     app_id=1, id=1, public_id=1, provider="stub", is_current=True, public=KEY.public, secret=KEY.secret
