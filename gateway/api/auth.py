@@ -1,24 +1,25 @@
 """Keys and scopes, by the line of the URL table."""
 
-from typing import Final
-
 from gateway.api.call import Call
-from gateway.model.app import ApiKey, Scope
-from gateway.model.errors import GatewayError
-
-KEY_PREFIX: Final = "stpl_sk_"
+from gateway.api.exposure import check_not_exposed
+from gateway.model.app import ApiKey, App, Scope
+from gateway.model.errors import GatewayError, NotFound
+from gateway.model.ids import from_text
+from gateway.tenancy.api_keys import PUBLISHABLE_PREFIX, SECRET_PREFIX
 
 
 async def admit(call: Call) -> None:
     """Checks who calls, as the route demands. Public and device calls are checked by their handlers."""
     match call.route.auth.kind:
-        case "none" | "public":
+        case "none":
             return
+        case "public":
+            check_not_exposed(call)
         case "key":
             await enter_with_key(call)
         case "device":
-            token = call.bearer
-            if token is not None and token.startswith(KEY_PREFIX):
+            check_not_exposed(call)
+            if call.brings(SECRET_PREFIX):
                 await enter_with_key(call)
 
 
@@ -29,6 +30,41 @@ async def enter_with_key(call: Call) -> None:
         raise GatewayError(
             "key_missing", "Send an API key as `Authorization: Bearer stpl_sk_...`.", kind="authentication"
         )
+    if token.startswith(PUBLISHABLE_PREFIX):
+        raise GatewayError(
+            "key_publishable",
+            "A publishable key registers devices and opens nothing else: this call needs a secret key (stpl_sk_...), "
+            "kept on your server.",
+            kind="permission",
+        )
+    key = await _checked(call, token)
+    check_scope(key, call.route.auth.scope)
+    call.key = key
+    if key.app_id is not None:
+        call.app = await call.services.keyring.app_by_id(key.app_id)
+
+
+async def enter_with_publishable(call: Call, named: str | None) -> App:
+    """The app of a publishable key, for a native app that enrols its own device. It makes the caller nobody's server.
+
+    `named` is the app in the body. Raises 401 without a live key, 404 for another app, 403 for a page of a foreign
+    origin, 429 by key as well as by address and app.
+    """
+    key = await _checked(call, call.bearer or "")
+    assert key.app_id is not None, "such keys are an app's"
+    app = await call.services.keyring.app_by_id(key.app_id)
+    if named and from_text("app", named) != app.public_id:
+        raise NotFound("app", param="app")
+    call.admit_to(app)
+    return app
+
+
+async def count_publishable(call: Call) -> None:
+    """Counts a call that needs no key against the publishable key that it brings. Raises 401, 429."""
+    await _checked(call, call.bearer or "")
+
+
+async def _checked(call: Call, token: str) -> ApiKey:
     call.gate.check_stranger(call.address)
     try:
         key = await call.services.api_keys.check(token, now=call.now())
@@ -37,10 +73,7 @@ async def enter_with_key(call: Call) -> None:
             call.gate.note_stranger(call.address)
         raise
     call.gate.take_for_key(key.id)
-    check_scope(key, call.route.auth.scope)
-    call.key = key
-    if key.app_id is not None:
-        call.app = await call.services.keyring.app_by_id(key.app_id)
+    return key
 
 
 def check_scope(key: ApiKey, scope: Scope | None) -> None:

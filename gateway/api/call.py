@@ -115,6 +115,10 @@ class Call:
             raise GatewayError("key_invalid", "Send the key as `Authorization: Bearer ...`.", kind="authentication")
         return token.strip()
 
+    def brings(self, prefix: str) -> bool:
+        """Whether the Authorization header brings a text that begins so."""
+        return self.request.headers.get("Authorization", "").partition(" ")[2].lstrip().startswith(prefix)
+
     @property
     def actor(self) -> str:
         """Who did it, for the audit log."""
@@ -136,13 +140,17 @@ class Call:
             if fault.kind == "not_found":
                 self.gate.note_stranger(self.address)
             raise
+        self.admit_to(app)
+        return app
+
+    def admit_to(self, app: App) -> None:
+        """Lets a public call into this app. Raises 403 for a page of a foreign origin, 429."""
         self.gate.take_for_app(self.address, app.id)
         if self.origin is not None and not has_origin(app, self.origin):
             raise GatewayError(
                 "origin_refused", "This page's origin is not among the app's origins.", kind="permission"
             )
         self.app = app
-        return app
 
     async def app_for(self, named: str | None, *, param: str = "app") -> App:
         """The app that a keyed call is about: the key's own, or for keys of the installation the one that is named.

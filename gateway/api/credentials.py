@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from gateway.api.answers import json_answer, no_content
@@ -30,8 +31,10 @@ async def load(call: Call) -> web.Response:
     app = await app_in_path(call)
     wanted: CredentialRequest = call.decode(_NEW)
     services = call.services
+    given = wanted.private_key
+    raw = given if isinstance(given, str) else msgspec.json.encode(given).decode()
     made = await credentials.load(
-        services.database, services.vault, app, wanted.channel, wanted.private_key,
+        services.database, services.vault, app, wanted.channel, raw,
         actor=call.actor, is_current=wanted.current,
     )  # fmt: skip
     services.keyring.forget(app)

@@ -10,6 +10,7 @@ from gateway.api.call import Call
 from gateway.model.app import App
 from gateway.model.errors import GatewayError
 from gateway.model.ids import to_text
+from gateway.tenancy.api_keys import PUBLISHABLE_PREFIX
 
 PREFIX: Final = "stpl_ds_"
 _APP_DIGITS: Final = 13
@@ -52,6 +53,12 @@ async def enter(call: Call) -> tuple[App, str | None]:
             "Send the device's secret, or an API key, as `Authorization: Bearer ...`.",
             kind="authentication",
         )
+    if token.startswith(PUBLISHABLE_PREFIX):
+        raise GatewayError(
+            "key_publishable",
+            "A publishable key registers devices only: send the secret (stpl_ds_...) that registering this one gave.",
+            kind="authentication",
+        )
     parts = inward(token)
     if parts is None:
         raise GatewayError("secret_invalid", "This is no secret of a device.", kind="authentication")
@@ -63,8 +70,13 @@ async def enter(call: Call) -> tuple[App, str | None]:
         raise GatewayError("secret_invalid", "This is no secret of a device.", kind="authentication") from None
 
 
-def platform_of(platform: str | None, os: str | None) -> str | None:
-    """Our name of a platform, from the browser and the system as the script tells them."""
+_APPS: Final = {"ios": "ios_app", "android": "android_app"}
+
+
+def platform_of(platform: str | None, os: str | None, *, is_app: bool = False) -> str | None:
+    """Our name of a platform, from the browser and the system as the script tells them; of an app, from its system."""
+    if is_app and platform is None:
+        return _APPS.get(os or "")
     if os is None or platform is None:
         return platform
     if os == "ios":

@@ -80,4 +80,5 @@ def _key_answer(key: ApiKey, app: App | None) -> KeyAnswer:
         expires_at=key.expires_at,
         revoked_at=key.revoked_at,
         last_used_at=key.last_used_at,
+        key=api_keys.publishable_text(key.id) if key.is_publishable else None,
     )

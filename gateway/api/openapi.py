@@ -54,6 +54,7 @@ def document(routes: Iterable[Route], *, url: str, version: str) -> dict[str, An
 
 _SCHEMES: Final = {
     "key": {"type": "http", "scheme": "bearer", "description": "An API key, `stpl_sk_...`."},
+    "publishable": {"type": "http", "scheme": "bearer", "description": "A publishable key, `stpl_pk_...`."},
     "device": {"type": "http", "scheme": "bearer", "description": "The secret that a device got when it enrolled."},
 }
 
@@ -99,7 +100,7 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
         case "device":
             return [{"device": []}, {"key": []}]
         case "public":
-            return [{}, {"key": []}] if route.auth.scope else [{}]
+            return [{}, {"publishable": []}, {"key": []}] if route.auth.scope else [{}]
         case "none":
             return [{}]
 

@@ -7,11 +7,13 @@ from aiohttp import web
 
 from gateway.analytics.ingest import Report
 from gateway.api.answers import json_answer
+from gateway.api.auth import count_publishable
 from gateway.api.call import Call, decoder_of
 from gateway.api.schema.receipts import ReceiptsAnswer, ReceiptsRequest
 from gateway.model.errors import GatewayError
 from gateway.model.event import ReceiptKind
 from gateway.policy.receipt_token import app_of
+from gateway.tenancy.api_keys import PUBLISHABLE_PREFIX
 
 _DECODER: Final = decoder_of(ReceiptsRequest)
 _KINDS: Final = {kind.name.lower(): kind for kind in ReceiptKind}
@@ -29,6 +31,8 @@ async def take(call: Call) -> web.Response:
 
 async def _enter(call: Call, wanted: ReceiptsRequest) -> None:
     """Counts the call against the app of its first token, and lets that app's pages read the answer."""
+    if call.brings(PUBLISHABLE_PREFIX):
+        await count_publishable(call)
     app_id = app_of(wanted.receipts[0].token) if wanted.receipts else None
     call.gate.check_stranger(call.address)
     if app_id is not None:

@@ -22,7 +22,6 @@ from gateway.store import topics
 
 _ROLLING: Final = "public, max-age=3600"
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
-_PRIVATE_FIELDS: Final = frozenset({"subject"})
 
 
 async def config(call: Call) -> web.Response:
@@ -55,13 +54,13 @@ async def fixed_file(call: Call) -> web.Response:
 
 
 async def _channels(call: Call, app: App) -> Mapping[str, Mapping[str, Any]]:
-    """For each provider the public half of the key that new subscriptions are made with."""
+    """For each provider that pages enrol with, what they need of the key that new subscriptions are made with."""
     channels: dict[str, dict[str, Any]] = {}
-    for provider in call.services.transports:
-        current = await call.services.keyring.current_credential(app.id, provider)
+    for name, provider in call.services.transports.items():
+        current = await call.services.keyring.current_credential(app.id, name) if provider.page_fields else None
         if current is not None:
-            shown = {name: value for name, value in current.public.items() if name not in _PRIVATE_FIELDS}
-            channels[provider] = {**shown, "vapid_key_id": to_text("key", current.public_id)}
+            shown = {field: current.public[field] for field in sorted(provider.page_fields)}
+            channels[name] = {**shown, "vapid_key_id": to_text("key", current.public_id)}
     return channels
 
 

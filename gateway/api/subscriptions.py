@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.api.answers import json_answer, no_content
-from gateway.api.auth import enter_with_key
+from gateway.api.auth import enter_with_key, enter_with_publishable
 from gateway.api.call import Call, decoder_of
 from gateway.api.devices import enter, inward, outward, platform_of
 from gateway.api.schema.subscriptions import (
@@ -28,6 +28,7 @@ from gateway.store import topics
 from gateway.store.subscriptions import Filters
 from gateway.subscribers import identity
 from gateway.subscribers.preferences import check_state
+from gateway.tenancy.api_keys import PUBLISHABLE_PREFIX
 
 _ENROL: Final = decoder_of(SubscribeRequest)
 _CHANGE: Final = decoder_of(SubscriptionChange)
@@ -39,25 +40,32 @@ async def enrol(call: Call) -> web.Response:
     wanted: SubscribeRequest = call.decode(_ENROL)
     app = await _enrolling_app(call, wanted)
     known = None if wanted.secret is None else inward(wanted.secret)
-    raw = msgspec.structs.replace(
-        wanted, platform=platform_of(wanted.platform, wanted.os), secret=None if known is None else known[1]
-    )
-    enrolled = await call.services.enroller.enrol(app, raw, now=call.now())
+    raw = msgspec.structs.replace(wanted, platform=_platform(call, wanted), secret=None if known is None else known[1])
+    enrolled = await call.services.enroller.enrol(app, raw, now=call.now(), by_server=call.key is not None)
     answer = Subscribed(id=to_text("sub", enrolled.id), secret=outward(enrolled.secret, app), topics=enrolled.topics)
     return json_answer(answer, status=HTTPStatus.CREATED if enrolled.is_new else HTTPStatus.OK)
 
 
 async def _enrolling_app(call: Call, wanted: SubscribeRequest) -> App:
-    """The app, for a page of one of its origins, or for its server's key."""
+    """The app, for a page of one of its origins, for a native app's publishable key, or for its server's key."""
+    if call.brings(PUBLISHABLE_PREFIX):
+        return await enter_with_publishable(call, wanted.app)
     if call.bearer is not None:
         await enter_with_key(call)
         return await call.app_for(wanted.app)
     app = await call.enter_app(wanted.app)
     if call.origin is None:
         raise GatewayError(
-            "origin_refused", "Only pages of the app's origins enrol devices without an API key.", kind="permission"
+            "origin_refused",
+            "Only pages of the app's origins enrol devices without a key; native apps send a publishable one.",
+            kind="permission",
         )
     return app
+
+
+def _platform(call: Call, wanted: SubscribeRequest) -> str | None:
+    provider = call.services.transports.get(wanted.channel)
+    return platform_of(wanted.platform, wanted.os, is_app=provider is not None and not provider.page_fields)
 
 
 async def change(call: Call) -> web.Response:

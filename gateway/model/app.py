@@ -7,8 +7,10 @@ import msgspec
 
 from gateway.model.ids import buckets_of_app
 
-Scope = Literal["send", "read", "manage", "admin"]
-SCOPES: Final[tuple[Scope, ...]] = ("send", "read", "manage", "admin")
+Scope = Literal["send", "read", "manage", "admin", "device"]
+SCOPES: Final[tuple[Scope, ...]] = ("send", "read", "manage", "admin", "device")
+DEVICE: Final[Scope] = "device"
+"""What a publishable key may, and it alone: enrol the device that it comes from. It lies in every copy of an app."""
 
 
 class App(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,3 +54,8 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+
+    @property
+    def is_publishable(self) -> bool:
+        """Whether its text is no secret."""
+        return DEVICE in self.scopes

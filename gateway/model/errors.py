@@ -64,6 +64,8 @@ ERROR_CODES: Final[dict[str, str]] = {
     "key_invalid": "The API key does not exist, was revoked, or has a typing error.",
     "secret_invalid": "The device secret does not fit this subscription.",
     "signature_invalid": "The signature of the login is wrong or has expired.",
+    "key_publishable": "A publishable key was sent where a secret key, or a device's secret, is needed.",
+    "key_exposed": "A secret key was sent from a page or an app, where others can read it.",
     "scope_missing": "The API key does not have the scope that this call needs.",
     "not_found": "There is no such thing in this app.",
     "route_not_found": "There is no such path.",

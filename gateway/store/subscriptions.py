@@ -25,7 +25,10 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What to change of a device; None leaves it as it is, `tags` and `topics` replace all of theirs."""
+    """What to change of a device; None leaves it as it is, `tags` and `topics` replace all of theirs.
+
+    is_registration: the device has just said that its address lives, so that what a service said of it before is void.
+    """
 
     credential_id: int | None = None
     platform: int | None = None
@@ -36,6 +39,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     country: str | None = None
     consent: dict[str, Any] | None = None
     secret_hash: bytes | None = None
+    is_registration: bool = False
 
 
 def bucket_of(app: App, subscription_id: int) -> int:
@@ -271,7 +275,8 @@ async def patch(db: Queryable, app: App, subscription_id: int, change: Change) -
             topics = coalesce($6::int[], topics),
             attrs = CASE WHEN $7::jsonb IS NULL THEN attrs ELSE coalesce(attrs, '{}') || $7::jsonb END,
             locale = coalesce($8, locale), timezone = coalesce($9, timezone), country = coalesce($10, country),
-            consent = coalesce($11::jsonb, consent), secret_hash = coalesce($12, secret_hash), seen_at = now()
+            consent = coalesce($11::jsonb, consent), secret_hash = coalesce($12, secret_hash), seen_at = now(),
+            registered_at = CASE WHEN $13 THEN now() ELSE registered_at END
         WHERE app_id = $1 AND bucket = $2 AND id = $3
         RETURNING id, provider, state, credential_id, wire, person, topics, attrs, country, timezone, locale, platform,
                   secret_hash, consent, created_at, enrolled_at, registered_at, seen_at, ended_at
@@ -288,6 +293,7 @@ async def patch(db: Queryable, app: App, subscription_id: int, change: Change) -
         change.country,
         change.consent,
         change.secret_hash,
+        change.is_registration,
     )
     return None if row is None else subscription_of(row)
 

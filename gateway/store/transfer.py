@@ -36,6 +36,8 @@ class ImportedDevice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     wire: bytes
     state: int
     platform: int | None
+    platform_unsaid: int
+    """What a new device is where nobody says."""
     person: str | None
     topics: tuple[int, ...] | None
     attrs: str | None
@@ -177,7 +179,7 @@ async def _insert(db: Queryable, app: App, placed: Sequence[_Placed]) -> None:
         """
         INSERT INTO subscriptions (app_id, bucket, id, provider, state, credential_id, wire, platform, person, topics,
                                    attrs, locale, timezone, country, consent, created_at, address_hash, ended_at)
-        SELECT $1, bucket, id, provider, state, credential_id, wire, coalesce(platform, 0), person,
+        SELECT $1, bucket, id, provider, state, credential_id, wire, platform, person,
                coalesce(topics::int[], '{}'), attrs::jsonb, locale, timezone, country, consent::jsonb,
                coalesce(created_at, now()), address_hash, CASE WHEN state <> 0 THEN now() END
         FROM unnest($2::smallint[], $3::bigint[], $4::text[], $5::smallint[], $6::smallint[], $7::bytea[],
@@ -187,7 +189,7 @@ async def _insert(db: Queryable, app: App, placed: Sequence[_Placed]) -> None:
                    country, consent, created_at, address_hash)
         """,
         app.id,
-        *_columns(placed),
+        *_columns(placed, are_new=True),
     )
 
 
@@ -226,13 +228,13 @@ async def _update(db: Queryable, app: App, placed: Sequence[_Placed]) -> None:
                coalesce(n.consent::jsonb, s.consent), coalesce(n.created_at, s.created_at))
         """,
         app.id,
-        *_columns(placed),
+        *_columns(placed, are_new=False),
         list({one.bucket for one in placed}),
         int(SubscriptionState.LEFT),
     )
 
 
-def _columns(placed: Sequence[_Placed]) -> list[list[object]]:
+def _columns(placed: Sequence[_Placed], *, are_new: bool) -> list[list[object]]:
     """The arguments $2 to $17 of both statements."""
     rows = (
         (
@@ -242,7 +244,7 @@ def _columns(placed: Sequence[_Placed]) -> list[list[object]]:
             device.state,
             device.credential_id,
             device.wire,
-            device.platform,
+            device.platform_unsaid if are_new and device.platform is None else device.platform,
             device.person,
             None if device.topics is None else _array(device.topics),
             device.attrs,

@@ -1,7 +1,8 @@
 """Opting in, changing, leaving. One address is one device, however often and from how many tabs it enrols.
 
 Whoever sends the same endpoint with the same keys is the browser itself (the keys never leave it but to us), so it gets
-a new secret. Whoever sends a known endpoint with other keys must prove with the old secret that the device is theirs.
+a new secret; so does who sends the token of an app, which nobody else knows either: a reinstalled app has lost its old
+secret. Whoever sends a known endpoint with other keys must prove with the old secret that the device is theirs.
 """
 
 import hashlib
@@ -15,7 +16,6 @@ from msgspec import UNSET
 
 from gateway.model.app import App
 from gateway.model.errors import Conflict, Invalid, NotFound
-from gateway.model.ids import from_text
 from gateway.model.limits import ENROL_ATTEMPTS_MAX
 from gateway.model.subscriber import Enrolment, Subscription, SubscriptionState
 from gateway.store import persons, subscriptions
@@ -31,6 +31,7 @@ from gateway.subscribers.preferences import (
     is_timezone,
     merge_tags,
 )
+from gateway.subscribers.reach import key_for, keys_in_order
 from gateway.subscribers.request import ChangeRequest, EnrolRequest
 from gateway.subscribers.secret import authorised, fits, hash_of, new_secret
 from gateway.telemetry import ENROLMENTS
@@ -42,12 +43,8 @@ _HASH_BYTES: Final = 16
 class Keys(Protocol):
     """Where an app's keys are found; `tenancy.keyring` has the real ones."""
 
-    async def current_credential(self, app_id: int, provider: str) -> Credential | None:
-        """The credential that new subscriptions are made with."""
-        ...
-
-    async def credential_named(self, app_id: int, public_id: int) -> Credential | None:
-        """The live credential that `key_...` names."""
+    async def credentials(self, app_id: int) -> Mapping[int, Credential]:
+        """The live credentials by number."""
         ...
 
     async def address_key(self) -> bytes:
@@ -77,15 +74,19 @@ class Enroller:
         self._keys = keys
         self._transports = transports
 
-    async def enrol(self, app: App, raw: EnrolRequest, *, now: datetime, country: str | None = None) -> Enrolled:
+    async def enrol(
+        self, app: App, raw: EnrolRequest, *, now: datetime, country: str | None = None, by_server: bool = False
+    ) -> Enrolled:
         """Stores a device, or refreshes the one that has this address; one that was gone or had left is back.
 
-        `country` is what the caller's address says. Raises `GatewayError`: what the provider says of the address,
-        `channel_unknown`, `credential_unknown`, `endpoint_taken`, `topic_unknown`, `topics_too_many`, `field_invalid`.
+        `country` is what the caller's address says; only the shop's server may say whose device it is. Raises
+        `GatewayError`: what the provider says of the address, `channel_unknown`, `credential_unknown`,
+        `endpoint_taken`, `topic_unknown`, `topics_too_many`, `field_invalid`.
         """
         provider = self._provider(raw.channel)
         address = provider.address(raw.address_fields())
-        credential = await self._credential(app, raw.channel, raw.vapid_key_id)
+        user = _user_of(raw, by_server=by_server)
+        credential = await self._key(app, provider, address, raw)
         hashed = address_hash(await self._keys.address_key(), provider.name, address.unique)
         secret = new_secret()
         said = msgspec.structs.replace(
@@ -93,16 +94,23 @@ class Enroller:
             credential_id=credential.id,
             country=country,
             secret_hash=hash_of(secret),
+            is_registration=True,
         )
+        enrolled = await self._stored(app, raw, _Arrival(provider, address, hashed, said), secret)
+        if user is not None:
+            await persons.attach(self._db, app, user, enrolled.id)
+        return enrolled
+
+    async def _stored(self, app: App, raw: EnrolRequest, arrival: "_Arrival", secret: str) -> Enrolled:
         for _ in range(ENROL_ATTEMPTS_MAX):
-            found = await subscriptions.find_by_address(self._db, app, hashed)
+            found = await subscriptions.find_by_address(self._db, app, arrival.hashed)
             if found is not None:
-                known = await self._refresh(app, found, raw, _Arrival(provider, address, hashed, said))
+                known = await self._refresh(app, found, raw, arrival)
                 return await self._enrolled(app, known.id, secret, known.topics, is_new=False)
-            made = await subscriptions.insert(self._db, app, _enrolment_of(said, provider.name, address, hashed))
+            made = await subscriptions.insert(self._db, app, _enrolment_of(arrival))
             if made is not None:
                 ENROLMENTS.labels("new").inc()
-                return await self._enrolled(app, made, secret, said.topics or (), is_new=True)
+                return await self._enrolled(app, made, secret, arrival.said.topics or (), is_new=True)
         raise Conflict("endpoint_taken", "The endpoint is being registered elsewhere at this moment; try again.")
 
     async def change(
@@ -120,9 +128,9 @@ class Enroller:
         said = await self._change_of(app, patch, held=found.tags, now=now)
         if patch.address_fields():
             await self._move(app, found, patch)
-        elif patch.vapid_key_id is not None:
+        elif patch.named_key is not None:
             raise Invalid(
-                "field_invalid", "A key is changed together with the address made with it.", param="vapid_key_id"
+                "field_invalid", "A key is changed together with the address made with it.", param=patch.named_key[1]
             )
         if user is not None:
             await persons.attach(self._db, app, user, subscription_id)
@@ -188,10 +196,11 @@ class Enroller:
         return known
 
     async def _move(self, app: App, found: Subscription, patch: ChangeRequest) -> None:
-        """Gives a device another address, where that is nobody else's."""
+        """Gives a device another address, where that is nobody else's. What it leaves out is as it was."""
         provider = self._provider(patch.channel or found.provider)
-        address = provider.address(patch.address_fields())
-        credential = await self._credential(app, provider.name, patch.vapid_key_id)
+        held = provider.describe(found.wire) if provider.name == found.provider else {}
+        address = provider.address({**held, **patch.address_fields()})
+        credential = await self._key(app, provider, address, patch)
         hashed = address_hash(await self._keys.address_key(), provider.name, address.unique)
         for _ in range(ENROL_ATTEMPTS_MAX):
             if await subscriptions.update_address(
@@ -220,17 +229,11 @@ class Enroller:
             topics=None if raw.topics is None else await topics.numbers_of(self._db, app, raw.topics),
         )
 
-    async def _credential(self, app: App, provider: str, named: str | None) -> Credential:
-        if named is None:
-            current = await self._keys.current_credential(app.id, provider)
-            if current is None:
-                raise Invalid("credential_unknown", "The app has no key for this channel yet.", param="channel")
-            return current
-        public_id = from_text("key", named)
-        found = None if public_id is None else await self._keys.credential_named(app.id, public_id)
-        if found is None or found.provider != provider:
-            raise Invalid("credential_unknown", "The app has no live key of this id.", param="vapid_key_id")
-        return found
+    async def _key(
+        self, app: App, provider: Transport, address: Address, raw: EnrolRequest | ChangeRequest
+    ) -> Credential:
+        live = keys_in_order((await self._keys.credentials(app.id)).values(), provider.name)
+        return key_for(live, provider, address.wire, named=raw.named_key)
 
     async def _enrolled(
         self, app: App, subscription_id: int, secret: str, numbers: Sequence[int], *, is_new: bool
@@ -261,14 +264,23 @@ def _with_known_zone(raw: EnrolRequest) -> EnrolRequest:
     return msgspec.structs.replace(raw, timezone=None)
 
 
-def _enrolment_of(said: Change, provider: str, address: Address, hashed: bytes) -> Enrolment:
+def _user_of(raw: EnrolRequest, *, by_server: bool) -> str | None:
+    if raw.user is None:
+        return None
+    if not by_server:
+        raise Invalid("field_invalid", "A device says whose it is by a signed login, not here.", param="user")
+    return check_external_id(raw.user)
+
+
+def _enrolment_of(arrival: _Arrival) -> Enrolment:
+    said = arrival.said
     assert said.credential_id is not None
     return Enrolment(
-        provider=provider,
+        provider=arrival.provider.name,
         credential_id=said.credential_id,
-        wire=address.wire,
-        address_hash=hashed,
-        platform=said.platform or 0,
+        wire=arrival.address.wire,
+        address_hash=arrival.hashed,
+        platform=arrival.provider.platform if said.platform is None else said.platform,
         topics=said.topics or (),
         tags=said.tags,
         locale=said.locale,

@@ -26,12 +26,21 @@ class _Fields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     expiration_time: float | None = msgspec.field(default=None, name="expirationTime")
     vapid_key_id: str | None = None
     """The key that it was made with; absent: the app's current one."""
+    key_id: str | None = None
+    """The same for apps; absent: the app's key that reaches this device, the current one first."""
     topics: list[str] | None = None
     tags: dict[str, Any] | None = None
     language: str | None = None
     timezone: str | None = None
     platform: str | None = None
     consent: Consent | None = None
+
+    @property
+    def named_key(self) -> tuple[str, str] | None:
+        """The key that is named, and the field that names it."""
+        if self.vapid_key_id is not None:
+            return self.vapid_key_id, "vapid_key_id"
+        return None if self.key_id is None else (self.key_id, "key_id")
 
     def address_fields(self) -> dict[str, Any]:
         """The fields that are the provider's, as far as they were given."""
@@ -42,10 +51,11 @@ class _Fields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class EnrolRequest(_Fields, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An opt-in. `secret` is the one this device got before, where it has one."""
+    """An opt-in. `secret` is the one this device got before, where it has one; `user` is for the shop's server only."""
 
     channel: str
     secret: str | None = None
+    user: str | None = None
 
 
 class ChangeRequest(_Fields, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -26,6 +26,7 @@ from gateway.subscribers.preferences import (
     check_tags,
     check_timezone,
 )
+from gateway.subscribers.reach import key_for, keys_in_order
 from gateway.subscribers.request import ImportRow
 from gateway.transports.base import Credential, Transport
 
@@ -58,8 +59,7 @@ class LineReader:
         now: datetime,
     ) -> None:
         self._transports = transports
-        self._current = {one.provider: one for one in credentials if one.is_current}
-        self._named = {one.public_id: one for one in credentials}
+        self._keys = {name: keys_in_order(credentials, name) for name in transports}
         self._address_key = address_key
         self._now = now
 
@@ -75,10 +75,11 @@ class LineReader:
             address_hash=address_hash(self._address_key, row.channel, address.unique),
             wanted_id=_wanted_id(row.id),
             provider=row.channel,
-            credential_id=self._credential(row).id,
+            credential_id=key_for(self._keys[row.channel], provider, address.wire, named=row.named_key).id,
             wire=address.wire,
             state=SubscriptionState.ACTIVE if state is None else state,
             platform=check_platform(row.platform),
+            platform_unsaid=provider.platform,
             person=None if row.user is None else check_external_id(row.user),
             topics=None,
             attrs=None if row.tags is None else _json({"tags": check_tags(row.tags)}),
@@ -89,18 +90,6 @@ class LineReader:
             created_at=self._checked_time(row.created_at),
         )
         return Draft(number, device, None if row.topics is None else check_slugs(row.topics))
-
-    def _credential(self, row: ImportRow) -> Credential:
-        if row.vapid_key_id is None:
-            current = self._current.get(row.channel)
-            if current is None:
-                raise Invalid("credential_unknown", "The app has no key for this channel yet.", param="channel")
-            return current
-        public_id = from_text("key", row.vapid_key_id)
-        named = None if public_id is None else self._named.get(public_id)
-        if named is None or named.provider != row.channel:
-            raise Invalid("credential_unknown", "The app has no live key of this id.", param="vapid_key_id")
-        return named
 
     def _checked_time(self, at: datetime | None) -> datetime | None:
         if at is None:
@@ -163,7 +152,9 @@ def line_of(
         "id": to_text("sub", subscription.id),
         "channel": subscription.provider,
         **provider.describe(subscription.wire),
-        "vapid_key_id": None if credential_id is None else to_text("key", credential_id),
+        "vapid_key_id" if provider.page_fields else "key_id": (
+            None if credential_id is None else to_text("key", credential_id)
+        ),
         "user": subscription.person,
         "topics": sorted(topic_names[number] for number in subscription.topics if number in topic_names) or None,
         "tags": subscription.tags or None,

@@ -1,8 +1,11 @@
-"""API keys: `stpl_sk_`, 13 digits of an id, 43 of a secret, 6 of a checksum.
+"""API keys: `stpl_sk_`, 13 digits of an id, 43 of a secret, 6 of a checksum; publishable ones without the secret.
 
 The secret has 256 random bits, so its SHA-256 is all that is stored: nobody can guess it, and a slow hash would only
 slow us down. The checksum tells a typing error from a wrong key without asking the database, and lets scanners of
 published code know a key when they see one. The id finds the row, then the hashes are compared in constant time.
+
+A publishable key (`stpl_pk_`) lies in every copy of a native app, where anybody can read it. So it has no secret, can
+be shown again, and opens one thing: the device that it comes from may enrol. It is there to be counted and revoked.
 """
 
 import hashlib
@@ -18,7 +21,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.model.app import SCOPES, ApiKey, Scope
+from gateway.model.app import DEVICE, SCOPES, ApiKey, Scope
 from gateway.model.errors import Conflict, GatewayError, Invalid, NotFound
 from gateway.model.ids import from_text, new_id, to_text
 from gateway.model.limits import API_KEY_NAME_CHARS_MAX, API_KEY_TEXT_CHARS_MAX, API_KEYS_PER_APP_MAX
@@ -32,6 +35,9 @@ _SECRET_DIGITS: Final = 43
 _CHECK_DIGITS: Final = 6
 """62^6 is more than the 2^32 values of a CRC-32."""
 _FORM: Final = re.compile(r"stpl_sk_([0-9a-hjkmnp-tv-z]{13})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})", re.ASCII)
+_PUBLISHABLE: Final = re.compile(r"stpl_pk_([0-9a-hjkmnp-tv-z]{13})_([0-9A-Za-z]{6})", re.ASCII)
+SECRET_PREFIX: Final = "stpl_sk_"  # noqa: S105 - what such keys begin with
+PUBLISHABLE_PREFIX: Final = "stpl_pk_"
 _TOUCH_S: Final = 60.0
 
 
@@ -55,13 +61,17 @@ async def issue(
     actor: str,
     expires_at: datetime | None = None,
 ) -> IssuedKey:
-    """A new key of an app, or with `app_id` None of the installation; only those have the scope admin."""
+    """A new key of an app, or with `app_id` None of the installation; only those have the scope admin.
+
+    With the scope device, which stands alone and is an app's, it is a publishable key.
+    """
     checked = _checked_scopes(scopes, is_installation=app_id is None)
     label = _checked_name(name)
     if await api_keys.count_live(db, app_id) >= API_KEYS_PER_APP_MAX:
         raise Conflict("state_conflict", f"There are {API_KEYS_PER_APP_MAX} live API keys, the most there may be.")
     key_id = new_id()
-    text = _text_of(key_id, "".join(random.choice(_DIGITS) for _ in range(_SECRET_DIGITS)))
+    secret = "".join(random.choice(_DIGITS) for _ in range(_SECRET_DIGITS))
+    text = publishable_text(key_id) if DEVICE in checked else _text_of(key_id, secret)
     async with db.transaction() as tx:
         key = await api_keys.insert(
             tx,
@@ -93,13 +103,21 @@ async def revoke(db: Queryable, *, app_id: int | None, key_id: int, actor: str) 
 
 def parse(text: str) -> int:
     """The id in a key's text. Raises `GatewayError` (`key_invalid`) for what cannot be a key: nobody is asked."""
-    form = _FORM.fullmatch(text) if len(text) <= API_KEY_TEXT_CHARS_MAX else None
+    form = None
+    if len(text) <= API_KEY_TEXT_CHARS_MAX:
+        form = _FORM.fullmatch(text) or _PUBLISHABLE.fullmatch(text)
     key_id = None if form is None else from_text("key", f"key_{form[1]}")
     if form is None or key_id is None:
-        raise _invalid("This is no API key of this gateway: those begin with stpl_sk_ and have 71 characters.")
-    if _check_digits(text[:-_CHECK_DIGITS]) != form[3]:
+        raise _invalid(_FORMS_THERE_ARE)
+    if _check_digits(text[:-_CHECK_DIGITS]) != text[-_CHECK_DIGITS:]:
         raise _invalid("The API key has a typing error: its checksum does not fit. Copy it once more.")
     return key_id
+
+
+_FORMS_THERE_ARE: Final = (
+    "This is no API key of this gateway: those begin with stpl_sk_ and have 71 characters; publishable ones begin with "
+    "stpl_pk_ and have 28."
+)
 
 
 class ApiKeys:
@@ -136,8 +154,14 @@ class ApiKeys:
         await api_keys.touch(self._db, key_id)
 
 
+def publishable_text(key_id: int) -> str:
+    """The text of a publishable key, which follows from its id."""
+    head = f"{PUBLISHABLE_PREFIX}{to_text('key', key_id).removeprefix('key_')}_"
+    return head + _check_digits(head)
+
+
 def _text_of(key_id: int, secret: str) -> str:
-    head = f"stpl_sk_{to_text('key', key_id).removeprefix('key_')}_{secret}"
+    head = f"{SECRET_PREFIX}{to_text('key', key_id).removeprefix('key_')}_{secret}"
     return head + _check_digits(head)
 
 
@@ -158,6 +182,12 @@ def _checked_scopes(scopes: Iterable[Scope], *, is_installation: bool) -> list[S
     if "admin" in checked and not is_installation:
         raise Invalid(
             "field_invalid", "The scope admin is the installation's: a key of an app cannot have it.", param="scopes"
+        )
+    if DEVICE in checked and (is_installation or len(checked) > 1):
+        raise Invalid(
+            "field_invalid",
+            "The scope device makes a publishable key: it stands alone and is an app's.",
+            param="scopes",
         )
     return checked
 

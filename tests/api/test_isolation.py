@@ -16,6 +16,7 @@ _BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/v1/apps/{id}"): {"name": "stolen"},
     ("POST", "/v1/apps/{id}/credentials"): {"channel": "webpush", "private_key": "x"},
     ("POST", "/v1/apps/{id}/credentials/rotate"): {"channel": "webpush"},
+    ("POST", "/v1/lanes/resume"): {"key": "key_0000000000000", "host": "push.example"},
 }
 
 

@@ -67,7 +67,10 @@ class KeyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """A new API key."""
 
     name: str
-    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=4)]
+    scopes: Annotated[
+        list[Scope],
+        Meta(min_length=1, max_length=4, description="`device` alone makes a publishable key."),
+    ]
     app: Annotated[str, Meta(description="Left out with a key of the installation: another one of those.")] | None = (
         None
     )
@@ -75,7 +78,7 @@ class KeyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class KeyAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """An API key without its secret."""
+    """An API key without its secret; `key` is the text of a publishable one, which has none."""
 
     id: str
     app: str | None
@@ -85,10 +88,11 @@ class KeyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    key: str | None = None
 
 
 class IssuedKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A new API key with its text, which is told here and never again."""
+    """A new API key with its text, which is told here and never again; of a publishable one it is no secret."""
 
     id: str
     app: str | None
@@ -110,9 +114,10 @@ class CredentialRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """A key that the app has elsewhere already, so that its subscriptions can be moved here."""
 
     channel: str
-    private_key: Annotated[
-        str, Meta(max_length=16_384, description="In any form that the provider reads, such as PEM.")
-    ]
+    private_key: (
+        Annotated[str, Meta(max_length=16_384, description="In any form that the provider reads, such as PEM.")]
+        | Annotated[dict[str, Any], Meta(description="The same where that form is a JSON object.")]
+    )
     current: Annotated[bool, Meta(description="Use it for new subscriptions.")] = False
 
 
