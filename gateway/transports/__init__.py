@@ -12,7 +12,7 @@ from typing import Final
 
 from gateway.transports.base import Transport
 
-_NOT_PROVIDERS: Final = frozenset({"base"})
+_NOT_PROVIDERS: Final = frozenset({"base", "opened"})
 
 
 @cache

@@ -11,11 +11,12 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 
-from gateway.model.delivery import Device, Outcome, Push
+from gateway.model.delivery import Device, Misconfigured, Outcome, Push, Rejected, Retry
 from gateway.model.limits import LANE_IN_FLIGHT_MAX
 from gateway.model.message import Content
 from gateway.model.subscriber import Platform
 from gateway.wire.egress import EgressPolicy
+from gateway.wire.exchange import WireFailure
 from gateway.wire.pool import HttpClient
 
 Medium = Literal["push", "email", "sms"]
@@ -200,3 +201,18 @@ class Transport(Protocol):
     async def aclose(self) -> None:
         """Lets go of what it holds; the wire below is closed by its owner."""
         ...
+
+
+def outcome_of_failure(failure: WireFailure) -> Outcome:
+    """No answer: did the service perhaps get the request all the same?"""
+    match failure.kind:
+        case "refused":
+            return Rejected("endpoint_refused", is_unsent=True)
+        case "tls":
+            return Misconfigured("tls")
+        case "unresolved" | "unreachable":
+            return Retry(failure.kind, scope="lane")
+        case "unprocessed":
+            return Retry(failure.kind)
+        case "timeout" | "broken":
+            return Retry(failure.kind, unknown=not failure.is_unsent)

@@ -28,14 +28,24 @@ from gateway.transports.apns.answers import (
     EXPIRED_TOKEN,
     TOKEN_UPDATES,
     outcome_of,
-    outcome_of_failure,
     refusal_in,
 )
 from gateway.transports.apns.credential import BUNDLE_ID, ENVIRONMENTS, Access, access_of, load
 from gateway.transports.apns.fields import TOPIC_ENDINGS, Fields, PushType, fields_of, priority_of
 from gateway.transports.apns.payload import renderer
 from gateway.transports.apns.trial import PAYLOAD, TOKEN, problem_in, trials_of
-from gateway.transports.base import Address, Compiled, Credential, Medium, Minted, Pace, Token, Wire
+from gateway.transports.base import (
+    Address,
+    Compiled,
+    Credential,
+    Medium,
+    Minted,
+    Pace,
+    Token,
+    Wire,
+    outcome_of_failure,
+)
+from gateway.transports.opened import Opened
 from gateway.wire.egress import Target
 from gateway.wire.exchange import Answer, Peer, WireFailure
 from gateway.wire.exchange import Fields as Headers
@@ -50,7 +60,6 @@ _TOKEN: Final = re.compile(r"(?:[0-9a-f]{2}){4,100}", re.ASCII)
 _PAYLOAD_BYTES_MAX: Final = 4_096
 _COLLAPSE_ID_BYTES_MAX: Final = 64
 _FORBIDDEN: Final = 403
-_SESSIONS_KEPT_MAX: Final = 4_096
 _NAMED_MAX: Final = 5
 """Bundle ids that a refusal names."""
 _HEADERS_KEPT_MAX: Final = 256
@@ -105,7 +114,7 @@ class Provider:
         self._origins = (f"https://{settings.host}", f"https://{settings.sandbox_host}")
         self._paths = tuple(f"{origin}/3/device/" for origin in self._origins)
         self._renew_after_s = _RENEW_AFTER_S + wire.dice.uniform(-_RENEW_JITTER_S, _RENEW_JITTER_S)
-        self._sessions: dict[tuple[int, int], tuple[Credential, _Session]] = {}
+        self._sessions = Opened(self._opened)
 
     @staticmethod
     def generate(subject: str) -> None:
@@ -182,7 +191,7 @@ class Provider:
         wire = push.wire
         end = _BUNDLE_AT + wire[2]
         try:
-            session = self._session(credential)
+            session = self._sessions.of(credential)
             target = self._wire.egress.check_url(self._paths[wire[1]] + wire[end:].hex())
         except EgressRefused:
             return _NOT_ALLOWED
@@ -230,20 +239,8 @@ class Provider:
         """Forgets the opened credentials."""
         self._sessions.clear()
 
-    def _session(self, credential: Credential) -> "_Session":
-        """The credential, opened once. Raises `ValueError` or `LookupError` for one that `load` did not make."""
-        key = (credential.app_id, credential.id)
-        kept = self._sessions.get(key)
-        if kept is not None and kept[0] is credential:
-            return kept[1]
-        is_same = kept is not None and kept[0].secret == credential.secret
-        session = kept[1] if kept is not None and is_same else self._opened(credential)
-        if len(self._sessions) >= _SESSIONS_KEPT_MAX:
-            self._sessions.clear()
-        self._sessions[key] = (credential, session)
-        return session
-
     def _opened(self, credential: Credential) -> "_Session":
+        """Raises `ValueError` or `LookupError` for a credential that `load` did not make."""
         return _Session(access_of(credential.secret), self._wire, self._renew_after_s)
 
 

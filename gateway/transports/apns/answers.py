@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.model.delivery import Gone, Misconfigured, Outcome, Rejected, Retry, Suspect
-from gateway.wire.exchange import Answer, WireFailure
+from gateway.wire.exchange import Answer
 from gateway.wire.retry_after import retry_after_s
 
 EXPIRED_TOKEN: Final = "ExpiredProviderToken"  # noqa: S105 - a word of Apple's
@@ -110,18 +110,3 @@ def outcome_of(answer: Answer, refusal: Refusal, *, now_s: float) -> Outcome:
             return Retry("server_error", after_s=wait_s)
         case _:
             return Rejected("unknown_answer", alarm=True)
-
-
-def outcome_of_failure(failure: WireFailure) -> Outcome:
-    """No answer: did Apple perhaps get the request all the same?"""
-    match failure.kind:
-        case "refused":
-            return Rejected("endpoint_refused", is_unsent=True)
-        case "tls":
-            return Misconfigured("tls")
-        case "unresolved" | "unreachable":
-            return Retry(failure.kind, scope="lane")
-        case "unprocessed":
-            return Retry(failure.kind)
-        case "timeout" | "broken":
-            return Retry(failure.kind, unknown=not failure.is_unsent)

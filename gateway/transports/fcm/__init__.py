@@ -23,13 +23,22 @@ from gateway.model.ids import to_text
 from gateway.model.message import Content
 from gateway.model.subscriber import Platform
 from gateway.telemetry import log
-from gateway.transports.base import Address, Compiled, Credential, Medium, Minted, Pace, Token, Wire
+from gateway.transports.base import (
+    Address,
+    Compiled,
+    Credential,
+    Medium,
+    Minted,
+    Pace,
+    Token,
+    Wire,
+    outcome_of_failure,
+)
 from gateway.transports.fcm.account import TOKEN_HOST, Account, granted_in, load, read
 from gateway.transports.fcm.answers import (
     accepted,
     is_token_refused,
     outcome_of,
-    outcome_of_failure,
     outcome_of_token_failure,
     outcome_without_token,
     refusal_in,
@@ -37,6 +46,7 @@ from gateway.transports.fcm.answers import (
 from gateway.transports.fcm.fields import Fields, fields_of
 from gateway.transports.fcm.payload import PAYLOAD_BYTES_MAX, Envelope, envelope, renderer
 from gateway.transports.fcm.trial import BODY, problem_in
+from gateway.transports.opened import Opened
 from gateway.wire.egress import Target
 from gateway.wire.exchange import Answer, Peer, WireFailure
 from gateway.wire.exchange import Fields as Headers
@@ -45,7 +55,6 @@ from gateway.wire.urls import EgressRefused, parse_origin
 _FORMAT: Final = b"\x01"
 _TOKEN: Final = re.compile(r"[!#-\[\]-~]{20,4096}", re.ASCII)
 """Opaque; but printable, and without the two signs that JSON would have to escape."""
-_SESSIONS_KEPT_MAX: Final = 4_096
 _RENEW_AFTER_S: Final = 3_300.0
 _RENEW_AGE_S_MIN: Final = 30.0
 """A token that is refused this young is not refused for its age."""
@@ -77,7 +86,7 @@ class Provider:
         """Raises `GatewayError` (setting_invalid) for a table that cannot be used."""
         self._wire = wire
         self._origin = _origin_in(wire.settings.get(self.name, {}))
-        self._sessions: dict[tuple[int, int], tuple[Credential, _Session]] = {}
+        self._sessions = Opened(self._opened)
 
     @staticmethod
     def generate(subject: str) -> None:
@@ -143,7 +152,7 @@ class Provider:
             return "What is stored is no service account."
 
     async def _send(self, credential: Credential, body: bytes) -> Outcome:
-        session = self._session(credential)
+        session = self._sessions.of(credential)
         if session is None:
             return _NOT_ALLOWED
         now_s = self._wire.clock()
@@ -164,24 +173,14 @@ class Provider:
         """Forgets the opened accounts."""
         self._sessions.clear()
 
-    def _session(self, credential: Credential) -> "_Session | None":
-        key = (credential.app_id, credential.id)
-        kept = self._sessions.get(key)
-        if kept is not None and kept[0] is credential:
-            return kept[1]
-        if kept is not None and kept[0].secret == credential.secret:
-            self._sessions[key] = (credential, kept[1])
-            return kept[1]
+    def _opened(self, credential: Credential) -> "_Session | None":
+        """None where the operator does not permit the place."""
         account = read(credential.secret)
         try:
             target = self._wire.egress.check_url(f"{self._origin}/v1/projects/{account.project_id}/messages:send")
         except EgressRefused:
             return None
-        if len(self._sessions) >= _SESSIONS_KEPT_MAX:
-            self._sessions.clear()
-        session = _Session(self._wire, account, target)
-        self._sessions[key] = (credential, session)
-        return session
+        return _Session(self._wire, account, target)
 
 
 class _NoTokenError(Exception):

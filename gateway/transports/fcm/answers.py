@@ -144,21 +144,6 @@ def _bad_request(refusal: Refusal) -> Outcome:
     return Rejected("request_refused", alarm=True)
 
 
-def outcome_of_failure(failure: WireFailure) -> Outcome:
-    """No answer: did FCM perhaps get the request all the same?"""
-    match failure.kind:
-        case "refused":
-            return Rejected("endpoint_refused", is_unsent=True)
-        case "tls":
-            return Misconfigured("tls")
-        case "unresolved" | "unreachable":
-            return Retry(failure.kind, scope="lane")
-        case "unprocessed":
-            return Retry(failure.kind)
-        case "timeout" | "broken":
-            return Retry(failure.kind, unknown=not failure.is_unsent)
-
-
 def outcome_without_token(answer: Answer, *, now_s: float) -> Outcome:
     """What it means that the token endpoint gave none: the account is at fault, or the endpoint is."""
     if answer.status == 429 or answer.status >= 500:  # noqa: PLR2004 - HTTP: not now

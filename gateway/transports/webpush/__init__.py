@@ -21,14 +21,23 @@ from gateway.model.limits import EGRESS_ORIGINS_KEPT_MAX, PAYLOAD_BYTES_MAX, REF
 from gateway.model.message import Content
 from gateway.model.subscriber import Platform
 from gateway.telemetry import log
-from gateway.transports.base import Address, Compiled, Credential, Medium, Minted, Pace, Wire
+from gateway.transports.base import (
+    Address,
+    Compiled,
+    Credential,
+    Medium,
+    Minted,
+    Pace,
+    Wire,
+    outcome_of_failure,
+)
+from gateway.transports.opened import Opened
 from gateway.transports.webpush.answers import (
     WINDOWS,
     is_taken,
     is_topic_refused,
     is_worth_telling,
     outcome_of,
-    outcome_of_failure,
     shorter_life_s,
     words_of,
 )
@@ -50,7 +59,6 @@ _FIREFOX_ANDROID_BYTES_MAX: Final = 2744
 """Mozilla bridges to Google's service there, which takes less (autopush documentation, HTTP, size of data)."""
 _TOPIC_CHARS: Final = 32
 """RFC 8030 section 5.4 permits up to 32; Apple refuses lengths that are no whole base64 (1 mod 4), so always 32."""
-_SENDERS_KEPT_MAX: Final = 4096
 _FIELDS_KEPT_MAX: Final = 1024
 """Of one credential: a signature for each push service, and four urgencies."""
 _UNAUTHORIZED: Final = 401
@@ -77,7 +85,7 @@ class Provider:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._sealing = Sealing()
-        self._senders: dict[tuple[int, int], _Sender] = {}
+        self._senders = Opened(_Sender)
         self._origins: dict[bytes, str] = {}
         self._lives_s: dict[str, int] = {}
         """The longest life that was asked of an origin: shorter ones it keeps, as far as it said."""
@@ -176,7 +184,7 @@ class Provider:
             return Rejected("key_material", is_unsent=True)
         now_s = self._wire.clock()
         try:
-            answer = await self._answer(push, target, body, self._sender(credential), now_s)
+            answer = await self._answer(push, target, body, self._senders.of(credential), now_s)
         except WireFailure as failure:
             return outcome_of_failure(failure)
         outcome = outcome_of(target.host, answer, now_s=now_s, dice=self._wire.dice)
@@ -227,16 +235,6 @@ class Provider:
         fixed = sender.fields(authorization, push.urgency)
         return self._wire.http.post(target, fixed, own, body, peer=sender.peer)
 
-    def _sender(self, credential: Credential) -> "_Sender":
-        key = (credential.app_id, credential.id)
-        kept = self._senders.get(key)
-        if kept is not None and (kept.credential is credential or kept.is_of(credential)):
-            return kept
-        if len(self._senders) >= _SENDERS_KEPT_MAX:
-            self._senders.clear()
-        made = self._senders[key] = _Sender(credential)
-        return made
-
     def _new_origin(self, prefix: bytes) -> str:
         try:
             origin = self._wire.egress.check_url(prefix.decode()).origin
@@ -274,15 +272,7 @@ class _Sender:
     def __init__(self, credential: Credential) -> None:
         self.signer = VapidSigner(VapidKey.from_pem(credential.secret), credential.public["subject"])
         self.peer = Peer((credential.app_id, credential.id))
-        self.credential = credential
         self._fields: dict[tuple[str, Urgency], Fields] = {}
-
-    def is_of(self, credential: Credential) -> bool:
-        """Whether this credential signs with the same key and contact; the row may have been read anew."""
-        if credential.secret != self.credential.secret or credential.public != self.credential.public:
-            return False
-        self.credential = credential
-        return True
 
     def fields(self, authorization: str, urgency: Urgency) -> Fields:
         """The same object for the same headers: connections know it by its identity."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.model.delivery import Accepted, Gone, Misconfigured, Outcome, Rejected, Retry, Suspect
-from gateway.wire.exchange import Answer, WireFailure
+from gateway.wire.exchange import Answer
 from gateway.wire.retry_after import retry_after_s
 
 WINDOWS: Final = ".notify.windows.com"
@@ -69,21 +69,6 @@ def outcome_of(host: str, answer: Answer, *, now_s: float, dice: random.Random) 
             return Rejected("unknown_answer", alarm=True)
         case _:
             return _failed(host, answer, wait_s, dice)
-
-
-def outcome_of_failure(failure: WireFailure) -> Outcome:
-    """No answer: did the service perhaps get the request all the same?"""
-    match failure.kind:
-        case "refused":
-            return Rejected("endpoint_refused", is_unsent=True)
-        case "tls":
-            return Misconfigured("tls")
-        case "unresolved" | "unreachable":
-            return Retry(failure.kind, scope="lane")
-        case "unprocessed":
-            return Retry(failure.kind)
-        case "timeout" | "broken":
-            return Retry(failure.kind, unknown=not failure.is_unsent)
 
 
 def is_topic_refused(host: str, answer: Answer) -> bool:
