@@ -24,7 +24,7 @@ _OURS = [name for name, entry in ENTRIES.items() if entry.is_ours]
 _TINY = {
     "recipients": 600,
     "plan-rounds": 1,
-    "ahead-s": 1.5,
+    "ahead-s": 6,
     "accept-s": 0.5,
     "warm-up-s": 0.2,
     "persons": 300,
