@@ -3,7 +3,7 @@
 # Paths are relative on purpose: GNU make cannot name targets with spaces, and so a checkout may lie anywhere.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-deps check bench docs clean
+.PHONY: help setup run test test-deps chaos check bench docs clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -47,6 +47,9 @@ test: .venv/ready-test ## Run all tests; what is missing on this machine is name
 
 test-deps: .venv/ready-test ## Install what the tests need beyond Python: browsers, the SDK's bundler, a second PostgreSQL (root)
 	@sh scripts/test_deps.sh install
+
+chaos: .venv/ready-test ## Put the gateway through every fault and thousands of histories; writes docs/faults.md
+	@STEEPLE_HISTORIES=$${STEEPLE_HISTORIES:-3000} $(BIN)/python scripts/chaos.py $(ARGS)
 
 check: .venv/ready-dev ## Check format, lint, types, floors and generated docs
 	$(BIN)/ruff format --check .

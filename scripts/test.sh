@@ -26,7 +26,7 @@ else
     STEEPLE_TEST_POSTGRES=$postgres part system-postgres -n "$processes" --dist loadfile \
       tests/store tests/sending tests/delivery tests/journeys
   fi
-  part chaos -n 0 -m chaos
+  part chaos -n 0 -m "chaos and not nightly"
   part everything-else -n "$processes" --dist loadfile -m "not chaos"
 fi
 sh scripts/test_deps.sh list

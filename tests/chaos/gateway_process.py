@@ -95,7 +95,7 @@ class Serve:
         async def is_ready() -> bool:
             if self._process is None or self._process.returncode is not None:
                 raise AssertionError(f"serve ended: {self.last_words()}")
-            return await self.is_ready() and len(await self.pids()) == _WORKERS + 2
+            return await self.is_ready() and len(await self.pids()) == int(self.environ["STEEPLE_WORKERS"]) + 2
 
         await until("serve is ready", is_ready, within_s=within_s)
 

@@ -16,7 +16,7 @@ from tests.chaos.conftest import filled
 from tests.chaos.gateway_process import Serve
 from tests.chaos.processes import SandboxProcess, until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("chaos"), pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.chaos, pytest.mark.nightly, pytest.mark.xdist_group("chaos"), pytest.mark.timeout(150)]
 
 DEVICES = 4_000
 _DISK_MIB = 320

@@ -82,6 +82,7 @@ async def test_fifty_clients_use_one_key(serve: Serve, session: aiohttp.ClientSe
     assert made[0]["n"] == 1
 
 
+@pytest.mark.nightly
 async def test_a_stop_waits_for_slow_services_without_a_second_copy(
     serve: Serve, book: Book, sandbox: SandboxProcess, session: aiohttp.ClientSession
 ):

@@ -52,6 +52,7 @@ async def test_a_worker_is_killed(serve: Serve, book: Book):
     await serve.ready(within_s=HEALED_S)
 
 
+@pytest.mark.nightly
 async def test_the_api_is_killed(serve: Serve, book: Book):
     """A campaign does not need the API; the API is back by itself."""
     message, topic = await a_third_is_out(serve, book)
@@ -60,6 +61,7 @@ async def test_the_api_is_killed(serve: Serve, book: Book):
     await nothing_was_lost(serve, book, message, topic)
 
 
+@pytest.mark.nightly
 async def test_the_loops_are_killed(serve: Serve, book: Book):
     """Sending needs no loops; the next message is planned by their successor."""
     message, topic = await a_third_is_out(serve, book)
@@ -68,6 +70,7 @@ async def test_the_loops_are_killed(serve: Serve, book: Book):
     await serve.ready(within_s=HEALED_S)
 
 
+@pytest.mark.nightly
 async def test_all_workers_are_killed(serve: Serve, book: Book):
     """F2: their successors go on without an operator."""
     message, topic = await a_third_is_out(serve, book)
@@ -77,6 +80,7 @@ async def test_all_workers_are_killed(serve: Serve, book: Book):
     await serve.ready(within_s=HEALED_S)
 
 
+@pytest.mark.nightly
 async def test_workers_are_killed_again_and_again(serve: Serve, book: Book):
     """F3, scaled: a SIGKILL every two seconds; it always goes on, and the copies stay within their bound."""
     message, topic = await a_third_is_out(serve, book)
@@ -106,6 +110,7 @@ async def test_postgres_is_killed(serve: Serve, book: Book):
     await serve.ready(within_s=HEALED_S)
 
 
+@pytest.mark.nightly
 async def test_postgres_panics(serve: Serve, book: Book):
     """F14: one process of Postgres aborts, as after an error of fsync; the postmaster ends all others and recovers."""
     message, topic = await a_third_is_out(serve, book)
@@ -118,6 +123,7 @@ async def test_postgres_panics(serve: Serve, book: Book):
     await serve.ready(within_s=HEALED_S)
 
 
+@pytest.mark.nightly
 async def test_postgres_restarts(serve: Serve, book: Book):
     """F7: a fast shutdown of Postgres by its operator is no more than a pause."""
     message, topic = await a_third_is_out(serve, book)
@@ -129,6 +135,7 @@ async def test_postgres_restarts(serve: Serve, book: Book):
     await serve.ready(within_s=HEALED_S)
 
 
+@pytest.mark.nightly
 async def test_the_supervisor_is_killed(serve: Serve, book: Book):
     """Started again on the same data it takes over the database; the old processes finish their groups and end."""
     message, topic = await a_third_is_out(serve, book)

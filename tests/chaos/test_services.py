@@ -60,6 +60,7 @@ async def test_a_service_is_down(the_street: Street):
     assert await judge(the_street.serve, the_street.books, [said, gone], promised=[lasting, brief]) == 0
 
 
+@pytest.mark.nightly
 async def test_a_slow_service_slows_nobody_else(the_street: Street):
     """F18: half a minute for each answer. Requests under way are bounded, memory stays flat, another shop is served."""
     slow = await the_street.shop("slow", stormy=4_000)
@@ -84,6 +85,32 @@ async def _memory_bytes(the_street: Street) -> int:
     return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 for pid in pids)
 
 
+@pytest.mark.nightly
+async def test_a_service_wants_less(the_street: Street):
+    """F17: 429 for a third, then for everybody. Requests fall within two seconds; in the end nobody is missing.
+
+    What is refused and sent again is at most a fifth of what there is to send.
+    """
+    shop = await the_street.shop("less", stormy=5_000)
+    tired = {"kind": "status", "status": 429, "retry_after_s": 1}
+    before = (await the_street.stormy.counted(the_street.session)).get("fault_429", 0)
+    await the_street.stormy.order_faults(the_street.session, {**tired, "probability": 0.3})
+    message = await shop.send()
+    await asyncio.sleep(4.0)
+    await the_street.stormy.order_faults(the_street.session, tired)
+    await asyncio.sleep(2.0)
+    in_storm = (await the_street.stormy.counted(the_street.session)).get("fault_429", 0)
+    await asyncio.sleep(3.0)
+    refused = (await the_street.stormy.counted(the_street.session)).get("fault_429", 0)
+    assert refused - in_storm < 300, f"{refused - in_storm} requests in three seconds of refusals"
+    await the_street.fine()
+    said = await _healed(the_street, shop, message, within_s=60)
+    assert said["counts"]["sent"] == 5_000
+    assert refused - before < 0.2 * 5_000, f"{refused - before} refused requests for 5,000 recipients"
+    assert await judge(the_street.serve, the_street.books, [said], promised=[message]) == 0
+
+
+@pytest.mark.nightly
 async def test_a_service_never_answers(the_street: Street):
     """F19: it takes connections and is silent. After ten seconds each request is tried again under the same topic."""
     shop = await the_street.shop("silent", stormy=60, calm=60)
@@ -98,6 +125,7 @@ async def test_a_service_never_answers(the_street: Street):
     assert await the_street.serve.metric("steeple_retries_total", 'reason="timeout"') > 0
 
 
+@pytest.mark.nightly
 async def test_answers_are_cut(the_street: Street):
     """F20: it takes the push and resets the connection. Each is tried again, and counted apart from refusals."""
     shop = await the_street.shop("cut", stormy=300)
@@ -109,6 +137,7 @@ async def test_answers_are_cut(the_street: Street):
     assert await the_street.serve.metric("steeple_retries_total", 'reason="broken"') >= 40
 
 
+@pytest.mark.nightly
 async def test_nobody_vouches_for_the_certificate(the_street: Street):
     """F25: a wrong name, and an authority that nobody knows. Nothing is sent, the lanes stop, nobody is dropped."""
     shop = await the_street.shop("unvouched")
@@ -135,6 +164,7 @@ async def test_nobody_vouches_for_the_certificate(the_street: Street):
     await shop.call("POST", f"/v1/messages/{message}/cancel")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_redirects_lead_nowhere(the_street: Street, status: int):
     """F27: the place that an endpoint points to gets no visit; that push is rejected, and the device kept."""
@@ -155,6 +185,7 @@ async def test_redirects_lead_nowhere(the_street: Street, status: int):
     assert await _kept(the_street, shop) == 10
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "fault",
     [
@@ -176,6 +207,7 @@ async def test_endless_answers_end(the_street: Street, fault: dict[str, Any]):
     assert await judge(the_street.serve, the_street.books, [said]) == 0
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("status", [401, 403])
 async def test_our_key_is_refused(the_street: Street, status: int):
     """F30: every push is refused for our key. The lane stops early, nobody is dropped, all are reached afterwards."""
@@ -234,6 +266,7 @@ _FOUL = {
 }
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", _FOUL)
 async def test_foul_weather_on_the_way(the_street: Street, name: str):
     """Latency, slices, starvation and cut answers between gateway and service: everybody is reached in the end.
