@@ -19,11 +19,12 @@ from gateway.delivery.feed import Clock, Prepared
 from gateway.delivery.lane import Lane
 from gateway.model.delivery import Accepted, Code, Device, Outcome, Push, Rejected
 from gateway.model.errors import Invalid
-from gateway.model.limits import RUNNERS_PER_GROUP_MAX
+from gateway.model.limits import RUNNERS_PER_STEP
 from gateway.policy.ending import SENT, Again, Circumstances, End, Fate, fate_of
 from gateway.telemetry import PROVIDER_REQUESTS, log
 from gateway.transports.base import Credential, Transport
 
+_LOOK_AGAIN_S: Final = 0.02
 _PUT_OFF: Final = Again("stopping", 0.0, is_counted=False)
 _EXPIRED: Final = End(Code.EXPIRED)
 _TOO_LARGE: Final = End(Code.FAILED_TOO_LARGE)
@@ -91,13 +92,16 @@ class Sending:
         self._run = run
         self.fates: list[Fate | None] = [None] * len(devices)
         """In the order of the devices; None: still being tried."""
+        self._loop = asyncio.get_running_loop()
         self._places = iter(enumerate(devices))
         self._left = len(devices)
-        self._is_over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._runners = {
-            asyncio.create_task(self._send_some()) for _ in range(min(RUNNERS_PER_GROUP_MAX, len(devices)))
-        }
-        if not devices:
+        self._left_before = self._left
+        self._is_over: asyncio.Future[None] = self._loop.create_future()
+        self._runners: list[asyncio.Task[None]] = []
+        self._looking: asyncio.TimerHandle | None = None
+        if devices:
+            self._run_more()
+        else:
             self._is_over.set_result(None)
 
     async def wait(self, within_s: float | None = None) -> bool:
@@ -108,8 +112,25 @@ class Sending:
 
     def cancel(self) -> None:
         """Gives up whoever has no fate yet."""
+        if self._looking is not None:
+            self._looking.cancel()
         for runner in self._runners:
             runner.cancel()
+
+    def _run_more(self) -> None:
+        """Adds runners while those there are wait for answers most of the time.
+
+        A task for each recipient costs as much as its request, and is needed only where answers take long. Where the
+        core is what holds a group up, each runner has finished several recipients meanwhile.
+        """
+        self._looking = None
+        is_waiting = self._left_before - self._left < len(self._runners)
+        self._left_before = self._left
+        if is_waiting or not self._runners:
+            more = min(RUNNERS_PER_STEP, self._left - len(self._runners))
+            self._runners += [self._loop.create_task(self._send_some()) for _ in range(more)]
+        if self._left > len(self._runners):
+            self._looking = self._loop.call_later(_LOOK_AGAIN_S, self._run_more)
 
     async def _send_some(self) -> None:
         run, fates = self._run, self.fates
@@ -118,6 +139,8 @@ class Sending:
             self._left -= 1
             if not self._left:
                 run.count_accepted()
+                if self._looking is not None:
+                    self._looking.cancel()
                 self._is_over.set_result(None)
 
 

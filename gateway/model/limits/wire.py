@@ -71,8 +71,8 @@ TLS_CONTEXTS_KEPT_MAX: Final = 256
 """Client certificates that are kept loaded."""
 RESPONSE_HEADERS_MAX: Final = 64
 """Header lines of an answer; more is an attack or a mistake."""
-AGREEMENTS_BYTES_MAX: Final = 64 * 1024 * 1024
-"""Memory of one process for sender keys made ahead: some 220,000 of them."""
+AGREEMENTS_BYTES_MAX: Final = 128 * 1024 * 1024
+"""Memory of one process for sender keys made ahead: some 440,000 of them."""
 AGREEMENT_ENTRY_BYTES: Final = 300
 """What one of them takes: 64 for its name, 144 for its key and secret, and up to 92 in a table that is growing."""
 AGREEMENT_LIFE_S: Final = 3600.0
