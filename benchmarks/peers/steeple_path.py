@@ -44,7 +44,7 @@ from gateway.wire.pool import HttpClient
 
 Agreement = Literal["cryptography", "fast"]
 CONTENT: Final = Content(**{name: MESSAGE[name] for name in ("title", "body", "url", "icon")})
-COLLECT_AFTER: Final = (20_000, 20, 50)
+COLLECT_AFTER: Final = (50_000, 20, 50)
 """As `gateway.process` has it for all processes."""
 _MODE: Final[dict[Agreement, Mode]] = {"cryptography": "off", "fast": "auto"}
 

@@ -10,7 +10,7 @@ GROUPS_IN_FLIGHT_MAX: Final = 4
 GROUP_RECIPIENTS_MIN: Final = 50
 """So many places have to be free before the next group is read: a statement for a few recipients is a waste."""
 RUNNERS_PER_STEP: Final = 64
-"""Recipients of a group that are tried side by side at first; as many more every few moments while answers take long."""
+"""Recipients of a group that are tried side by side at first; more every few moments while answers take long."""
 LATE_AFTER_S: Final = 2.0
 """A group waits so long for its slowest; then they go on in a chunk of their own, and the others are settled."""
 AHEAD_S: Final = 600
