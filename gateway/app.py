@@ -5,6 +5,7 @@ role's rooms together on it and run until they are told to stop.
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -128,23 +129,30 @@ async def open_base(settings: Settings, place: Place) -> AsyncGenerator[Base]:
         clock = DatabaseClock()
         await clock.sync(db)
         vault = await open_vault(settings, db)
-        policy = egress_policy(settings)
         _choose_encryption(settings)
-        async with HttpClient(policy, connections_max=CONNECTIONS_MAX) as http:
-            dice = random.SystemRandom()
-            tokens = SharedTokens(db, vault, dice=dice)
-            wire = Wire(
-                egress=policy, http=http, clock=clock.now_s, tokens=tokens, settings=settings.providers, dice=dice
-            )
-            transports = {name: find(name)(wire) for name in names()}
+        dice = random.SystemRandom()
+        async with open_transports(settings, db, vault, clock, dice=dice) as transports:
             yield Base(
                 settings, place, db, vault, Keyring(db, vault), transports, clock, LaneBoard(db, role=place.role), dice
             )
-            for transport in transports.values():
-                await transport.aclose()
-            await tokens.aclose()
     finally:
         await db.close()
+
+
+@asynccontextmanager
+async def open_transports(
+    settings: Settings, db: Database, vault: Vault, clock: DatabaseClock, *, dice: random.Random
+) -> AsyncGenerator[Mapping[str, Transport]]:
+    """Every provider, on connections and tokens that are closed in the end."""
+    policy = egress_policy(settings)
+    async with HttpClient(policy, connections_max=CONNECTIONS_MAX) as http:
+        tokens = SharedTokens(db, vault, dice=dice)
+        wire = Wire(egress=policy, http=http, clock=clock.now_s, tokens=tokens, settings=settings.providers, dice=dice)
+        transports = {name: find(name)(wire) for name in names()}
+        yield transports
+        for transport in transports.values():
+            await transport.aclose()
+        await tokens.aclose()
 
 
 def _work(base: Base) -> StoredWork:
@@ -268,6 +276,9 @@ async def _housekeeping(base: Base, engine: Engine | None) -> AsyncGenerator[Non
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # Others share rates and recipients among those who are heard of, and need not wait for its silence.
+        with contextlib.suppress(StoreUnavailable):
+            await processes.forget(base.db, process_id=base.place.process_id)
 
 
 async def _be_heard(base: Base, engine: Engine | None) -> None:

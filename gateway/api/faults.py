@@ -39,7 +39,6 @@ LATER: Final = frozenset(
         "variants",
         "coupon",
         "category",
-        "sound",
         "local_time",
         "best_time",
         "until",

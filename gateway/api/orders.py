@@ -121,6 +121,7 @@ def _content(request: MessageFields, app: App) -> Content:
         silent=request.silent,
         require_interaction=request.require_interaction,
         badge_count=request.badge_count,
+        sound=request.sound,
         extra=_extra(request),
     )
 

@@ -150,7 +150,10 @@ async def _contents(settings: Settings, db: Database, dsn: str) -> AsyncGenerato
     yield await _apps(installation)
     for bad in [key for key in await check_keys(installation) if key.problem]:
         yield Finding(
-            f"key {bad.id}", "wrong", bad.problem, f"`steeple keys vapid rotate --app {bad.app}` makes another."
+            f"key {bad.id}",
+            "wrong",
+            bad.problem,
+            f"Make or bring another {bad.channel} key: `steeple keys --help`.",
         )
     at, standing = await lanes.standing(db)
     yield _clock(at)

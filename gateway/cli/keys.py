@@ -4,8 +4,11 @@ import click
 
 from gateway.cli.command import Verbs
 from gateway.cli.keys_api import api
+from gateway.cli.keys_apns import apns
 from gateway.cli.keys_check import check
+from gateway.cli.keys_fcm import fcm
 from gateway.cli.keys_identity import identity
+from gateway.cli.keys_list import list_
 from gateway.cli.keys_vapid import vapid
 
 
@@ -15,6 +18,9 @@ def command() -> None:
 
 
 command.add_command(vapid)
+command.add_command(apns)
+command.add_command(fcm)
+command.add_command(list_)
 command.add_command(api)
 command.add_command(identity)
 command.add_command(check)

@@ -10,10 +10,12 @@ from gateway.cli.command import Verbs
 from gateway.cli.installation import ACTOR, Installation, use
 from gateway.cli.options import Id, with_settings
 from gateway.config import Settings
-from gateway.model.app import SCOPES, ApiKey, Scope
+from gateway.model.app import DEVICE, SCOPES, ApiKey, Scope
 from gateway.model.ids import from_text, to_text
 from gateway.store import api_keys
-from gateway.tenancy.api_keys import IssuedKey, issue, revoke
+from gateway.tenancy.api_keys import IssuedKey, issue, publishable_text, revoke
+
+_SECRET = [scope for scope in SCOPES if scope != DEVICE]
 
 
 def _app_option(verb: Any) -> Any:
@@ -31,34 +33,52 @@ def api() -> None:
 @with_settings
 @_app_option
 @click.option("--name", required=True, help="What it is for, such as 'shop backend'.")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="Repeatable; send and read if none.")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(_SECRET), help="Repeatable; send and read if none.")
+@click.option("--publishable", is_flag=True, help="For an app on phones: registers devices, and is no secret.")
 @click.option("--days", type=click.IntRange(min=1, max=3650), metavar="N", help="Ends by itself after so many days.")
-def create(settings: Settings, *, app_name: str | None, name: str, scopes: tuple[Scope, ...], days: int | None) -> None:
-    """Make an API key. It is shown this once."""
+def create(
+    settings: Settings,
+    *,
+    app_name: str | None,
+    name: str,
+    scopes: tuple[Scope, ...],
+    publishable: bool,
+    days: int | None,
+) -> None:
+    """Make an API key. A secret one is shown this once."""
+    if publishable and (scopes or app_name is None):
+        raise click.UsageError("A publishable key is an app's (--app) and has no scopes of your choice.")
     expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
 
     async def work(it: Installation) -> IssuedKey:
         app_id = await _app_id(it, app_name)
-        wanted = scopes or ("send", "read")
+        wanted = (DEVICE,) if publishable else scopes or ("send", "read")
         return await issue(it.db, app_id=app_id, name=name, scopes=wanted, actor=ACTOR, expires_at=expires_at)
 
     issued = use(settings, work)
     say({**_answer(issued.key), "api_key": issued.text}, issued.text)
-    hint(f"{to_text('key', issued.key.id)} may {', '.join(issued.key.scopes)}. It is shown this once.")
+    told = "no secret: `steeple keys api list` shows it again" if issued.key.is_publishable else "shown this once"
+    hint(f"{to_text('key', issued.key.id)} may {', '.join(issued.key.scopes)}. It is {told}.")
 
 
 @api.command("list")
 @with_settings
 @_app_option
 def list_(settings: Settings, *, app_name: str | None) -> None:
-    """List API keys, without the keys themselves."""
+    """List API keys; the texts of publishable ones, which are no secrets."""
 
     async def work(it: Installation) -> list[ApiKey]:
         return await api_keys.list_of_app(it.db, await _app_id(it, app_name))
 
     keys = use(settings, work)
-    rows = [(to_text("key", key.id), key.name, ", ".join(key.scopes), _state(key), key.last_used_at) for key in keys]
-    say([_answer(key) for key in keys], table(("key", "name", "may", "state", "last used"), rows))
+    rows = [
+        (to_text("key", key.id), key.name, ", ".join(key.scopes), _state(key), key.last_used_at, _text(key))
+        for key in keys
+    ]
+    say(
+        [{**_answer(key), "publishable_key": _text(key)} for key in keys],
+        table(("key", "name", "may", "state", "last used", "publishable text"), rows),
+    )
 
 
 @api.command("revoke")
@@ -91,6 +111,10 @@ def _answer(key: ApiKey) -> dict[str, Any]:
         "revoked_at": key.revoked_at,
         "last_used_at": key.last_used_at,
     }
+
+
+def _text(key: ApiKey) -> str | None:
+    return publishable_text(key.id) if key.is_publishable else None
 
 
 def _state(key: ApiKey) -> str:

@@ -1,13 +1,17 @@
-"""`steeple keys check`: does each key open, and does its private half belong to its public one?
+"""`steeple keys check`: does each key open, does it fit its public half, and does its service take it?
 
-Nothing is sent: a push service says only to a real push whether it takes a key.
+Nobody gets anything: what a service can be asked without that is known by its provider (`Transport.check`). Some cannot
+be asked at all: a browser's push service says only to a real push whether it takes a key.
 """
 
-from typing import Any
+import random
+from collections.abc import Mapping
+from typing import Any, Final
 
 import click
 import msgspec
 
+from gateway.app import open_transports
 from gateway.cli.answer import say, table
 from gateway.cli.command import Verb
 from gateway.cli.installation import Installation, use
@@ -18,9 +22,14 @@ from gateway.model.errors import GatewayError
 from gateway.model.ids import to_text
 from gateway.model.limits import PAGE_ROWS_MAX
 from gateway.store import apps
+from gateway.store.clock import DatabaseClock
 from gateway.store.credentials import StoredCredential, list_of_app
 from gateway.tenancy.credentials import opened_credential, provider_named
+from gateway.transports.base import Transport
 from gateway.wire.vault import SealBroken
+
+_MAY_DIFFER: Final = "subject"
+"""The contact of the app, which is no part of the key."""
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,11 +44,18 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 @click.command(cls=Verb)
 @with_settings
 @click.option("--app", "app_name", metavar="APP", help="Only this app's.")
-def check(settings: Settings, *, app_name: str | None) -> int:
-    """Try every live key without sending anything."""
+@click.option("--offline", is_flag=True, help="Ask no service: only whether the keys open and fit together.")
+def check(settings: Settings, *, app_name: str | None, offline: bool) -> int:
+    """Try every live key, at its service where that can be asked, without sending anything to anybody."""
 
     async def work(it: Installation) -> list[Checked]:
-        return await check_keys(it, None if app_name is None else await it.app(app_name))
+        only = None if app_name is None else await it.app(app_name)
+        if offline:
+            return await check_keys(it, only)
+        clock = DatabaseClock()
+        await clock.sync(it.db)
+        async with open_transports(it.settings, it.db, it.vault, clock, dice=random.SystemRandom()) as services:
+            return await check_keys(it, only, services=services)
 
     results = use(settings, work)
     rows = [(one.app, one.id, one.channel, one.problem or "fine") for one in results]
@@ -47,13 +63,16 @@ def check(settings: Settings, *, app_name: str | None) -> int:
     return 1 if any(one.problem for one in results) else 0
 
 
-async def check_keys(it: Installation, only: App | None = None) -> list[Checked]:
-    """Every live key of one app or of all."""
+async def check_keys(
+    it: Installation, only: App | None = None, *, services: Mapping[str, Transport] | None = None
+) -> list[Checked]:
+    """Every live key of one app or of all; without `services` nobody is asked."""
     results: list[Checked] = []
     after = 0
     while page := [only] if only is not None and not after else await _next_page(it, only, after):
         for app in page:
-            results += [_checked(it, app, key) for key in await list_of_app(it.db, app.id) if key.retired_at is None]
+            live = [key for key in await list_of_app(it.db, app.id) if key.retired_at is None]
+            results += [await _checked(it, app, key, services or {}) for key in live]
         after = page[-1].id
     return results
 
@@ -62,8 +81,11 @@ async def _next_page(it: Installation, only: App | None, after: int) -> list[App
     return [] if only is not None else await apps.list_page(it.db, after, PAGE_ROWS_MAX)
 
 
-def _checked(it: Installation, app: App, key: StoredCredential) -> Checked:
-    return Checked(app=app.name, id=to_text("key", key.public_id), channel=key.provider, problem=_problem(it, app, key))
+async def _checked(it: Installation, app: App, key: StoredCredential, services: Mapping[str, Transport]) -> Checked:
+    problem = _problem(it, app, key)
+    if not problem and key.provider in services:
+        problem = await services[key.provider].check(opened_credential(it.vault, key)) or ""
+    return Checked(app=app.name, id=to_text("key", key.public_id), channel=key.provider, problem=problem)
 
 
 def _problem(it: Installation, app: App, key: StoredCredential) -> str:
@@ -74,6 +96,10 @@ def _problem(it: Installation, app: App, key: StoredCredential) -> str:
         return refused.message
     except (SealBroken, UnicodeDecodeError):
         return "The sealed key was changed in the database, or belongs to another row: restore it from a backup."
-    if again.public.get("vapid_public_key") != key.public.get("vapid_public_key"):
-        return "The private key does not belong to the public key that pages subscribe with."
+    if _without_contact(again.public) != _without_contact(key.public):
+        return "The private key does not belong to the public half that is shown and that pages subscribe with."
     return ""
+
+
+def _without_contact(public: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in public.items() if name != _MAY_DIFFER}

@@ -7,18 +7,16 @@ from typing import Final
 import click
 
 from gateway.cli.answer import hint, say, wants_json
-from gateway.cli.app import credential_answer
 from gateway.cli.command import Verbs
 from gateway.cli.installation import ACTOR, Installation, use
+from gateway.cli.keys_brought import app_option, retire, say_key
 from gateway.cli.options import Id, with_settings
 from gateway.config import Settings
-from gateway.model.ids import to_text
 from gateway.model.limits import VAPID_HEADER_CHARS_MAX
 from gateway.store.credentials import StoredCredential
 from gateway.tenancy import credentials
 
 _CHANNEL: Final = "webpush"
-_app_option = click.option("--app", "app_name", required=True, metavar="APP", help="Name or id of the app.")
 
 
 @click.group(cls=Verbs)
@@ -26,9 +24,12 @@ def vapid() -> None:
     """VAPID keys. Several of an app may live: each subscription needs the one it was made with."""
 
 
+vapid.add_command(retire)
+
+
 @vapid.command()
 @with_settings
-@_app_option
+@app_option
 @click.option("--current", "is_current", is_flag=True, help="New subscriptions use it from now on.")
 def generate(settings: Settings, *, app_name: str, is_current: bool) -> None:
     """Make a key pair."""
@@ -37,12 +38,12 @@ def generate(settings: Settings, *, app_name: str, is_current: bool) -> None:
         app = await it.app(app_name)
         return await credentials.generate(it.db, it.vault, app, _CHANNEL, actor=ACTOR, is_current=is_current)
 
-    _say_key(use(settings, work), "made")
+    say_key(use(settings, work), "made")
 
 
 @vapid.command("import")
 @with_settings
-@_app_option
+@app_option
 @click.argument("file", metavar="FILE")
 @click.option("--current", "is_current", is_flag=True, help="New subscriptions use it from now on.")
 def import_(settings: Settings, *, app_name: str, file: str, is_current: bool) -> None:
@@ -56,12 +57,12 @@ def import_(settings: Settings, *, app_name: str, file: str, is_current: bool) -
         app = await it.app(app_name)
         return await credentials.load(it.db, it.vault, app, _CHANNEL, raw, actor=ACTOR, is_current=is_current)
 
-    _say_key(use(settings, work), "imported")
+    say_key(use(settings, work), "imported")
 
 
 @vapid.command()
 @with_settings
-@_app_option
+@app_option
 @click.argument("key_id", metavar="KEY", type=Id("key"))
 def export(settings: Settings, *, app_name: str, key_id: str) -> None:
     """Print a private key. The audit log says that it was shown."""
@@ -79,33 +80,11 @@ def export(settings: Settings, *, app_name: str, key_id: str) -> None:
 
 @vapid.command()
 @with_settings
-@_app_option
+@app_option
 def rotate(settings: Settings, *, app_name: str) -> None:
     """Make a key for new subscriptions; the old one stays for those it has."""
 
     async def work(it: Installation) -> StoredCredential:
         return await credentials.rotate(it.db, it.vault, await it.app(app_name), _CHANNEL, actor=ACTOR)
 
-    _say_key(use(settings, work), "made, and new subscriptions use it")
-
-
-@vapid.command()
-@with_settings
-@_app_option
-@click.argument("key_id", metavar="KEY", type=Id("key"))
-@click.option("--force", is_flag=True, help="Even though subscriptions need it: they are lost.")
-def retire(settings: Settings, *, app_name: str, key_id: str, force: bool) -> None:
-    """Take a key out of use for ever."""
-
-    async def work(it: Installation) -> int:
-        app = await it.app(app_name)
-        public_id = credentials.parse_credential_id(key_id)
-        return await credentials.retire(it.db, app, public_id, actor=ACTOR, force=force)
-
-    lost = use(settings, work)
-    say({"id": key_id, "retired": True, "lost": lost}, f"{key_id} is retired; {lost:,} subscriptions are lost.")
-
-
-def _say_key(key: StoredCredential, what_happened: str) -> None:
-    shown = "\n".join(f"  {field}: {value}" for field, value in key.public.items())
-    say(credential_answer(key), f"{to_text('key', key.public_id)} is {what_happened}.\n{shown}")
+    say_key(use(settings, work), "made, and new subscriptions use it")

@@ -1,5 +1,6 @@
 """`steeple send`: the fields of `POST /v1/messages` as options."""
 
+import functools
 import secrets
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from gateway import transports
 from gateway.cli import progress
 from gateway.cli.answer import hint, is_watched, say, table
 from gateway.cli.client import Gateway
@@ -49,6 +51,15 @@ def _message_file(_ctx: click.Context, _option: click.Parameter, name: str | Non
         raise click.BadParameter(f"{name} holds no JSON object: {fault}") from None
 
 
+def _with_provider_fields(verb: Any) -> Any:
+    """An option for each provider, with fields that only its own devices understand."""
+    added = [
+        click.option(f"--{name}", callback=_json_object, metavar="JSON", help=f"Only for the channel {name}.")
+        for name in transports.names()
+    ]
+    return functools.reduce(lambda command, option: option(command), reversed(added), verb)
+
+
 @click.command(cls=Verb)
 @with_gateway
 @click.option("--all", "all", is_flag=True, default=None, help="To every device of the app.")
@@ -71,7 +82,9 @@ def _message_file(_ctx: click.Context, _option: click.Parameter, name: str | Non
 @click.option("--urgency", type=click.Choice(["very-low", "low", "normal", "high"]))
 @click.option("--silent", is_flag=True, default=None, help="Without sound or vibration.")
 @click.option("--require-interaction", is_flag=True, default=None, help="Stays until somebody acts.")
-@click.option("--badge-count", type=int, metavar="N")
+@click.option("--badge-count", type=int, metavar="N", help="The number on the app's icon.")
+@click.option("--sound", metavar="FILE", help="A sound of the app's.")
+@_with_provider_fields
 @click.option("--at", metavar="TIME", help="When to send, such as 2026-12-01T09:00:00+01:00.")
 @click.option(
     "--file", "message", callback=_message_file, metavar="FILE", help="The request as JSON; options add to it."

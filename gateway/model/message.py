@@ -62,6 +62,8 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     silent: bool = False
     require_interaction: bool = False
     badge_count: int | None = None
+    sound: str = ""
+    """A file of the app, such as `bell.caf`; browsers play their own."""
     extra: dict[str, dict[str, Any]] = {}
     """Provider-only fields by provider name, passed through unread and checked in the provider's own file."""
 

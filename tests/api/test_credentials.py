@@ -1,12 +1,9 @@
 """Keys at Apple and Google, brought over HTTP: taken in any of their forms, shown by their public half, never told."""
 
-import base64
 import json
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.serialization import pkcs12
 
 from tests.api.world import Answer, Shop
 from tests.transports import apple_material, google_material
@@ -18,20 +15,16 @@ async def _bring(shop: Shop, channel: str, given: Any, **more: Any) -> Answer:
     )
 
 
-def _p12() -> dict[str, str]:
-    """A certificate as Keychain exports it."""
-    leaf, key = apple_material.certificate(days=4000)
-    sealed = serialization.BestAvailableEncryption(b"open sesame")
-    data = pkcs12.serialize_key_and_certificates(b"push", key, leaf, None, sealed)
-    return {"pkcs12": base64.b64encode(data).decode(), "password": "open sesame"}
-
-
 @pytest.mark.parametrize("as_text", [True, False])
 @pytest.mark.parametrize(
     ("channel", "given", "shown"),
     [
         ("apns", apple_material.p8(), {"key_id": apple_material.KEY_ID, "bundle_ids": [apple_material.BUNDLE]}),
-        ("apns", _p12(), {"bundle_ids": [apple_material.BUNDLE], "environments": ["production", "sandbox"]}),
+        (
+            "apns",
+            apple_material.p12(),
+            {"bundle_ids": [apple_material.BUNDLE], "environments": ["production", "sandbox"]},
+        ),
         ("fcm", google_material.account(), {"project_id": google_material.PROJECT}),
     ],
     ids=["key", "certificate", "account"],
@@ -83,7 +76,7 @@ async def test_the_same_key_twice_is_one(shop: Shop):
         ("apns", {**apple_material.p8(), "key_id": "short"}, "`key_id` is the 10 characters"),
         ("apns", {**apple_material.p8(), "bundle_ids": []}, "`bundle_ids`"),
         ("apns", {**apple_material.p8(), "p8": "-----BEGIN CANARY-----"}, "`p8`"),
-        ("apns", {**_p12(), "password": "CANARY"}, "password is wrong"),
+        ("apns", {**apple_material.p12(), "password": "CANARY"}, "password is wrong"),
         ("apns", {}, "Give JSON"),
         ("fcm", google_material.account(project_id=None), "project_id"),
         ("fcm", {"project_info": {"canary": "CANARY"}}, "google-services.json"),

@@ -1,5 +1,6 @@
 """What Apple hands out, made by ourselves: keys of teams, certificates of apps, tokens of devices."""
 
+import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from gateway.transports.apns import Provider
@@ -76,6 +78,14 @@ def certificate(
         extension = x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), value)
         builder = builder.add_extension(extension, critical=False)
     return builder.sign(key, hashes.SHA256()), key
+
+
+def p12() -> dict[str, str]:
+    """A certificate as Keychain exports it, in the form in which an operator brings it. It outlives these tests."""
+    leaf, key = certificate(days=4000)
+    sealed = serialization.BestAvailableEncryption(b"open sesame")
+    data = pkcs12.serialize_key_and_certificates(b"push", key, leaf, None, sealed)
+    return {"pkcs12": base64.b64encode(data).decode(), "password": "open sesame"}
 
 
 def certificate_pem(*certificates: x509.Certificate) -> str:

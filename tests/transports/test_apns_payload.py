@@ -96,7 +96,15 @@ def test_a_whole_message():
 
 def test_a_silent_message_is_shown_without_a_sound():
     """As on every other channel."""
-    assert rendered(Content(title="x", silent=True))["aps"] == {"alert": {"title": "x"}}
+    for sound in ("", "bell.caf"):
+        assert rendered(Content(title="x", silent=True, sound=sound))["aps"] == {"alert": {"title": "x"}}
+
+
+def test_a_message_has_a_sound_of_its_own():
+    """For all apps at once, or for Apple's devices another one."""
+    assert rendered(Content(title="x", sound="bell.caf"))["aps"]["sound"] == "bell.caf"
+    apart = Content(title="x", sound="bell.caf", extra={"apns": {"sound": "gong.caf"}})
+    assert rendered(apart)["aps"]["sound"] == "gong.caf"
 
 
 @pytest.mark.parametrize(

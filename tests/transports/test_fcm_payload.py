@@ -45,6 +45,17 @@ def extra(**fields: Any) -> dict[str, dict[str, Any]]:
     return {"fcm": fields}
 
 
+def test_a_message_has_a_sound_of_its_own():
+    """Android looks for a resource, which has no ending; Apple for a file. Firebase's own fields go before."""
+    plain = message(Content(title="x", sound="bell.caf"))
+    apart = message(Content(title="x", sound="bell", extra={"fcm": {"android": {"notification": {"sound": "gong"}}}}))
+
+    assert plain["android"]["notification"]["sound"] == "bell"
+    assert plain["apns"]["payload"]["aps"]["sound"] == "bell.caf"
+    assert apart["android"]["notification"]["sound"] == "gong"
+    assert "sound" not in message(Content(title="x"))["android"]["notification"]
+
+
 # --- what everybody gets ----------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ from gateway.model.limits import (
     COLLAPSE_KEY_CHARS_MAX,
     NAMED_RECIPIENTS_MAX,
     NOTIFICATION_TAG_CHARS_MAX,
+    SOUND_CHARS_MAX,
     TTL_S_DEFAULT,
     TTL_S_MAX,
 )
@@ -81,6 +82,14 @@ class MessageFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     silent: Annotated[bool, Meta(description="Shown without sound or vibration.")] = False
     require_interaction: Annotated[bool, Meta(description="Stays until it is clicked or closed.")] = False
     badge_count: Annotated[int, Meta(ge=0, le=BADGE_COUNT_MAX, description="Number on the app's icon.")] | None = None
+    sound: Annotated[
+        str,
+        Meta(
+            max_length=SOUND_CHARS_MAX,
+            pattern=r"^[A-Za-z0-9_./ -]*$",
+            description="A sound file of the app, such as `bell.caf`, for devices of apps.",
+        ),
+    ] = ""
     schedule: ScheduleRequest | None = None
 
 

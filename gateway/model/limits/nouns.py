@@ -40,6 +40,8 @@ ACTION_ID_CHARS_MAX: Final = 64
 ACTION_TITLE_CHARS_MAX: Final = 200
 COLLAPSE_KEY_CHARS_MAX: Final = 64
 """What Apple's collapse id holds; Web Push gets a hash of it."""
+SOUND_CHARS_MAX: Final = 100
+"""The name of a sound file in an app."""
 NOTIFICATION_TAG_CHARS_MAX: Final = 256
 BADGE_COUNT_MAX: Final = 99_999
 AUDIENCE_LANGUAGES_MAX: Final = 100

@@ -21,6 +21,8 @@ CLI_WAIT_S_MAX: Final = 24 * 3600.0
 """`steeple send --wait` gives up after so long; the message goes on."""
 CLI_PAGES_MAX: Final = 1_000_000
 """Pages that an export follows before it takes the gateway to be going in circles."""
+KEY_FILE_BYTES_MAX: Final = 64 * 1024
+"""A file with a key or a certificate that an operator brings; real ones have a few KiB."""
 CLI_ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 """One answer of the gateway that the command line reads."""
 DEMO_ANSWER_S: Final = 10.0

@@ -127,7 +127,7 @@ def _alert(content: Content, fields: Fields, language: str) -> dict[str, Any]:
 def _sound(content: Content, fields: Fields) -> str | dict[str, Any] | None:
     match fields.sound:
         case None:
-            return None if content.silent else "default"
+            return None if content.silent else content.sound or "default"
         case Sound(name=name, critical=critical, volume=volume):
             return _said(name=name, critical=1 if critical else None, volume=volume)
         case name:

@@ -149,7 +149,9 @@ def _notification(content: Content, fields: Fields, message_text: str) -> dict[s
     """A tag of its own for each message: a copy then replaces the first one, and no other."""
     own = _given(None if fields.android is None else fields.android.notification)
     tag = content.tag or content.collapse_key or message_text
-    return _said(**{"tag": tag, "notification_count": content.badge_count, **own})
+    # Android looks for a resource, whose name is the file's without its ending.
+    sound = content.sound.partition(".")[0]
+    return _said(**{"tag": tag, "notification_count": content.badge_count, "sound": sound, **own})
 
 
 def _apple(content: Content, fields: Fields, message_text: str, *, until: str) -> dict[str, Any]:
@@ -162,7 +164,7 @@ def _apple(content: Content, fields: Fields, message_text: str, *, until: str) -
             "apns-push-type": "background" if is_silent else None,
         }
     )
-    aps = {"content-available": 1} if is_silent else _said(badge=content.badge_count)
+    aps = {"content-available": 1} if is_silent else _said(badge=content.badge_count, sound=content.sound)
     own = _given(fields.apns)
     payload: dict[str, Any] = own.pop("payload", {})
     aps.update(payload.get("aps", {}))
