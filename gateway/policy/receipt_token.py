@@ -3,7 +3,7 @@
 It binds app, message, device, day and the kinds of report it is good for, and is signed with a secret of the app; two
 secrets may live at once, so that one can take over from the other. 41 bytes, 55 characters: every byte is paid a
 million times. Layout: version, key id, kinds (1 byte each), app (4), day since 2020 (2), message (8), device (8),
-16 bytes of HMAC-SHA-256.
+16 bytes of keyed BLAKE2b (RFC 7693), which takes half the time of an HMAC.
 """
 
 import base64
@@ -12,6 +12,7 @@ import hmac
 import struct
 from collections.abc import Mapping
 from datetime import date, timedelta
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -19,7 +20,7 @@ import msgspec
 from gateway.model.event import ReceiptKind
 from gateway.model.limits import RECEIPT_TOKEN_DAYS
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _LAYOUT: Final = struct.Struct(">BBBIHQQ")
 _MAC_BYTES: Final = 16
 _EPOCH: Final = date(2020, 1, 1)
@@ -51,8 +52,7 @@ class ReceiptSigner(msgspec.Struct, frozen=True):
     def sign(self, *, message_id: int, subscription_id: int, day: date, kinds: int = ALL_KINDS) -> str:
         """A token of 55 URL-safe characters."""
         head = _LAYOUT.pack(_VERSION, self.key_id, kinds, self.app_id, (day - _EPOCH).days, message_id, subscription_id)
-        mac = hmac.digest(self.secret, head, "sha256")[:_MAC_BYTES]
-        return _encoded(head + mac)
+        return _encoded(head + _mac(self.secret, head))
 
     def __repr__(self) -> str:
         """Without the secret: such objects end up in tracebacks."""
@@ -73,13 +73,16 @@ def read(token: str, *, secrets: Mapping[int, bytes], today: date) -> ReceiptCla
     version, key_id, kinds, app_id, days, message_id, subscription_id = _LAYOUT.unpack_from(raw)
     if version != _VERSION or key_id not in secrets:
         return None
-    mac = hmac.digest(secrets[key_id], raw[:-_MAC_BYTES], "sha256")[:_MAC_BYTES]
-    if not hmac.compare_digest(mac, raw[-_MAC_BYTES:]):
+    if not hmac.compare_digest(_mac(secrets[key_id], raw[:-_MAC_BYTES]), raw[-_MAC_BYTES:]):
         return None
     day = _EPOCH + timedelta(days=days)
     if not day - timedelta(days=1) <= today <= day + timedelta(days=RECEIPT_TOKEN_DAYS):
         return None
     return ReceiptClaim(app_id, message_id, subscription_id, day, kinds)
+
+
+def _mac(secret: bytes, head: bytes) -> bytes:
+    return blake2b(head, digest_size=_MAC_BYTES, key=secret).digest()
 
 
 def _encoded(raw: bytes) -> str:
