@@ -67,6 +67,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     devices: int = 40
     messages: tuple[Sent, ...] = (Sent(),)
     events: tuple[Event, ...] = ()
+    foul_s: float = 15.0
+    """So long calls are lost and services are moody after the last event."""
     odds: Odds = Odds()
     mood: Mood = Mood()
 
@@ -155,6 +157,7 @@ class World:
             await asyncio.sleep(event.after_s)
             self._happen(event)
         await sending
+        await asyncio.sleep(self.plan.foul_s)
         await asyncio.gather(*self._troubles)
         self._turn_fair()
         await self._wait_for_the_end()
@@ -277,6 +280,8 @@ class World:
             return
         self._processes.remove(process)
         await process.engine.drain(DRAIN_S)
+        if self.store.is_away:  # it had to end without writing down what it knew
+            self._note_loss(process, for_s=0.0)
         await process.running
         await self._succeed(process.owner, 0.3)
 
