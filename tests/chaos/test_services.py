@@ -117,12 +117,16 @@ async def test_a_service_never_answers(the_street: Street):
     await the_street.proxy.turn(Weather(sky="silent"))
     message = await shop.send()
     await shop.came_to(message, "sent", 60, within_s=30)
+
+    async def deadlines_have_passed() -> bool:
+        return await the_street.serve.metric("steeple_retries_total", 'reason="timeout"') > 0
+
+    await until("deadlines have passed", deadlines_have_passed, within_s=20, every_s=0.5)
     assert (await shop.message(message))["counts"]["pending"] == 60
     await the_street.proxy.turn(Weather())
     said = await _healed(the_street, shop, message, within_s=45)
     assert said["counts"]["sent"] == 120
     assert await judge(the_street.serve, the_street.books, [said], promised=[message]) == 0
-    assert await the_street.serve.metric("steeple_retries_total", 'reason="timeout"') > 0
 
 
 @pytest.mark.nightly
