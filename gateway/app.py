@@ -35,7 +35,7 @@ from gateway.model.errors import GatewayError, StoreUnavailable
 from gateway.model.limits import CONNECTIONS_MAX
 from gateway.sending.accept import Acceptor
 from gateway.sending.plan import plan_due
-from gateway.store import chunks, migrate, partitions, processes, provider_tokens, pruning
+from gateway.store import chunks, lanes, migrate, partitions, processes, provider_tokens, pruning
 from gateway.store.clock import DatabaseClock
 from gateway.store.database import Database
 from gateway.subscribers.enrol import Enroller
@@ -213,9 +213,10 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
         raise cannot_listen(fault, settings.bind, setting="bind") from None
     async with _housekeeping(base, engine):
         await stop.wait()
+        until_s = asyncio.get_running_loop().time() + settings.drain_s
         await runner.cleanup()
         await acceptor.aclose()
-        await engine.drain(settings.drain_s)
+        await engine.drain(max(1.0, until_s - asyncio.get_running_loop().time()))
         await ingest.aclose()
 
 
@@ -250,6 +251,7 @@ def loops_of(base: Base) -> list[Loop]:
         Loop("make_partitions", 3600.0, lambda: partitions.ensure(db, today=base.clock.now().date())),
         Loop("drop_partitions", _DAY_S, lambda: partitions.drop_older(db, than=_oldest_day(base))),
         Loop("prune", 60.0, lambda: pruning.prune(db)),
+        Loop("prune_lanes", 3600.0, lambda: lanes.prune(db)),
         Loop("prune_provider_tokens", 3600.0, lambda: provider_tokens.prune(db)),
         Loop("forget_processes", 60.0, lambda: processes.forget_silent(db, silent_s=_PROCESS_SILENT_S)),
     ]

@@ -62,7 +62,7 @@ class Ahead:
             if key in self._done or app is None or not self._is_idle():
                 continue
             self._work.prefer(*key, share)
-            made += await self._make_for(app, await self._feed.prepare(message.on_its_way()), share)
+            made += await self._make_for(app, await self._feed.compile(message.on_its_way()), share)
             if self._is_idle():
                 self._done[key] = share
         return made

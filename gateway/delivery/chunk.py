@@ -122,7 +122,7 @@ class ChunkRunner:
             try:
                 await self._most_of(sending)
                 fates = list(sending.fates)
-                wait_s = settle.put_off_s(group, fates)
+                wait_s = settle.put_off_s(chunk, group, fates)
                 if wait_s is not None:
                     await self._work.release(chunk, delay_s=wait_s)
                     return None

@@ -85,8 +85,16 @@ class Feed:
 
     async def prepare(self, message: Message) -> Prepared:
         """Compiles a message and keeps it for its other chunks."""
+        ready = await self.compile(message)
+        self._prepared[message.app_id, message.id] = ready
+        if len(self._prepared) > _MESSAGES_KEPT_MAX:
+            self._prepared.popitem(last=False)
+        return ready
+
+    async def compile(self, message: Message) -> Prepared:
+        """Compiles a message that may not have been planned yet, and keeps nothing."""
         slugs = sorted(slugs_of(message.audience.topics))
-        ready = Prepared(
+        return Prepared(
             message,
             message.planned_at.astimezone(UTC).date(),
             {
@@ -99,10 +107,6 @@ class Feed:
             # Copies of one message collapse at the push service, so that a repetition after a crash replaces.
             message.content.collapse_key or f"{message.app_id}.{message.id}",
         )
-        self._prepared[message.app_id, message.id] = ready
-        if len(self._prepared) > _MESSAGES_KEPT_MAX:
-            self._prepared.popitem(last=False)
-        return ready
 
     async def app(self, app_id: int) -> App | None:
         """The app; None if it is gone."""

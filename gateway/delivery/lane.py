@@ -179,6 +179,8 @@ class Lane:
             case Retry(reason, after_s, "lane"):
                 self._failures += 1
                 self._held_up(reason, after_s)
+            case Retry(scope="device"):
+                self.give_up_probe()
             case Retry(reason):
                 self._failed(reason)
             case Misconfigured(reason):

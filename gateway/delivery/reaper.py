@@ -23,7 +23,7 @@ class Reaper:
         self._grace_s = renewal_s(lease_s) * _TURNS_TO_RENEW
         self._clock = clock
         self._is_away = False
-        self._from_s = clock()
+        self._from_s = clock() + self._grace_s
 
     async def run(self) -> None:
         """One round. Raises `StoreUnavailable`."""

@@ -25,6 +25,8 @@ from gateway.telemetry import PROVIDER_REQUESTS, log
 from gateway.transports.base import Credential, Transport
 
 _LOOK_AGAIN_S: Final = 0.02
+_SLOW_LANE_S: Final = 1.0
+"""Nobody comes back to a slow lane sooner: reading a group again and again costs more than its pushes."""
 _PUT_OFF: Final = Again("stopping", 0.0, is_counted=False)
 _EXPIRED: Final = End(Code.EXPIRED)
 _TOO_LARGE: Final = End(Code.FAILED_TOO_LARGE)
@@ -205,6 +207,8 @@ class _Run:
         return None
 
     async def _through(self, lane: Lane, transport: Transport, credential: Credential, device: Device) -> Fate:
+        if self._expires_at_s <= self._sender.now_s():
+            return _EXPIRED  # before it takes anybody's place on a slow lane
         if not lane.try_enter():
             held_s = await lane.enter()
             if held_s > 0:
@@ -232,6 +236,9 @@ class _Run:
             )
             outcome = await transport.send(push, credential)
             lane.note(outcome)
+        except asyncio.CancelledError:
+            lane.give_up_probe()  # if it was the one that goes first, nobody else would ever go
+            raise
         finally:
             lane.leave()
         if type(outcome) is Accepted:
@@ -248,7 +255,8 @@ class _Run:
         left_s = self._expires_at_s - self._sender.now_s()
         if lane.state == "running":
             # It is slow: the wait is its place in the line, a guess. There may be room before the message expires.
-            return Again("throttled", min(held_s, max(left_s, 0.0) / 2), is_counted=False)
+            wait_s = max(_SLOW_LANE_S, min(held_s, left_s / 2))
+            return _EXPIRED if wait_s >= left_s else Again("throttled", wait_s, is_counted=False)
         wait_s = held_s + self._sender.dice.uniform(0, 1)
         return _EXPIRED if wait_s >= left_s else Again(lane.reason, wait_s, is_counted=False)
 

@@ -18,21 +18,26 @@ from gateway.policy.counting import tally_key, unread_key
 from gateway.policy.ending import Again, End, Fate
 from gateway.policy.retry import shared_wait_s
 
+_HELD_UP_S_MAX = 60.0
+"""So long a range may stand before a group that nobody can be reached of."""
 _ATTEMPT_MAX = 32_000
 """A smallint counts the chunks of retries; at one a quarter of an hour this is most of a year."""
 
 
-def put_off_s(group: Group, fates: Sequence[Fate | None]) -> float | None:
+def put_off_s(chunk: Chunk, group: Group, fates: Sequence[Fate | None]) -> float | None:
     """How long to leave the whole group, when every lane it needs stands still; None where anything is to be settled.
 
-    The cursor then stays where it is: no list of retries is written for people who were not tried.
+    The cursor then stays where it is: no list of retries is written for people who were not tried. Where the wait gets
+    long, a range goes on all the same: behind this group there may be people whose service answers.
     """
     waits: list[float] = []
     for fate in fates:
         if not isinstance(fate, Again) or fate.is_counted:
             return None
         waits.append(fate.wait_s)
-    return min(waits) if waits and not group.missing else None
+    if not waits or group.missing or (chunk.ids is None and not group.is_last and min(waits) > _HELD_UP_S_MAX):
+        return None
+    return min(waits)
 
 
 def result_of(

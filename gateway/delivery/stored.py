@@ -4,10 +4,9 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
-import msgspec
-
 from gateway.delivery import closing
 from gateway.delivery.feed import Keys
+from gateway.model.errors import StoreUnavailable
 from gateway.model.limits import CLAIM_CANDIDATES_MAX, GROUP_RECIPIENTS_MAX
 from gateway.model.work import Chunk, GroupResult, Hold, Turn
 from gateway.policy.turns import Turns
@@ -16,6 +15,9 @@ from gateway.store.chunks import EVERYBODY
 from gateway.store.database import Database
 
 _PREFERRED_MAX: Final = 64
+_START: Final = (0, 0)
+_LOOKS_MAX: Final = 8
+"""Looks of one claim; the next claim goes on from there."""
 
 
 class StoredWork:
@@ -29,17 +31,21 @@ class StoredWork:
         self._owner = owner
         self._lease_s = lease_s
         self._turns = Turns(clock)
-        self._after = (0, 0)
+        self._after = _START
         self._preferred: dict[tuple[int, int], tuple[int, int]] = {}
 
     async def claim(self, places: int) -> list[Chunk]:
         """Looks who has something due, from where the last look ended, and takes chunks in turn."""
-        due = await chunks.due(self._db, after=self._after, limit=CLAIM_CANDIDATES_MAX)
-        if not due.pairs and self._after != (0, 0):
-            due = await chunks.due(self._db, after=(0, 0), limit=CLAIM_CANDIDATES_MAX)
-        self._after = due.looked_until
-        turns = self._turns.choose(due.pairs, places=places, recipients_each=GROUP_RECIPIENTS_MAX)
-        return [chunk for turn in turns for chunk in await self._claim(turn)]
+        turns = self._turns.choose(await self._due(), places=places, recipients_each=GROUP_RECIPIENTS_MAX)
+        found: list[Chunk] = []
+        for turn in turns:
+            try:
+                found += await self._claim(turn)
+            except StoreUnavailable:
+                if not found:
+                    raise
+                break  # what is ours already must not wait for its lease
+        return found
 
     def prefer(self, app_id: int, message_id: int, ids: tuple[int, int]) -> None:
         """Of this message, chunks of this range of ids first: something was made ahead for them."""
@@ -75,13 +81,24 @@ class StoredWork:
         """Born-claimed chunks of one bucket of one app, together."""
         return await singles.settle(self._db, results, whole=whole)
 
+    async def _due(self) -> list[tuple[int, int]]:
+        """The next messages that have something due. Those whose chunks all wait for their time are passed over.
+
+        Goes on behind the last look, round and round: a thousand messages that wait must not hide the one behind them.
+        """
+        for _ in range(_LOOKS_MAX):
+            due = await chunks.due(self._db, after=self._after, limit=CLAIM_CANDIDATES_MAX)
+            was_start, self._after = self._after == _START, due.looked_until
+            if due.pairs or (was_start and self._after == _START):
+                return due.pairs
+        return []
+
     async def _claim(self, turn: Turn) -> list[Chunk]:
         """Chunks of one message; the preferred range first, then whatever there is."""
         ids = self._preferred.get((turn.app_id, turn.message_id), EVERYBODY)
         found = await chunks.claim(self._db, turn, ids=ids, owner=self._owner, lease_s=self._lease_s)
-        if ids is not EVERYBODY and len(found) < turn.chunks:
-            rest = msgspec.structs.replace(turn, chunks=turn.chunks - len(found))
-            found += await chunks.claim(self._db, rest, ids=EVERYBODY, owner=self._owner, lease_s=self._lease_s)
+        if ids is not EVERYBODY and not found:
+            found = await chunks.claim(self._db, turn, ids=EVERYBODY, owner=self._owner, lease_s=self._lease_s)
         return found
 
     async def close(self, app_id: int, message_id: int) -> bool:

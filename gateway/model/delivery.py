@@ -50,14 +50,15 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
 
 
 class Retry(msgspec.Struct, frozen=True, gc=False):
-    """Not now. `after_s` is what the service asked for; scope "lane" slows everybody on the lane, not only this push.
+    """Not now. `after_s` is what the service asked for.
 
+    scope: "lane" slows everybody on the lane, "push" is this push's matter, "device" says nothing of the lane at all.
     `unknown` is True when the request may have reached the service (a cut connection): a second copy is possible.
     """
 
     reason: str
     after_s: float | None = None
-    scope: Literal["push", "lane"] = "push"
+    scope: Literal["device", "push", "lane"] = "push"
     unknown: bool = False
 
 

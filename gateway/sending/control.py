@@ -8,7 +8,7 @@ from gateway.model.errors import Conflict, NotFound
 from gateway.model.message import STATE_NAMES, MessageState
 from gateway.model.work import Hold
 from gateway.store import chunks, messages
-from gateway.store.database import Database
+from gateway.store.database import Database, Queryable
 from gateway.store.messages import StoredMessage
 
 _UNDER_WAY: Final = (MessageState.SCHEDULED, MessageState.PLANNING, MessageState.SENDING)
@@ -22,8 +22,9 @@ async def cancel(db: Database, app: App, message_id: int) -> int:
     message = await _message(db, app, message_id)
     if message.state == MessageState.CANCELLED:
         return message.state
-    await _move(db, app, message, to=MessageState.CANCELLED, only_from=(*_UNDER_WAY, MessageState.PAUSED))
-    await chunks.hold(db, app_id=app.id, buckets=app.buckets, message_id=message_id, to=Hold.CANCELLED)
+    await _move(
+        db, app, message, to=MessageState.CANCELLED, only_from=(*_UNDER_WAY, MessageState.PAUSED), hold=Hold.CANCELLED
+    )
     return MessageState.CANCELLED
 
 
@@ -32,8 +33,7 @@ async def pause(db: Database, app: App, message_id: int) -> int:
     message = await _message(db, app, message_id)
     if message.state == MessageState.PAUSED:
         return message.state
-    await _move(db, app, message, to=MessageState.PAUSED, only_from=_UNDER_WAY)
-    await chunks.hold(db, app_id=app.id, buckets=app.buckets, message_id=message_id, to=Hold.PAUSED)
+    await _move(db, app, message, to=MessageState.PAUSED, only_from=_UNDER_WAY, hold=Hold.PAUSED)
     return MessageState.PAUSED
 
 
@@ -45,12 +45,11 @@ async def resume(db: Database, app: App, message_id: int) -> int:
     # Without chunks it was paused before or during planning, which then starts over.
     was_planned = await chunks.sums(db, app_id=app.id, buckets=app.buckets, message_id=message_id)
     to = MessageState.SENDING if was_planned else MessageState.SCHEDULED
-    await _move(db, app, message, to=to, only_from=(MessageState.PAUSED,))
-    await chunks.hold(db, app_id=app.id, buckets=app.buckets, message_id=message_id, to=Hold.NONE)
+    await _move(db, app, message, to=to, only_from=(MessageState.PAUSED,), hold=Hold.NONE)
     return to
 
 
-async def _message(db: Database, app: App, message_id: int) -> StoredMessage:
+async def _message(db: Queryable, app: App, message_id: int) -> StoredMessage:
     message = await messages.get(db, app_id=app.id, message_id=message_id)
     if message is None:
         raise NotFound("message")
@@ -58,8 +57,17 @@ async def _message(db: Database, app: App, message_id: int) -> StoredMessage:
 
 
 async def _move(
-    db: Database, app: App, message: StoredMessage, *, to: MessageState, only_from: Sequence[MessageState]
+    db: Database, app: App, message: StoredMessage, *, to: MessageState, only_from: Sequence[MessageState], hold: Hold
 ) -> None:
-    if not await messages.move(db, app_id=app.id, message_id=message.id, to=to, only_from=only_from):
-        now = await _message(db, app, message.id)
-        raise Conflict("state_conflict", f"The message is {STATE_NAMES[now.state]}; it cannot be {STATE_NAMES[to]}.")
+    """The message and all of its work, or nothing: a state that is half changed would stay so.
+
+    Work comes before the message, as in every other transaction; and once more behind it, for what a planner added.
+    """
+    async with db.transaction() as tx:
+        await chunks.hold(tx, app_id=app.id, buckets=app.buckets, message_id=message.id, to=hold)
+        if not await messages.move(tx, app_id=app.id, message_id=message.id, to=to, only_from=only_from):
+            now = await _message(tx, app, message.id)
+            raise Conflict(
+                "state_conflict", f"The message is {STATE_NAMES[now.state]}; it cannot be {STATE_NAMES[to]}."
+            )
+        await chunks.hold(tx, app_id=app.id, buckets=app.buckets, message_id=message.id, to=hold)

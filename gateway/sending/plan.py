@@ -39,7 +39,10 @@ async def plan_due(db: Database, app_of: AppSource) -> int:
                 db, app_id=message.app_id, message_id=message.id, to=MessageState.FAILED, only_from=_PLANNING
             )
             continue
-        await plan_one(db, app, message)
+        try:
+            await plan_one(db, app, message)
+        except Exception as fault:  # noqa: BLE001 - the others of this round are due, too; its lease brings it back
+            log("sending").error("planning_failed", app=app.id, message=message.id, exc_info=fault)
     return len(due)
 
 

@@ -196,8 +196,9 @@ async def settle(db: Queryable, result: GroupResult, *, owner: int, lease_s: int
     """Records a group: cursor, tally, outcomes, retries and closed addresses in one transaction of one bucket.
 
     Answers what was said of the message meanwhile. Raises `LeaseLost`, with nothing written, when the chunk is not ours
-    any more, or when this very group was settled before by a commit whose answer got lost (the cursor is part of the
-    fence). The lease is renewed. Who was still being tried goes on in a chunk of `owner`'s own (`result.late`).
+    any more. Nothing is written twice: where this very group was settled before, by a commit whose answer got lost,
+    the answer is given again (the cursor is part of the fence). The lease is renewed. Who was still being tried goes on
+    in a chunk of `owner`'s own (`result.late`).
     """
     key = result.chunk.key
     async with db.transaction() as tx:
@@ -213,10 +214,27 @@ async def settle(db: Queryable, result: GroupResult, *, owner: int, lease_s: int
             result.cursor, result.seen, result.tally, 2 if result.is_finished else 1, lease_s, result.chunk.cursor,
         )  # fmt: skip
         if hold is None:
-            raise LeaseLost
+            return await _settled_before(tx, result)
         await record(tx, [result], {key.message_id: Hold(hold)})
         if result.late is not None:
             await insert_claimed(tx, [result.late], owner=owner, lease_s=lease_s, hold=Hold(hold))
+    return Hold(hold)
+
+
+async def _settled_before(db: Queryable, result: GroupResult) -> Hold:
+    """The answer that got lost, if it was our own commit that moved the cursor. Raises `LeaseLost`."""
+    key = result.chunk.key
+    hold = await db.fetchval(
+        """
+        SELECT hold FROM chunks
+         WHERE app_id = $1 AND bucket = $2 AND msg_id = $3 AND part = $4 AND lo = $5 AND attempt = $6
+           AND claim_no = $7 AND cursor = $8 AND state = $9
+        """,
+        key.app_id, key.bucket, key.message_id, key.part, key.lo, key.attempt, result.chunk.claim_no, result.cursor,
+        2 if result.is_finished else 1,
+    )  # fmt: skip
+    if hold is None:
+        raise LeaseLost
     return Hold(hold)
 
 
@@ -271,8 +289,9 @@ async def _mark_suspects(db: Queryable, key: ChunkKey, suspects: list[int], clea
 
 async def hold(db: Queryable, *, app_id: int, buckets: Sequence[int], message_id: int, to: Hold) -> None:
     """Marks a message's unfinished chunks: workers see it when they settle their group."""
-    # Twice: the first round waits for groups that are being settled, but does not see the retries that they add.
-    for _ in range(2):
+    # A round waits for groups that are being settled, but does not see what they add: retries, and those who are late,
+    # whose own retries are the last that can come of it.
+    for _ in range(3):
         await db.execute(
             "UPDATE chunks SET hold = $4"
             " WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = $3 AND state < 2 AND hold NOT IN (2, $4)",

@@ -1,5 +1,6 @@
 """A group through its lanes: a fate for each device, whatever the push service or one of its devices does."""
 
+import asyncio
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from gateway.model.delivery import Accepted, Code, Device, Gone, Misconfigured, 
 from gateway.model.message import Content, Message
 from gateway.policy.ending import Again, End, Fate
 from gateway.policy.receipt_token import ReceiptSigner, read
+from gateway.transports.base import Credential
 from tests.delivery.world import CREDENTIAL, Service, transports
 from tests.store.rows import EVERYBODY
 
@@ -189,3 +191,41 @@ async def test_a_process_that_stops_leaves_the_rest_to_others():
 
     assert world.service.pushes == []
     assert all(isinstance(fate, Again) and not fate.is_counted for fate in fates)
+
+
+async def test_who_has_expired_takes_nobodys_place():
+    """A slow lane lets one in a second: ten thousand whose time is over must not stand in its line."""
+    world = World()
+    world.board.of(LANE).note(Retry("unreachable", 600.0, "lane"))
+
+    assert await world.send(devices(3), life_s=-1) == [End(Code.EXPIRED)] * 3
+
+
+async def test_a_cancelled_push_that_was_to_go_first_lets_another_one():
+    """The group was given up while its probe hung: the lane must not wait for that answer for ever."""
+
+    class Hanging(Service):
+        async def send(self, push: Push, credential: Credential) -> Outcome:
+            await asyncio.sleep(3600)
+            return await super().send(push, credential)
+
+    world = World()
+    world.sender = GroupSender(transports(Hanging()), world.board, clock=lambda: world.now_s, dice=random.Random(1))
+    lane = world.board.of(LANE)
+    lane.note(Retry("unreachable", 30.0, "lane"))
+    world.now_s += 31
+    message = Message(
+        app_id=1, id=7 << 10, content=Content(title="x"), audience=EVERYBODY, planned_at=NOW,
+        expires_at=NOW + timedelta(hours=1),
+    )  # fmt: skip
+    ready = Prepared(
+        message, NOW.date(), {"stub": world.service.compile(message.content, message_id=1)}, SIGNER, {}, 60, "1"
+    )
+    sending = world.sender.start(ready, devices(1), {1: CREDENTIAL}, attempt=0, strikes=0)
+    await asyncio.sleep(0.01)
+    assert lane.held_s() > 0, "the first one is on its way"
+
+    sending.cancel()
+    await asyncio.sleep(0.01)
+
+    assert lane.held_s() == 0

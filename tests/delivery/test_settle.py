@@ -108,11 +108,23 @@ def test_a_group_whose_lanes_all_stand_is_left_as_it_is():
     held: list[Fate] = [Again("vapid_refused", 60.0, is_counted=False), Again("vapid_refused", 30.0, is_counted=False)]
     group = Group([device(1), device(2)], [], 2, is_last=True)
 
-    assert put_off_s(group, held) == 30.0
-    assert put_off_s(group, [held[0], SENT]) is None
-    assert put_off_s(group, [held[0], Again("timeout", 1, is_counted=True)]) is None
-    assert put_off_s(Group([device(1), device(2)], [3], 3, is_last=True), held) is None
-    assert put_off_s(Group([], [], 2, is_last=True), []) is None
+    chunk = first_chunk(range(1, 3))
+
+    assert put_off_s(chunk, group, held) == 30.0
+    assert put_off_s(chunk, group, [held[0], SENT]) is None
+    assert put_off_s(chunk, group, [held[0], Again("timeout", 1, is_counted=True)]) is None
+    assert put_off_s(chunk, group, [held[0], None]) is None
+    assert put_off_s(chunk, Group([device(1), device(2)], [3], 3, is_last=True), held) is None
+    assert put_off_s(chunk, Group([], [], 2, is_last=True), []) is None
+
+
+def test_a_range_does_not_stand_for_long_before_one_service():
+    """Behind five hundred whose service is down for hours there are others whose service answers."""
+    group = Group([device(1), device(2)], [], 2, is_last=False)
+    held: list[Fate] = [Again("unreachable", 900.0, is_counted=False)] * 2
+
+    assert put_off_s(first_chunk(range(1, 9)), group, held) is None
+    assert put_off_s(first_chunk(range(1, 9), is_listed=True), group, held) == 900.0
 
 
 FATES: st.SearchStrategy[Fate] = st.sampled_from(

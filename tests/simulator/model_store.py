@@ -120,7 +120,7 @@ class ModelStore:
         """All of a group, if counter and cursor are those that the worker knows; else `LeaseLost` and nothing."""
         row = self._ours(result.chunk)
         if row is None or row.chunk.cursor != result.chunk.cursor:
-            raise LeaseLost
+            return self._settled_before(result)
         self._advance(row, result)
         row.lease_until_s = self._now_s() + lease_s
         self._record(result, row.hold)
@@ -143,6 +143,16 @@ class ModelStore:
             if not result.retries and message in whole:
                 self._finish(message, result.tally)
         return ours
+
+    def _settled_before(self, result: GroupResult) -> Hold:
+        """The answer that got lost, if it was this worker's own commit; else `LeaseLost`."""
+        row = self.rows.get(result.chunk.key)
+        state = 2 if result.is_finished else 1
+        if row is None or (row.chunk.claim_no, row.chunk.cursor, row.state) != (
+            result.chunk.claim_no, result.cursor, state,
+        ):  # fmt: skip
+            raise LeaseLost
+        return row.hold
 
     def _ours(self, chunk: Chunk) -> Row | None:
         row = self.rows.get(chunk.key)

@@ -58,10 +58,6 @@ def test_a_history_that_is_kept(name: str, seed: int):
     check(lived(replace(plan, seed=seed)))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="A settle whose answer was lost is taken for a lost lease: whoever was late in it is sent to again.",
-)
 def test_a_settle_that_nobody_heard_of_repeats_nobody():
     """Nobody died: nobody gets a second copy, also who was still being tried when the answer to the commit was lost."""
     for seed in range(20):

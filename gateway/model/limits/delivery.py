@@ -43,7 +43,7 @@ LANE_IN_FLIGHT_START: Final = 128
 """The same before a lane knows what its service bears: enough for full speed at usual answer times."""
 LANE_WAIT_S_MAX: Final = 1.0
 """A push waits so long for its turn on a slow lane; beyond it is put off, so that others of its group go on."""
-LANE_PUT_OFF_S_MAX: Final = 300.0
+LANE_PUT_OFF_S_MAX: Final = 60.0
 """The longest that a push is put off because its lane is slow: it may get faster meanwhile."""
 LANE_RATE_MIN: Final = 1.0
 """Pushes a second that a service which throttles still gets: less, and a small message takes hours."""
