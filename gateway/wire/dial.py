@@ -70,7 +70,8 @@ class Dialler:
             async with asyncio.timeout(CONNECT_DEADLINE_S):
                 addresses = await self._resolved(place)
         except EgressRefused as refused:
-            raise NotConnected("refused", str(refused)) from refused
+            # A name server that is wrong for a minute must not end messages: what leads inside is waited for.
+            raise NotConnected("unresolved" if refused.rule == "address" else "refused", str(refused)) from refused
         except OSError as fault:
             raise NotConnected("unresolved", type(fault).__name__) from fault
         try:

@@ -168,16 +168,6 @@ class EgressPolicy(msgspec.Struct, frozen=True, eq=False):
             raise
         return Target(url, known.scheme, known.host, known.port, known.origin, path)
 
-    def vouches_for(self, target: Target) -> bool:
-        """Whether the target's place is permitted: the guard of whoever connects, in a tenth of `check_url`'s time.
-
-        The path matters to no rule.
-        """
-        known = self.decided.get(target.origin) or self.check_url(target.url)
-        return (known.origin, known.host, known.port, known.scheme) == (
-            target.origin, target.host, target.port, target.scheme,
-        )  # fmt: skip
-
     def rules_for(self, host: str, port: int) -> list[AllowRule]:
         """The rules that permit connecting to this host and port."""
         origins = (Origin("https", host, port), Origin("http", host, port))

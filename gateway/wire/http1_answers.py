@@ -14,6 +14,7 @@ from gateway.wire.exchange import Answer
 
 _HEAD_BYTES_MAX: Final = 32 * 1024
 _LINE_BYTES_MAX: Final = 1024
+_CHUNKS_MAX: Final = 256
 _END: Final = b"\r\n\r\n"
 _STATUS: Final = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n]*)?")
 _FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\x00]*)")
@@ -98,7 +99,7 @@ class Http1Reader:
     def _take_chunks(self) -> None:
         """Reads from the start each time: more than 4 KiB and its framing never lie here."""
         body, place = b"", 0
-        while True:
+        for _ in range(_CHUNKS_MAX):
             end = self._buffer.find(b"\r\n", place)
             if end < 0:
                 if len(self._buffer) - place > _LINE_BYTES_MAX:
@@ -120,6 +121,7 @@ class Http1Reader:
                 return
             if self._buffer[place - 2 : place] != b"\r\n":
                 raise BrokenAnswer("a chunk is longer than it said")
+        self._cut(body)
 
     def _take_trailer(self, body: bytes, start: int) -> None:
         """Trailers mean nothing to us; a connection that sends some is not worth keeping."""

@@ -286,7 +286,7 @@ class Http2Connection(asyncio.BufferedProtocol):
             return
         settings = h2.settings_in(payload)
         self._outlet.add(h2.SETTINGS_ACK)  # before anything that makes use of them
-        for name, value in settings:
+        for name, value in _in_force(settings):
             self._set(name, value)
         if not self.ready.done():
             self.ready.set_result(None)
@@ -417,6 +417,15 @@ class Http2Connection(asyncio.BufferedProtocol):
             if request.stream_id <= written:
                 request.fail("broken", reason)
         self._owner.resend([request for request in requests if request.stream_id > written])
+
+
+def _in_force(settings: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The last value of each, but every size of the header table: its smallest counts (RFC 7541 section 4.2).
+
+    A new window looks at each stream that is held back, and thousands of them fit one frame.
+    """
+    tables = [(name, value) for name, value in settings if name == h2.HEADER_TABLE_SIZE]
+    return [*tables, *((name, value) for name, value in dict(settings).items() if name != h2.HEADER_TABLE_SIZE)]
 
 
 def _is_short(answer: Answer, body: bytearray) -> bool:

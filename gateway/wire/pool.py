@@ -114,7 +114,7 @@ class HttpClient:
 
     def _check(self, target: Target) -> None:
         try:
-            if not self._policy.vouches_for(target):
+            if self._policy.check_url(target.url) != target:
                 raise WireFailure("refused", "The target was not made by this client's policy.")
         except EgressRefused as refused:
             raise WireFailure("refused", str(refused)) from refused

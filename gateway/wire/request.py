@@ -146,8 +146,13 @@ class Request:
             self.future.set_result(answer)
 
     def fail(self, kind: FailureKind, sentence: str, *, is_unsent: bool | None = None) -> None:
-        """Tells who waits that there will be none. `sentence` names neither path nor anything that came."""
-        if not self.future.done():
+        """Tells who waits that there will be none. `sentence` names neither path nor anything that came.
+
+        Unless all that was wanted is here: a 2xx whose empty body was cut off is a success, and repeating it is not.
+        """
+        if self.head is not None and 200 <= self.head.status < 300 and not self.wants_body:  # noqa: PLR2004 - RFC 9110
+            self.succeed(self.head)
+        elif not self.future.done():
             failure = WireFailure(kind, f"{self.target.host}: {sentence}", is_unsent=is_unsent)
             self.future.set_exception(failure)
 

@@ -16,14 +16,14 @@ def retry_after_s(text: str | None, *, now_s: float) -> float | None:
     if text is None:
         return None
     text = text.strip()
-    if text.isascii() and text.lstrip("-").isdigit():
+    if text.isascii() and text.removeprefix("-").isdigit():
         seconds = float(text[: _DIGITS_MAX + 1])
     else:
         try:
             at = parsedate_to_datetime(text)
-        except ValueError:
+            seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now_s
+        except (ValueError, OverflowError):
             return None
-        seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now_s
     return min(max(seconds, 0.0), float(RETRY_AFTER_S_MAX))
 
 

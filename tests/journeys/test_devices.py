@@ -162,13 +162,15 @@ async def test_a_hostile_endpoint_is_not_contacted(shop: Shop, trap: Trap, url: 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.7", "169.254.169.254", "::1", "fd00::1", "0.0.0.8"])
 async def test_a_name_that_changes_its_answer_is_not_followed(world: World, shop: Shop, trap: Trap, address: str):
-    """F26: at opt-in the name was a push service's; by the time of the send it leads inside. Nothing is contacted."""
+    """F26: at opt-in the name was a push service's; by the time of the send it leads inside. Nothing is contacted.
+
+    It may be the name server that is wrong for a minute, so the push waits, as for a name that is lost.
+    """
     endpoint = f"https://{SHIFTY}:{trap.port}/push/one"
     (line,) = world.sandbox.mint(1, None, receiver_keys=1)
     await shop.take([{**line, "channel": "webpush", "endpoint": endpoint, "vapid_key_id": shop.vapid_key_id}])
     world.answers[SHIFTY] = ["93.184.216.34", address]
-    said = await shop.done(await shop.send())
-    assert said["failed_by"] == {"endpoint_refused": 1}
+    await shop.waits(await shop.send(), 1)
     assert trap.connections == 0
     assert await shop.is_kept(await shop.device_at(endpoint))
 

@@ -113,8 +113,8 @@ async def rig(sandbox: Sandbox, clock: Clock) -> AsyncIterator[Rig]:
 ROWS = [
     ("INVALID_ARGUMENT", Rejected("request_refused", alarm=True)),
     ("INVALID_REGISTRATION", Suspect("registration_refused")),
-    ("THIRD_PARTY_AUTH_ERROR", Retry("third_party_key", after_s=1800.0)),
-    ("APNS_AUTH_ERROR", Retry("third_party_key", after_s=1800.0)),
+    ("THIRD_PARTY_AUTH_ERROR", Retry("third_party_key", after_s=1800.0, scope="device")),
+    ("APNS_AUTH_ERROR", Retry("third_party_key", after_s=1800.0, scope="device")),
     ("SENDER_ID_MISMATCH", Suspect("sender_id_mismatch")),
     ("PERMISSION_DENIED", Misconfigured("permission_denied")),
     ("SERVICE_DISABLED", Misconfigured("permission_denied")),

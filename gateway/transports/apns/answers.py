@@ -76,8 +76,7 @@ class Refusal(msgspec.Struct, frozen=True):
         """`timestamp` as Unix seconds, where it is a time."""
         if isinstance(self.timestamp, bool) or not isinstance(self.timestamp, int | float):
             return None
-        at_s = self.timestamp / 1000
-        return at_s if 0 < at_s < _YEAR_2100_S else None
+        return self.timestamp / 1000 if 0 < self.timestamp < _YEAR_2100_S * 1000 else None
 
 
 def refusal_in(answer: Answer) -> Refusal:

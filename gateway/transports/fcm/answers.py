@@ -114,7 +114,7 @@ def _refused(status: int, refusal: Refusal) -> Outcome:
     match status, refusal.code or refusal.status:
         case 401, code if code in _THIRD_PARTY:
             # Only devices of that platform meet this, so the lane goes on for the others; nobody is dropped.
-            return Retry(_THIRD_PARTY_REASON, after_s=_THIRD_PARTY_S)
+            return Retry(_THIRD_PARTY_REASON, after_s=_THIRD_PARTY_S, scope="device")
         case 401, _:
             return Misconfigured("credential_refused")
         case ((400 | 403), "SENDER_ID_MISMATCH"):

@@ -189,7 +189,7 @@ class Provider:
             return outcome_of_failure(failure)
         outcome = outcome_of(target.host, answer, now_s=now_s, dice=self._wire.dice)
         if not is_taken(answer) and is_worth_telling(outcome):
-            self._tell(target.host, answer)
+            self._tell(target.host, answer, getattr(outcome, "reason", ""))
         return outcome
 
     async def check(self, credential: Credential) -> None:
@@ -213,7 +213,7 @@ class Provider:
                 return await self._post(push, target, body, sender, newer)
         elif push.topic is not None and is_topic_refused(target.host, answer):
             # The shop loses the replacing of an older push, not the push; ours should never be refused, so it is told.
-            self._tell(target.host, answer)
+            self._tell(target.host, answer, "topic")
             return await self._post(push, target, body, sender, authorization, with_topic=False)
         return answer
 
@@ -254,10 +254,10 @@ class Provider:
         if shorter_s is not None:
             log("transports").warning("life_shortened", host=target.host, asked_s=asked_s, kept_s=shorter_s)
 
-    def _tell(self, host: str, answer: Answer) -> None:
+    def _tell(self, host: str, answer: Answer, reason: str) -> None:
         """Puts a service's own words into the log, each of their kind once: a million devices may hear them."""
         words = words_of(answer)
-        kind = (host, answer.status, words["said"])
+        kind = (host, answer.status, reason)
         if kind in self._told:
             return
         if len(self._told) >= REFUSALS_TOLD_MAX:
