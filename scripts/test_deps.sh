@@ -23,10 +23,14 @@ missing() {
 # The browser SDK's bundler, by npm, on the Node.js that the virtual environment brings along.
 has_bundler() { .venv/bin/python scripts/node.py bundler --check; }
 
+# The peers of the benchmarks that the extra `test` does not bring: Go and Firebase's own library.
+has_peers() { [ -x .venv/bin/go ] && .venv/bin/python -c 'import firebase_admin' 2>/dev/null; }
+
 list() {
   missing | while IFS='|' read -r package purpose; do
     echo "missing: $purpose; install with: apt-get install $package"
   done
+  has_peers || echo "missing: the peers that the benchmarks are tested with; install with: make test-deps"
   has_bundler || echo "missing: the bundler that builds the browser SDK; install with: make test-deps"
 }
 
@@ -34,6 +38,8 @@ install() {
   status=0
   install_packages || status=1
   .venv/bin/python scripts/node.py bundler || status=1
+  has_peers || PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    .venv/bin/python -m pip install --quiet -c constraints.txt -e ".[test,bench]" || status=1
   return $status
 }
 
