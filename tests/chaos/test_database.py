@@ -124,7 +124,7 @@ async def test_somebody_locks_the_devices(serve: Serve, book: Book, dsn: str):
         await mine.execute("LOCK TABLE subscriptions IN ACCESS EXCLUSIVE MODE")
         answers = await asyncio.gather(*(_timed_order(serve) for _ in range(40)))
         assert {status for status, _ in answers} <= {202, 503}, answers
-        # Five seconds is what a statement waits for a lock; whoever came while others waited is in the commit after theirs.
+        # A statement waits five seconds for a lock; who came while others waited is in the commit after theirs.
         assert max(seconds for _, seconds in answers) < 12.0, answers
         waiting = await mine.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
         assert waiting <= 20, f"{waiting} sessions queue behind the lock"

@@ -37,9 +37,10 @@ class App:
         self._http = http
         self._headers = {"Authorization": f"Bearer {made['api_key']}"}
 
-    async def call(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer's JSON. Fails the test with the gateway's own words when it refuses."""
-        request = self._http.request(method, self._gateway_url + path, json=body, headers=self._headers)
+    async def call(self, method: str, path: str, body: Any = None, *, as_page: bool = False) -> Any:
+        """The answer's JSON. Fails the test with the gateway's own words when it refuses. Pages have no key."""
+        headers = {} if as_page else self._headers
+        request = self._http.request(method, self._gateway_url + path, json=body, headers=headers)
         async with request as answer:
             text = await answer.text()
             assert answer.ok, f"{method} {path}: {answer.status} {text}"

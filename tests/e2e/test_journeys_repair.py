@@ -170,7 +170,7 @@ async def _until_told(app: App, key: str) -> None:
 
     async def is_told() -> bool:
         await asyncio.sleep(0.2)  # a public call: asked any faster, the gateway's rate for one address would run out
-        settings = await app.call("GET", f"/v1/sdk/config?app={app.id}")
+        settings = await app.call("GET", f"/v1/sdk/config?app={app.id}", as_page=True)
         return settings["channels"]["webpush"]["vapid_public_key"] == key
 
     await until(is_told, what="the new key in the page's settings")

@@ -362,7 +362,7 @@ async def test_a_name_that_moves_to_loopback_after_the_check_is_not_followed(ser
             with contacts() as seen, pytest.raises(WireFailure) as failed:
                 await client.post(target, Fields(()), (), b"")
 
-    assert failed.value.kind == "refused"
+    assert failed.value.kind == "unresolved"
     assert (seen, server.connections, counted) == ([], 0, ["address"])
 
 
