@@ -30,8 +30,10 @@ class Rule:
         ]
 
 
-_HERE = "/" + "work"
-"""A folder of one machine, spelled so that the rule does not find it in this file."""
+_HERE, _HOME, _ROOTS = ("/" + folder for folder in ("work", "home", "root"))
+"""Folders of one machine, spelled so that no rule finds them in this file."""
+_INDEX = "https:" + "//packages.example"
+"""An index of packages, spelled likewise."""
 
 RULES = {
     "an open end": Rule(r"\b(?:TODO|FIXME|XXX|HACK)\b|raise NotImplementedError"),
@@ -77,17 +79,17 @@ def test_no_file_holds(meaning: str) -> None:
         ("an exception from the linters without its reason", "a.py", "x = 1  # pyright: ignore[reportX]"),
         ("a skipped test without its reason", "a.py", "@pytest.mark.skip"),
         ("a skipped test without its reason", "a.py", "@pytest.mark.skipif(True)"),
-        ("the address of a package registry", "lock.json", '"resolved": "https://packages.example/x"'),
+        ("the address of a package registry", "lock.json", f'"resolved": "{_INDEX}/x"'),
         (
             "the address of a package registry",
             "Makefile",
-            "pip install https://packages.example/a-1.0-py3-none-any.whl",
+            f"pip install {_INDEX}/a-1.0-py3-none-any.whl",
         ),
-        ("the address of a package registry", "pip.conf", "index-url = https://packages.example/simple/"),
-        ("the address of a package registry", ".npmrc", "registry=https://packages.example/"),
+        ("the address of a package registry", "pip.conf", f"index-url = {_INDEX}/simple/"),
+        ("the address of a package registry", ".npmrc", f"registry={_INDEX}/"),
         ("a path or user of somebody's machine", "a.py", f'P = "{_HERE}/.cache"'),
         ("a path or user of somebody's machine", "a.md", f"cd {_HERE}/main"),
-        ("a path or user of somebody's machine", "a.md", "see " + "/home" + "/ann/x"),
+        ("a path or user of somebody's machine", "a.md", f"see {_HOME}/ann/x"),
         ("an e-mail address that is nobody's example", "a.md", "write to someone@gmail.com"),
     ],
 )
@@ -103,7 +105,7 @@ def test_each_rule_bites(meaning: str, name: str, line: str) -> None:
         ("a skipped test without its reason", "a.py", '@pytest.mark.skipif(NO_NODE, reason="needs node")'),
         ("a skipped test without its reason", "a.js", "const { id } = gateway.only();"),
         ("a path or user of somebody's machine", "a.py", '"""Works under /root as well."""'),
-        ("a path or user of somebody's machine", "a.md", "the /homepage, ~/.local/share and network" + "/root/x"),
+        ("a path or user of somebody's machine", "a.md", f"the {_HOME}page, ~/.local/share and network{_ROOTS}/x"),
         ("an e-mail address that is nobody's example", "a.md", "mailto:ops@shop.example or a@example.com"),
     ],
 )
