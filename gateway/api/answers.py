@@ -1,7 +1,7 @@
 """Answers: JSON bytes, and the one shape in which every refusal goes out."""
 
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -27,10 +27,6 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
     """The body of every answer from 400 up."""
 
     error: ErrorBody
-
-
-class Empty(msgspec.Struct, frozen=True):
-    """`{}`."""
 
 
 def json_answer(value: object, *, status: int = HTTPStatus.OK) -> web.Response:
@@ -78,8 +74,3 @@ def internal_fault() -> GatewayError:
     return GatewayError(
         "internal", "The gateway made a mistake. Its log holds the reason under this request id.", kind="internal"
     )
-
-
-def page_of(rows: list[Any], next_cursor: str | None) -> dict[str, Any]:
-    """One page of a list."""
-    return {"data": rows, "next": next_cursor}

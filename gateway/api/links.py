@@ -4,7 +4,6 @@ A link that a browser reads otherwise than we do is an open redirect. So only pl
 no user name, no backslash, no control character or space, a host that is on the app's list letter by letter.
 """
 
-from gateway.model.app import App
 from gateway.model.errors import Invalid
 from gateway.model.limits import URL_BYTES_MAX
 from gateway.wire.urls import EgressRefused, to_a_labels
@@ -31,11 +30,6 @@ def check_picture(url: str, *, param: str) -> None:
     if scheme != "https":
         raise _refused("A picture's address begins with https://.", param)
     _host_and_port(authority, param)
-
-
-def hosts_of(app: App) -> frozenset[str]:
-    """The hosts that links of this app may name, with the port where it is not the scheme's own."""
-    return app.allowed_hosts
 
 
 def _parts(url: str, param: str) -> tuple[str, str]:

@@ -35,11 +35,6 @@ class CredentialHealth:
         self._answers.append(is_doubtful)
         self._doubtful += is_doubtful
 
-    def record_good(self, count: int) -> None:
-        """Takes note of many good answers at once: the hot path counts, it does not call."""
-        for _ in range(min(count, AMBIGUOUS_WINDOW)):
-            self.record(is_doubtful=False)
-
     def reset(self) -> None:
         """Forgets, after the credential was mended."""
         self._answers.clear()

@@ -38,11 +38,6 @@ class Kept(Generic[K, V]):
         self._answers.pop(key, None)
         self._asked.pop(key, None)
 
-    def forget_all(self) -> None:
-        """As `forget`, for every key."""
-        self._answers.clear()
-        self._asked.clear()
-
     async def _ask(self, key: K) -> V | None:
         me = asyncio.current_task()
         try:

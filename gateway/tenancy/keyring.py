@@ -48,11 +48,6 @@ class Keyring:
         live = (await self.credentials(app_id)).values()
         return next((one for one in live if one.is_current and one.provider == provider), None)
 
-    async def credential_named(self, app_id: int, public_id: int) -> Credential | None:
-        """The live credential of the app that `key_...` names."""
-        live = (await self.credentials(app_id)).values()
-        return next((one for one in live if one.public_id == public_id), None)
-
     async def receipt_secrets(self, app_id: int) -> dict[int, bytes]:
         """What receipt tokens of the app may be signed with, by number."""
         return await self._secrets.get((app_id, "receipt")) or {}

@@ -14,9 +14,8 @@ NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 def health(*, good: int = 0, doubtful: int = 0) -> CredentialHealth:
     """A credential that got these answers, the good ones first."""
     found = CredentialHealth()
-    found.record_good(good)
-    for _ in range(doubtful):
-        found.record(is_doubtful=True)
+    for is_doubtful in [False] * good + [True] * doubtful:
+        found.record(is_doubtful=is_doubtful)
     return found
 
 
@@ -45,7 +44,8 @@ def test_more_than_a_fifth_of_doubtful_answers_is_the_key(good: int, doubtful: i
 def test_only_the_last_two_hundred_answers_count():
     """A bad morning is forgotten once the key works again, and a good year does not hide a bad minute."""
     recovered = health(doubtful=200)
-    recovered.record_good(10_000)
+    for _ in range(10_000):
+        recovered.record(is_doubtful=False)
     broken = health(good=10_000, doubtful=41)
 
     assert recovered.verdict is Verdict.DEVICE
