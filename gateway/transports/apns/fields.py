@@ -177,5 +177,5 @@ def _refused(said: str, name: str) -> Invalid:
     if sentence.startswith("Object contains unknown field"):
         field = sentence.partition("`")[2].rstrip("`")[:100]
         at = f"{name}{path.strip('`')}.{field}"
-        return Invalid("field_unknown", f"There is no field {at!r}.", param=at)
+        return Invalid("field_unknown", f"There is no field `{field}` here.", param=at)
     return Invalid("field_invalid", f"{sentence[:200]}.", param=f"{name}{path.strip('`')}")
