@@ -25,7 +25,7 @@ from benchmarks.peers.order import Order
 from benchmarks.quiet import quiet_logs
 from benchmarks.sink import Sink, running_sink
 from gateway.delivery import settle
-from gateway.delivery.feed import Group
+from gateway.delivery.group import Group
 from gateway.model.delivery import Accepted, Code, Device, Outcome, Push
 from gateway.model.limits import GROUP_RECIPIENTS_MAX
 from gateway.model.work import Chunk, ChunkKey

@@ -26,7 +26,7 @@ from benchmarks.peers.order import Clock, Order, Push, read_order
 from benchmarks.quiet import quiet_logs
 from benchmarks.sink import OAUTH_HOST, resolve_to
 from gateway.delivery.board import LaneBoard
-from gateway.delivery.feed import Prepared
+from gateway.delivery.group import Prepared
 from gateway.delivery.send import GroupSender
 from gateway.model.audience import Audience
 from gateway.model.delivery import Device

@@ -12,6 +12,7 @@ from gateway.model.errors import Invalid, NotFound
 from gateway.model.event import ReceiptKind
 from gateway.model.ids import bucket_of_id, bucket_of_text, to_text
 from gateway.model.message import Content, MessageState, state_word
+from gateway.model.terms import Category
 from gateway.policy.counting import counts_of, folded
 from gateway.store import audiences, chunks, messages, outcomes, receipts
 from gateway.store.database import Queryable
@@ -33,6 +34,7 @@ class MessageReport(msgspec.Struct, frozen=True, kw_only=True):
     state_word: str
     content: Content
     audience: dict[str, object]
+    category: Category
     created_at: datetime
     due_at: datetime
     planned_at: datetime | None
@@ -110,6 +112,7 @@ async def _report(db: Queryable, app: App, message: StoredMessage) -> MessageRep
         state_word=state_word(state=message.state, due_at=message.due_at, created_at=message.created_at),
         content=message.content,
         audience=audience_words(message),
+        category=message.terms.category,
         created_at=message.created_at,
         due_at=message.due_at,
         planned_at=message.planned_at,

@@ -73,6 +73,7 @@ def message_answer(report: MessageReport) -> MessageAnswer:
         body=content.body,
         url=content.url,
         audience=report.audience,
+        category=report.category,
         created_at=report.created_at,
         due_at=report.due_at,
         planned_at=report.planned_at,

@@ -25,6 +25,7 @@ from gateway.model.limits import (
     TITLE_CHARS_MAX,
 )
 from gateway.model.message import Action, Content
+from gateway.model.terms import Terms
 from gateway.sending.accept import Order
 
 _COLLAPSE_KEY: Final = re.compile(r"[A-Za-z0-9._:-]*")
@@ -34,8 +35,12 @@ _NO_HOSTS: Final[frozenset[str]] = frozenset()
 
 def order_of(request: MessageFields, app: App, now: datetime) -> Order:
     """The order. Raises `Invalid` with the dotted path of the field at fault."""
+    audience = audience_of(request.audience)
     return Order(
-        content=_content(request, app), audience=audience_of(request.audience), due_at=_due_at(request.schedule, now)
+        content=_content(request, app),
+        audience=audience,
+        due_at=_due_at(request.schedule, now),
+        terms=_terms(request, audience),
     )
 
 
@@ -177,6 +182,10 @@ def _extra(request: MessageFields) -> dict[str, dict[str, Any]]:
             _check_size(fields, PROVIDER_EXTRA_BYTES_MAX, name)
             extra[name] = fields
     return extra
+
+
+def _terms(request: MessageFields, audience: Audience) -> Terms:
+    return Terms(category=request.category or ("transactional" if audience.is_named else "marketing"))
 
 
 def _due_at(schedule: ScheduleRequest | None, now: datetime) -> datetime | None:

@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from gateway.delivery.feed import Feed, Prepared
+from gateway.delivery.feed import Feed
+from gateway.delivery.group import Prepared
 from gateway.delivery.stored import StoredWork
 from gateway.model.app import App
 from gateway.model.ids import ID_BITS

@@ -7,14 +7,15 @@ who are still being tried go on in a chunk of their own, born claimed by this pr
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from gateway.delivery import figures, settle
-from gateway.delivery.feed import Group, Prepared
+from gateway.delivery.deciding import decided
+from gateway.delivery.group import Group, Prepared
 from gateway.delivery.ports import Clock, Source, Work
 from gateway.delivery.room import Room
 from gateway.delivery.send import GroupSender, Sending
@@ -79,7 +80,7 @@ class ChunkRunner:
         ready = await self._source.prepare(handover.message)
         chunk = handover.chunk
         group = Group(handover.devices, [], chunk.hi, is_last=True)
-        sending = await self._started(chunk, ready, group)
+        group, sending = await self._started(chunk, ready, group)
         await sending.wait()
         # Its devices were read after this moment: one that came back with a new address since is not closed.
         read_at = handover.message.planned_at
@@ -118,7 +119,7 @@ class ChunkRunner:
             self._room.give_back(held - len(group.devices))
             held = len(group.devices)
             self._work.served(chunk, held)
-            sending = await self._started(chunk, ready, group)
+            group, sending = await self._started(chunk, ready, group)
             try:
                 await self._most_of(sending)
                 fates = list(sending.fates)
@@ -147,9 +148,16 @@ class ChunkRunner:
             return None
         return _Settled(settle.advanced(chunk, result), hold)
 
-    async def _started(self, chunk: Chunk, ready: Prepared, group: Group) -> Sending:
+    async def _started(self, chunk: Chunk, ready: Prepared, group: Group) -> tuple[Group, Sending]:
+        """The group on its way, but for those whom a rule holds or skips; and the group with what they were given."""
         credentials = await self._source.credentials(chunk.key.app_id)
-        return self._sender.start(ready, group.devices, credentials, attempt=chunk.key.attempt, strikes=chunk.strikes)
+        fates: Sequence[Fate | None] = ()
+        if ready.rules:
+            group, fates = await decided(ready.rules, ready, chunk, group, now=self._clock.now())
+        sending = self._sender.start(
+            ready, group.devices, credentials, attempt=chunk.key.attempt, strikes=chunk.strikes, fates=fates
+        )
+        return group, sending
 
     async def _most_of(self, sending: Sending) -> None:
         """Waits for the group, but not for its slowest; a process that stops has nothing better to do."""

@@ -1,6 +1,6 @@
 """When a message's last chunk is done: its tallies become its final counts."""
 
-from gateway.delivery.feed import Keys
+from gateway.delivery.keys import Keys
 from gateway.model.app import App
 from gateway.model.errors import NotFound
 from gateway.model.message import MessageState

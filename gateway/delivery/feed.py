@@ -6,61 +6,23 @@ asks the database again.
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from datetime import UTC, date
-from typing import Final, Protocol
+from datetime import UTC
+from typing import Final
 
-import msgspec
-
+from gateway.delivery.group import Group, Prepared
+from gateway.delivery.keys import Keys
+from gateway.delivery.rules import Rulebook
 from gateway.model.app import App
 from gateway.model.audience import slugs_of
-from gateway.model.delivery import Device
 from gateway.model.errors import NotFound
 from gateway.model.limits import GROUP_RECIPIENTS_MAX
 from gateway.model.message import Message
 from gateway.model.work import Chunk
-from gateway.policy.receipt_token import ReceiptSigner
 from gateway.store import audiences, messages, topics
 from gateway.store.database import Database
-from gateway.transports.base import Compiled, Credential, Transport
+from gateway.transports.base import Credential, Transport
 
 _MESSAGES_KEPT_MAX: Final = 512
-
-
-class Keys(Protocol):
-    """Where a process finds apps and their opened keys; `tenancy` has the real one."""
-
-    async def app_by_id(self, app_id: int) -> App:
-        """The app; raises `NotFound` if it is gone."""
-        ...
-
-    async def credentials(self, app_id: int) -> Mapping[int, Credential]:
-        """Every credential that subscriptions may name."""
-        ...
-
-    async def receipt_signer(self, app_id: int) -> ReceiptSigner:
-        """What signs the tokens of new messages."""
-        ...
-
-
-class Prepared(msgspec.Struct, frozen=True, eq=False):
-    """A message compiled for sending: made once per process, used for each of its recipients."""
-
-    message: Message
-    day: date
-    compiled: dict[str, Compiled]
-    signer: ReceiptSigner
-    topic_ids: Mapping[str, int]
-    ttl_s: int
-    collapse_key: str
-
-
-class Group(msgspec.Struct, frozen=True):
-    """The next recipients of a chunk. `missing` were named and are not to be reached any more."""
-
-    devices: list[Device]
-    missing: list[int]
-    cursor: int
-    is_last: bool
 
 
 class Feed:
@@ -70,6 +32,7 @@ class Feed:
         self._db = db
         self._keys = keys
         self._transports = transports
+        self._rulebook = Rulebook(db, keys)
         self._prepared: OrderedDict[tuple[int, int], Prepared] = OrderedDict()
 
     async def prepared(self, app_id: int, message_id: int) -> Prepared | None:
@@ -94,6 +57,7 @@ class Feed:
     async def compile(self, message: Message) -> Prepared:
         """Compiles a message that may not have been planned yet, and keeps nothing."""
         slugs = sorted(slugs_of(message.audience.topics))
+        rules = self._rulebook.of(message)
         return Prepared(
             message,
             message.planned_at.astimezone(UTC).date(),
@@ -106,6 +70,8 @@ class Feed:
             message.content.ttl_s,
             # Copies of one message collapse at the push service, so that a repetition after a crash replaces.
             message.content.collapse_key or f"{message.app_id}.{message.id}",
+            rules,
+            reads_person=bool(rules),
         )
 
     async def app(self, app_id: int) -> App | None:
@@ -123,14 +89,16 @@ class Feed:
         """The recipients behind the chunk's cursor, at most `limit`."""
         assert 0 < limit <= GROUP_RECIPIENTS_MAX
         if chunk.ids is not None:
-            return await self._listed(chunk, chunk.ids, limit)
+            return await self._listed(chunk, chunk.ids, ready, limit)
         return await self._range(chunk, ready, limit)
 
-    async def _listed(self, chunk: Chunk, ids: list[int], limit: int) -> Group:
+    async def _listed(self, chunk: Chunk, ids: list[int], ready: Prepared, limit: int) -> Group:
         waiting = [number for number in ids if number > chunk.cursor]
         part = waiting[:limit]
         key = chunk.key
-        devices = await audiences.read_listed(self._db, app_id=key.app_id, bucket=key.bucket, ids=part)
+        devices = await audiences.read_listed(
+            self._db, app_id=key.app_id, bucket=key.bucket, ids=part, reads_person=ready.reads_person
+        )
         there = {device.subscription_id for device in devices}
         missing = [number for number in part if number not in there]
         return Group(devices, missing, part[-1] if part else chunk.hi, len(part) == len(waiting))
@@ -147,6 +115,7 @@ class Feed:
             audience=ready.message.audience,
             topic_ids=ready.topic_ids,
             limit=limit,
+            reads_person=ready.reads_person,
         )
         is_last = len(devices) < limit
         return Group(devices, [], chunk.hi if is_last else devices[-1].subscription_id, is_last)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from gateway.delivery.feed import Group
+from gateway.delivery.group import Group
 from gateway.model.delivery import Code, state_of
 from gateway.model.work import GroupResult
 from gateway.policy.ending import Again, Fate

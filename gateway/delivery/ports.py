@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from gateway.delivery.feed import Group, Prepared
+from gateway.delivery.group import Group, Prepared
 from gateway.model.message import Message
 from gateway.model.work import Chunk, GroupResult, Hold
 from gateway.transports.base import Credential

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from gateway.delivery.board import LaneBoard
-from gateway.delivery.feed import Clock, Prepared
+from gateway.delivery.feed import Clock
+from gateway.delivery.group import Prepared
 from gateway.delivery.lane import Lane
 from gateway.model.delivery import Accepted, Code, Device, Outcome, Push, Rejected
 from gateway.model.errors import Invalid
@@ -60,13 +61,14 @@ class GroupSender:
         *,
         attempt: int,
         strikes: int,
+        fates: Sequence[Fate | None] = (),
     ) -> "Sending":
-        """A group on its way. Never raises for what a push service does.
+        """A group on its way. Never raises for what a push service does. Whoever has a fate already is not tried.
 
         When the process is told to stop, requests under way are waited for, and who has not been tried is put off: a
         slow push service then delays the stop by one deadline, not by one for each round of runners.
         """
-        return Sending(_Run(self, ready, credentials, attempt, strikes), devices)
+        return Sending(_Run(self, ready, credentials, attempt, strikes), devices, fates)
 
     def lane_of(self, transport: Transport, credential: Credential, wire: bytes) -> Lane:
         """The lane that this address goes through with this credential."""
@@ -90,18 +92,19 @@ class GroupSender:
 class Sending:
     """A group on its way: who is done, who is not."""
 
-    def __init__(self, run: "_Run", devices: Sequence[Device]) -> None:
+    def __init__(self, run: "_Run", devices: Sequence[Device], fates: Sequence[Fate | None]) -> None:
         self._run = run
-        self.fates: list[Fate | None] = [None] * len(devices)
+        self.fates: list[Fate | None] = list(fates) or [None] * len(devices)
         """In the order of the devices; None: still being tried."""
         self._loop = asyncio.get_running_loop()
-        self._places = iter(enumerate(devices))
-        self._left = len(devices)
+        asked = [(place, device) for place, device in enumerate(devices) if self.fates[place] is None]
+        self._places = iter(asked)
+        self._left = len(asked)
         self._left_before = self._left
         self._is_over: asyncio.Future[None] = self._loop.create_future()
         self._runners: list[asyncio.Task[None]] = []
         self._looking: asyncio.TimerHandle | None = None
-        if devices:
+        if asked:
             self._run_more()
         else:
             self._is_over.set_result(None)

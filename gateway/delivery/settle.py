@@ -4,6 +4,7 @@
 chunk is ours.
 """
 
+import math
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from gateway.delivery.feed import Group, Prepared
+from gateway.delivery.group import Group, Prepared
 from gateway.model.delivery import Code, Device
 from gateway.model.work import Chunk, GroupResult, NewChunk
 from gateway.policy.counting import tally_key, unread_key
@@ -108,11 +109,11 @@ def _retries(
     chunk: Chunk, devices: Sequence[Device], fates: Sequence[Fate | None], *, dice: random.Random
 ) -> list[NewChunk]:
     """Chunks for those to be tried again: one for each step of waiting, so that few rows hold many people."""
-    waiting: dict[tuple[int, bool], list[int]] = {}
+    waiting: dict[tuple[int, bool, bool], list[int]] = {}
     for device, fate in zip(devices, fates, strict=True):
         if isinstance(fate, Again):
-            step = (shared_wait_s(fate.wait_s), fate.is_counted)
-            waiting.setdefault(step, []).append(device.subscription_id)
+            step_s = math.ceil(fate.wait_s) if fate.is_exact else shared_wait_s(fate.wait_s)
+            waiting.setdefault((step_s, fate.is_counted, fate.is_exact), []).append(device.subscription_id)
     return [
         NewChunk(
             key=msgspec.structs.replace(chunk.key, lo=ids[0], attempt=min(chunk.key.attempt + 1, _ATTEMPT_MAX)),
@@ -120,9 +121,9 @@ def _retries(
             ids=ids,
             strikes=chunk.strikes + is_counted,
             expected=len(ids),
-            delay_s=step_s + dice.uniform(0, step_s / 4),
+            delay_s=step_s + (0.0 if is_exact else dice.uniform(0, step_s / 4)),
         )
-        for (step_s, is_counted), ids in waiting.items()
+        for (step_s, is_counted, is_exact), ids in waiting.items()
     ]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from gateway.delivery import closing
-from gateway.delivery.feed import Keys
+from gateway.delivery.keys import Keys
 from gateway.model.errors import StoreUnavailable
 from gateway.model.limits import CLAIM_CANDIDATES_MAX, GROUP_RECIPIENTS_MAX
 from gateway.model.work import Chunk, GroupResult, Hold, Turn

@@ -14,6 +14,10 @@ class Device(msgspec.Struct, frozen=True, gc=False):
 
     `wire` is packed by the provider at enrolment and opaque to everybody else; `credential_id` names the key the
     subscription was made with; `suspect_at` is when it first got an answer that may mean its end.
+
+    What follows is read only for messages that need it (`Prepared.reads_person`): whose device it is, where it is, what
+    the device and its person are known by (`attrs`: the device's own; `facts`: copied from the person). `given` is what
+    was decided for this one message and recipient, such as a coupon's code.
     """
 
     subscription_id: int
@@ -23,6 +27,12 @@ class Device(msgspec.Struct, frozen=True, gc=False):
     platform: int
     locale: str | None
     suspect_at: datetime | None
+    person: str | None = None
+    timezone: str | None = None
+    country: str | None = None
+    attrs: dict[str, Any] | None = None
+    facts: dict[str, Any] | None = None
+    given: dict[str, Any] | None = None
 
 
 class Push(msgspec.Struct, frozen=True, gc=False):

@@ -9,6 +9,7 @@ import msgspec
 from gateway.model.audience import Audience
 from gateway.model.delivery import Urgency
 from gateway.model.limits import TTL_S_DEFAULT
+from gateway.model.terms import Terms
 
 
 class MessageState(IntEnum):
@@ -77,3 +78,4 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     audience: Audience
     planned_at: datetime
     expires_at: datetime
+    terms: Terms = Terms()

@@ -44,12 +44,16 @@ class End(msgspec.Struct, frozen=True, gc=False):
 
 
 class Again(msgspec.Struct, frozen=True, gc=False):
-    """Another try after `wait_s`. `is_counted` brings the recipient nearer to being given up."""
+    """Another try after `wait_s`. `is_counted` brings the recipient nearer to being given up.
+
+    `is_exact`: the wait ends at a moment that is meant, such as the end of a night; others are rounded up and spread.
+    """
 
     reason: str
     wait_s: float
     is_counted: bool
     is_suspect: bool = False
+    is_exact: bool = False
 
 
 Fate = End | Again

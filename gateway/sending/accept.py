@@ -24,6 +24,7 @@ from gateway.model.errors import Conflict, GatewayError
 from gateway.model.ids import bucket_of_id, bucket_of_text, new_id, new_message_id
 from gateway.model.limits import ACCEPT_BATCH_MAX, ACCEPT_QUEUE_MAX, NOW_OR_NEVER_S, SHORT_WAY_RECIPIENTS_MAX
 from gateway.model.message import Content, Message, MessageState
+from gateway.model.terms import Terms
 from gateway.model.work import Chunk, ChunkKey, Handover, MessageKind, NewChunk
 from gateway.policy.chunking import lists
 from gateway.store import audiences, chunks, idempotency, messages
@@ -45,6 +46,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     content: Content
     audience: Audience
     due_at: datetime | None = None
+    terms: Terms = Terms()
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -220,7 +222,15 @@ class Acceptor:
         every = sorted({number for numbers in wanted.values() for number in numbers})
         place = {number: bucket_of_id(number, home=app.home, spread=app.spread) for number in every}
         found = (
-            await audiences.devices(tx, app_id=app.id, buckets=sorted(set(place.values())), ids=every) if every else {}
+            await audiences.devices(
+                tx,
+                app_id=app.id,
+                buckets=sorted(set(place.values())),
+                ids=every,
+                reads_person=any(draft.waiting.order.terms.needs_person for draft in short),
+            )
+            if every
+            else {}
         )
         for draft in short:
             numbers = wanted[id(draft)]
@@ -318,6 +328,7 @@ def _row_of(app: App, draft: _Draft) -> messages.NewMessage:
         audience=order.audience,
         due_at=order.due_at,
         life_s=life_s(order.content),
+        terms=order.terms,
     )
 
 
@@ -343,6 +354,7 @@ def _handovers(app: App, draft: _Draft, new: list[NewChunk], created_at: datetim
         audience=order.audience,
         planned_at=created_at,
         expires_at=created_at + timedelta(seconds=life_s(order.content)),
+        terms=order.terms,
     )
     return [
         Handover(

@@ -22,6 +22,10 @@ _NUMBERS: Final[tuple[LiteralString, ...]] = (
 )  # fmt: skip
 """Placeholders as literals: 50 topic terms (`limits.TOPIC_TERMS_MAX`) and what else a statement needs."""
 
+_DEVICE: Final[LiteralString] = "id, provider, credential_id, wire, platform, locale, suspect_at"
+_PERSON: Final[LiteralString] = ", person, timezone, country, attrs, facts"
+"""What only some messages need of a recipient; it costs as much to read as all the rest."""
+
 _NOBODY: Final = -1
 """The id of a topic that does not exist: nobody follows it."""
 
@@ -69,6 +73,10 @@ class Condition:
                 return _joined(" AND ", [self._topics(term, topic_ids) for term in terms])
             case Either(terms):
                 return _joined(" OR ", [self._topics(term, topic_ids) for term in terms])
+
+
+def _columns(*, reads_person: bool) -> LiteralString:
+    return _DEVICE + _PERSON if reads_person else _DEVICE
 
 
 def _joined(word: LiteralString, parts: Sequence[LiteralString]) -> LiteralString:
@@ -121,12 +129,13 @@ async def read_range(
     audience: Audience,
     topic_ids: Mapping[str, int],
     limit: int,
+    reads_person: bool = False,
 ) -> list[Device]:
     """The next recipients behind a cursor, as they are now: who left since planning is not among them."""
     condition = Condition(first=7)
     where = condition.of(audience, topic_ids)
     rows = await db.fetch(
-        "SELECT id, provider, credential_id, wire, platform, locale, suspect_at FROM subscriptions"
+        "SELECT " + _columns(reads_person=reads_person) + " FROM subscriptions"
         " WHERE app_id = $1 AND bucket = $2 AND id > $3 AND id <= $4 AND state = 0 AND enrolled_at <= $5 AND "
         + where
         + " ORDER BY id LIMIT $6",
@@ -141,10 +150,12 @@ async def read_range(
     return [Device(*row) for row in rows]
 
 
-async def devices(db: Queryable, *, app_id: int, buckets: Sequence[int], ids: Sequence[int]) -> dict[int, Device]:
+async def devices(
+    db: Queryable, *, app_id: int, buckets: Sequence[int], ids: Sequence[int], reads_person: bool = False
+) -> dict[int, Device]:
     """The devices of these ids that can be sent to, wherever they lie; `buckets` are the ids' own."""
     rows = await db.fetch(
-        "SELECT id, provider, credential_id, wire, platform, locale, suspect_at FROM subscriptions"
+        "SELECT " + _columns(reads_person=reads_person) + " FROM subscriptions"
         " WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND id = ANY($3::bigint[]) AND state = 0",
         app_id,
         list(buckets),
@@ -153,10 +164,12 @@ async def devices(db: Queryable, *, app_id: int, buckets: Sequence[int], ids: Se
     return {row["id"]: Device(*row) for row in rows}
 
 
-async def read_listed(db: Queryable, *, app_id: int, bucket: int, ids: Sequence[int]) -> list[Device]:
+async def read_listed(
+    db: Queryable, *, app_id: int, bucket: int, ids: Sequence[int], reads_person: bool = False
+) -> list[Device]:
     """The devices of these ids that can still be sent to, in id order."""
     rows = await db.fetch(
-        "SELECT id, provider, credential_id, wire, platform, locale, suspect_at FROM subscriptions"
+        "SELECT " + _columns(reads_person=reads_person) + " FROM subscriptions"
         " WHERE app_id = $1 AND bucket = $2 AND id = ANY($3::bigint[]) AND state = 0 ORDER BY id",
         app_id,
         bucket,

@@ -9,6 +9,7 @@ import msgspec
 from gateway.model.audience import Audience
 from gateway.model.ids import bucket_of_message
 from gateway.model.message import Content, Message, MessageState
+from gateway.model.terms import Terms
 from gateway.model.work import MessageKind
 from gateway.store.database import Queryable, Record
 
@@ -23,6 +24,7 @@ class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
     state: int
     content: Content
     audience: Audience
+    terms: Terms
     due_at: datetime
     expires_at: datetime
     planned_at: datetime | None
@@ -39,6 +41,7 @@ class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
             audience=self.audience,
             planned_at=self.planned_at or self.due_at,
             expires_at=self.expires_at,
+            terms=self.terms,
         )
 
 
@@ -53,6 +56,7 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
     audience: Audience
     due_at: datetime | None
     life_s: int
+    terms: Terms = Terms()
 
 
 async def insert(db: Queryable, messages: Sequence[NewMessage], *, at: datetime) -> None:
@@ -60,12 +64,13 @@ async def insert(db: Queryable, messages: Sequence[NewMessage], *, at: datetime)
     await db.executemany(
         """
         INSERT INTO messages (app_id, bucket, id, kind, state, content, audience, due_at, expires_at, created_at,
-                              planned_at, finished_at, tally)
+                              planned_at, finished_at, tally, terms)
         VALUES ($1, $2, $3, $4, $5::smallint, $6, $7, $8::timestamptz, $8::timestamptz + $9 * interval '1 second',
                 $10::timestamptz,
                 CASE WHEN $5::smallint IN (2, 4) THEN $10::timestamptz END,
                 CASE WHEN $5::smallint = 4 THEN $10::timestamptz END,
-                CASE WHEN $5::smallint = 4 THEN '{}'::jsonb END)
+                CASE WHEN $5::smallint = 4 THEN '{}'::jsonb END,
+                $11)
         """,
         [
             (
@@ -79,6 +84,7 @@ async def insert(db: Queryable, messages: Sequence[NewMessage], *, at: datetime)
                 message.due_at or at,
                 message.life_s,
                 at,
+                msgspec.to_builtins(message.terms),
             )
             for message in messages
         ],
@@ -89,7 +95,7 @@ async def get(db: Queryable, *, app_id: int, message_id: int) -> StoredMessage |
     """One message, by its id alone: the id names its bucket."""
     row = await db.fetchrow(
         "SELECT app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at, finished_at, tally,"
-        " created_at FROM messages WHERE app_id = $1 AND bucket = $2 AND id = $3",
+        " created_at, terms FROM messages WHERE app_id = $1 AND bucket = $2 AND id = $3",
         app_id,
         bucket_of_message(message_id),
         message_id,
@@ -104,7 +110,7 @@ async def page(
     rows = await db.fetch(
         """
         SELECT app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at, finished_at, tally,
-               created_at
+               created_at, terms
           FROM messages
          WHERE app_id = $1 AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3))
            AND ($4::smallint IS NULL OR state = $4)
@@ -132,7 +138,7 @@ async def claim_due(db: Queryable, *, limit: int, lease_s: int) -> list[StoredMe
           FROM due
          WHERE m.app_id = due.app_id AND m.bucket = due.bucket AND m.id = due.id
         RETURNING m.app_id, m.bucket, m.id, m.kind, m.state, m.content, m.audience, m.due_at, m.expires_at,
-                  m.planned_at, m.finished_at, m.tally, m.created_at
+                  m.planned_at, m.finished_at, m.tally, m.created_at, m.terms
         """,
         limit,
         lease_s,
@@ -180,7 +186,7 @@ async def coming(db: Queryable, *, within_s: int, limit: int) -> list[StoredMess
     rows = await db.fetch(
         """
         SELECT app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at, finished_at, tally,
-               created_at
+               created_at, terms
           FROM messages
          WHERE state IN (0, 1) AND state = 0 AND kind = 1
            AND due_at > now() AND due_at <= now() + $1 * interval '1 second'
@@ -212,4 +218,5 @@ def _message(row: Record) -> StoredMessage:
     values: dict[str, Any] = dict(row)
     values["content"] = msgspec.convert(values["content"], Content)
     values["audience"] = msgspec.convert(values["audience"], Audience)
+    values["terms"] = msgspec.convert(values["terms"], Terms)
     return StoredMessage(**values)

@@ -23,7 +23,7 @@ _WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"colour": "red"}, "field_unknown", "colour"),
     ({"template": "tpl_1"}, "field_unknown", "template"),
     ({"variants": []}, "field_unknown", "variants"),
-    ({"category": "marketing"}, "field_unknown", "category"),
+    ({"bogus": "marketing"}, "field_unknown", "bogus"),
     ({"audience": {}}, "audience_missing", "audience"),
     ({"audience": {"all": False}}, "audience_missing", "audience"),
     ({"audience": []}, "field_invalid", "audience"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.delivery.board import LaneBoard
-from gateway.delivery.feed import Prepared
+from gateway.delivery.group import Prepared
 from gateway.delivery.send import GroupSender
 from gateway.model.delivery import Accepted, Code, Device, Gone, Misconfigured, Outcome, Push, Retry, Suspect
 from gateway.model.message import Content, Message

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.delivery.feed import Group, Prepared
+from gateway.delivery.group import Group, Prepared
 from gateway.delivery.settle import advanced, put_off_s, result_of
 from gateway.model.delivery import Code, Device
 from gateway.model.message import Message

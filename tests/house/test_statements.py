@@ -31,6 +31,8 @@ BUILT: dict[str, str] = {
     "audiences.count_by_kind": "as above",
     "audiences.read_range": "as above",
     "audiences.named": "as above",
+    "audiences.devices": "one of two lists of columns, literals both",
+    "audiences.read_listed": "as above",
     "partitions.drop_older": "a table name takes no argument; it is made of our own list and a number",
     "partitions._create": "a table name takes no argument; it is made of our own list and a date",
 }

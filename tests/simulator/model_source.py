@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar, Final, cast
 
-from gateway.delivery.feed import Group, Prepared
+from gateway.delivery.group import Group, Prepared
 from gateway.model.audience import Audience
 from gateway.model.delivery import Device
 from gateway.model.message import Content, Message

@@ -23,6 +23,7 @@ from gateway.model.limits import (
     TTL_S_DEFAULT,
     TTL_S_MAX,
 )
+from gateway.model.terms import Category
 
 Text: TypeAlias = str | dict[str, str]
 StateWord = Literal["accepted", "scheduled", "planning", "sending", "paused", "done", "cancelled", "failed"]
@@ -91,6 +92,12 @@ class MessageFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         ),
     ] = ""
     schedule: ScheduleRequest | None = None
+    category: Annotated[
+        Category | None,
+        Meta(
+            description="`marketing` obeys quiet hours and caps. By default messages to named people are transactional."
+        ),
+    ] = None
 
 
 PROVIDERS: Final = transports.names()
@@ -159,6 +166,7 @@ class MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     body: Text
     url: str
     audience: dict[str, Any]
+    category: Category
     created_at: datetime
     due_at: datetime
     planned_at: datetime | None
