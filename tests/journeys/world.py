@@ -61,14 +61,30 @@ class MovedClock(DatabaseClock):
         return time.monotonic() + self.ahead_s
 
 
+class StillBoard(LaneBoard):
+    """The worker's lanes. Time does not move between what it reads from the database and what it makes of that."""
+
+    def __init__(self, db: Database, clock: MovedClock) -> None:
+        super().__init__(db, clock=clock.monotonic_s)
+        self.is_still = asyncio.Lock()
+
+    async def exchange(self) -> None:
+        """Tells and hears, at one moment."""
+        async with self.is_still:
+            await super().exchange()
+
+
 class World:
     """The gateway's three roles on one database, and the sandbox."""
 
-    def __init__(self, base: Base, sandbox: Sandbox, clock: MovedClock, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, base: Base, sandbox: Sandbox, clock: MovedClock, board: StillBoard, session: aiohttp.ClientSession
+    ) -> None:
         self.base = base
         self.db = base.db
         self.sandbox = sandbox
         self.clock = clock
+        self.board = board
         self.session = session
         self.url = base.settings.url
         self.answers: dict[str, Sequence[str]] = {}
@@ -92,6 +108,10 @@ class World:
 
     async def let_pass(self, seconds: float) -> None:
         """Time goes by: for the engine, its lanes, and what waits in the database."""
+        async with self.board.is_still:
+            await self._move_on(seconds)
+
+    async def _move_on(self, seconds: float) -> None:
         self.clock.ahead_s += seconds
         await self.db.execute(
             "UPDATE chunks SET due_at = due_at - $1 * interval '1 second' WHERE state = 0", float(seconds)
@@ -330,13 +350,12 @@ async def running_world(db: Database, sandbox: Sandbox, *, shifty_port: int) -> 
         await real.sync(db)
         wire = wire_on(http, policy, real.now_s)
         base = _base(settings, db, vault, {name: find(name)(wire) for name in names()}, real, role="api")
-        world = World(base, sandbox, clock, session)
+        board = StillBoard(db, clock)
+        world = World(base, sandbox, clock, board, session)
         worlds.append(world)
         worker_place = Place(role="worker", process_id=2, predecessor=None, pid=2)
         # The worker alone lives in the time that tests move; orders are taken and planned in the database's.
-        worker = msgspec.structs.replace(
-            base, place=worker_place, clock=clock, board=LaneBoard(db, clock=clock.monotonic_s)
-        )
+        worker = msgspec.structs.replace(base, place=worker_place, clock=clock, board=board)
         async with _serving(base, worker):
             yield world
 
