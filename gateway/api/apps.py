@@ -45,6 +45,7 @@ async def create(call: Call) -> web.Response:
         origins=wanted.origins,
         link_hosts=wanted.link_hosts,
         subject=wanted.subject or call.services.settings.vapid_subject,
+        settings=wanted.settings,
         actor=call.actor,
     )
     call.services.keyring.forget(made.app)
@@ -76,6 +77,7 @@ async def change(call: Call) -> web.Response:
         origins=wanted.origins,
         link_hosts=wanted.link_hosts,
         subject=wanted.subject,
+        settings=wanted.settings,
     )
     call.services.keyring.forget(app)
     return json_answer(app_answer(changed))
@@ -102,5 +104,6 @@ def app_answer(app: App) -> AppAnswer:
         origins=list(app.origins),
         link_hosts=list(app.link_hosts),
         subject=app.subject,
+        settings=app.own,
         created_at=app.created_at,
     )

@@ -30,7 +30,7 @@ async def config(call: Call) -> web.Response:
     answer = json_answer(
         SdkConfig(
             app=to_text("app", app.public_id),
-            killed=app.settings.get("sdk_killed") is True,
+            killed=app.own.sdk_killed,
             channels=await _channels(call, app),
             link_hosts=sorted(app.allowed_hosts),
             topics=[SdkTopic(one.slug, one.name) for one in await topics.list_of_app(call.services.database, app.id)],

@@ -3,6 +3,7 @@
 from typing import Any
 
 import click
+import msgspec
 
 from gateway.cli.answer import hint, is_watched, say, table
 from gateway.cli.command import Verbs
@@ -15,7 +16,7 @@ from gateway.model.ids import to_text
 from gateway.model.limits import PAGE_ROWS_MAX
 from gateway.store import apps
 from gateway.store.credentials import StoredCredential, list_of_app
-from gateway.tenancy.apps import CreatedApp, create_app, delete_app
+from gateway.tenancy.apps import CreatedApp, change_app, create_app, delete_app
 
 
 @click.group(cls=Verbs)
@@ -112,6 +113,7 @@ def _app(app: App) -> dict[str, Any]:
         "origins": list(app.origins),
         "link_hosts": sorted(app.allowed_hosts),
         "subject": app.subject,
+        "settings": msgspec.to_builtins(app.own),
         "created_at": app.created_at,
     }
 
@@ -128,8 +130,48 @@ def show(settings: Settings, *, name: str) -> None:
 
     app, keys = use(settings, work)
     answer = {**_app(app), "keys": [credential_answer(key) for key in keys]}
-    rows = [(field, ", ".join(value) if isinstance(value, list) else value) for field, value in _app(app).items()]
-    say(answer, table(("app", app.name), rows), *([credential_table(keys)] if keys else []))
+    shown = {field: value for field, value in _app(app).items() if field != "settings"}
+    rows = [(field, ", ".join(value) if isinstance(value, list) else value) for field, value in shown.items()]
+    say(answer, table(("app", app.name), rows), settings_table(app), *([credential_table(keys)] if keys else []))
+
+
+@command.command("set")
+@with_settings
+@click.argument("name")
+@click.argument("choices", nargs=-1, required=True, metavar="KEY=VALUE...")
+def set_(settings: Settings, *, name: str, choices: tuple[str, ...]) -> None:
+    """Choose settings of an app.
+
+    A value is JSON or plain text: timezone=Europe/Amsterdam, open_topics=false. `default` takes a setting back. A
+    running gateway follows within five seconds.
+    """
+    chosen = dict(_choice(text) for text in choices)
+
+    async def work(installation: Installation) -> App:
+        return await change_app(installation.db, await installation.app(name), actor=ACTOR, settings=chosen)
+
+    app = use(settings, work)
+    say(_app(app), settings_table(app))
+
+
+def _choice(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise click.UsageError(f"`{text}` is not of the form KEY=VALUE, such as timezone=Europe/Amsterdam.")
+    try:
+        return key, msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        return key, value
+
+
+def settings_table(app: App) -> Any:
+    """The settings in force, as people read them."""
+    values = msgspec.to_builtins(app.own)
+    return table(("setting", "value"), [(key, _shown(value)) for key, value in sorted(values.items())])
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def credential_answer(key: StoredCredential) -> dict[str, Any]:

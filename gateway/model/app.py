@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from gateway.model.app_settings import AppSettings, settings_of
 from gateway.model.ids import buckets_of_app
 
 Scope = Literal["send", "read", "manage", "admin", "device"]
@@ -17,7 +18,8 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     """One app as every room sees it. `id` is the store's key, `public_id` what `app_...` spells.
 
     `home` and `spread` place its rows in buckets (`model.ids`). `origins` are exact, such as `https://shop.example`;
-    `link_hosts` are the hosts a message may lead to (the origins' own when empty).
+    `link_hosts` are the hosts a message may lead to (the origins' own when empty). `settings` are what is stored; what
+    holds is `own`.
     """
 
     id: int
@@ -30,6 +32,11 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     settings: dict[str, Any]
     created_at: datetime
+
+    @property
+    def own(self) -> AppSettings:
+        """The settings in force, defaults included. Made anew at each look: half a microsecond."""
+        return settings_of(self.settings)
 
     @property
     def buckets(self) -> list[int]:

@@ -102,6 +102,11 @@ async def list_page(db: Queryable, after: int, limit: int) -> list[App]:
     return [_app(row) for row in rows]
 
 
+async def lock_settings(db: Queryable, app_id: int) -> dict[str, Any] | None:
+    """The settings as stored, which nobody else changes until the end of the transaction. None: no such app."""
+    return await db.fetchval("SELECT settings FROM apps WHERE id = $1 AND deleted_at IS NULL FOR UPDATE", app_id)
+
+
 async def update_settings(
     db: Queryable,
     app_id: int,

@@ -18,6 +18,7 @@ from gateway.model.app import App
 from gateway.model.errors import Conflict, Invalid, NotFound
 from gateway.model.limits import ENROL_ATTEMPTS_MAX
 from gateway.model.subscriber import Enrolment, Subscription, SubscriptionState
+from gateway.model.timezone import is_timezone
 from gateway.store import persons, subscriptions
 from gateway.store.database import Queryable
 from gateway.store.subscriptions import Change, Filters
@@ -28,7 +29,6 @@ from gateway.subscribers.preferences import (
     check_language,
     check_platform,
     check_timezone,
-    is_timezone,
     merge_tags,
 )
 from gateway.subscribers.reach import key_for, keys_in_order

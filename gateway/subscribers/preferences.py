@@ -5,10 +5,8 @@ in text, so none passes here.
 """
 
 import re
-import zoneinfo
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -23,15 +21,12 @@ from gateway.model.limits import (
     TAG_BYTES_MAX,
     TAG_NAME_CHARS_MAX,
     TAGS_PER_DEVICE_MAX,
-    TIMEZONE_CHARS_MAX,
-    TIMEZONES_KEPT_MAX,
     TOPICS_PER_DEVICE_MAX,
 )
 from gateway.model.subscriber import PLATFORM_NAMES, STATE_WORDS, Consent
+from gateway.model.timezone import is_timezone
 
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
-_TIMEZONE: Final = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,2}", re.ASCII)
-_NO_ZONES: Final = ("posix/", "right/", "posixrules", "localtime", "Factory")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
 _NUL: Final = b"\\u0000"
 _PLATFORM_OF: Final = {name: number for number, name in PLATFORM_NAMES.items()}
@@ -50,18 +45,6 @@ def check_timezone(text: str | None) -> str | None:
     if text is None or is_timezone(text):
         return text
     raise Invalid("field_invalid", "A time zone is a name such as `Europe/Amsterdam`.", param="timezone")
-
-
-@lru_cache(maxsize=TIMEZONES_KEPT_MAX)
-def is_timezone(text: str) -> bool:
-    """Whether this machine knows the zone. Costs a look at the disk for a new name, nothing for a known one."""
-    if len(text) > TIMEZONE_CHARS_MAX or _TIMEZONE.fullmatch(text) is None or text.startswith(_NO_ZONES):
-        return False
-    try:
-        zoneinfo.ZoneInfo(text)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
 
 
 def check_country(text: str | None) -> str | None:

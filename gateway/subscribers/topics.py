@@ -21,7 +21,7 @@ async def numbers_of(db: Queryable, app: App, slugs: Sequence[str]) -> tuple[int
     known = await topics.by_slug(db, app.id, checked)
     missing = [slug for slug in checked if slug not in known]
     if missing:
-        if app.settings.get("open_topics") is False:
+        if not app.own.open_topics:
             raise Invalid("topic_unknown", f"There is no topic {missing[0]!r} in this app.", param="topics")
         known |= await made(db, app, missing)
     for slug in checked:

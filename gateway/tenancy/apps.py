@@ -1,18 +1,18 @@
 """Making and changing apps. An app is one site or product: its origins, its keys, its audience."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from gateway.model.app import App
+from gateway.model.app_settings import merged
 from gateway.model.errors import Conflict, Invalid, NotFound
 from gateway.model.ids import new_id, to_text
 from gateway.model.limits import (
     APP_NAME_CHARS_MAX,
     BUCKETS,
     INSERT_ATTEMPTS_MAX,
-    SETTINGS_BYTES_MAX,
 )
 from gateway.store import apps, audit, credentials
 from gateway.store.credentials import StoredCredential
@@ -63,19 +63,19 @@ async def create_app(
     origins: Iterable[str],
     subject: str,
     link_hosts: Iterable[str] = (),
-    settings: dict[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
     actor: str = "operator",
 ) -> CreatedApp:
     """An app with all it needs to send: keys, secrets and an API key (send, read, manage), in one transaction.
 
-    Raises `GatewayError`: `name_taken`, `origin_invalid`, `subject_invalid`, or `field_invalid`.
+    Raises `GatewayError`: `name_taken`, `origin_invalid`, `subject_invalid`, `field_unknown` or `field_invalid`.
     """
     draft = _Draft(
         name=check_name(name),
         origins=check_origins(origins),
         link_hosts=check_link_hosts(link_hosts),
         subject=_checked_subject(subject),
-        settings=_checked_settings(settings or {}),
+        settings=merged({}, settings or {}),
     )
     async with db.transaction() as tx:
         app = await _inserted(tx, draft)
@@ -126,15 +126,21 @@ async def change_app(
     origins: Iterable[str] | None = None,
     link_hosts: Iterable[str] | None = None,
     subject: str | None = None,
-    settings: dict[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> App:
-    """Changes what is given; a new subject goes out with every push from then on. Raises as `create_app` does."""
+    """Changes what is given, of the settings each one that is named (`model.app_settings.merged`).
+
+    A new subject goes out with every push from then on. Raises as `create_app` does.
+    """
     label = None if name is None else check_name(name)
     sites = None if origins is None else check_origins(origins)
     hosts = None if link_hosts is None else check_link_hosts(link_hosts)
     contact = None if subject is None else _checked_subject(subject)
-    chosen = None if settings is None else _checked_settings(settings)
     async with db.transaction() as tx:
+        held = await apps.lock_settings(tx, app.id)
+        if held is None:
+            raise NotFound("app")
+        chosen = None if settings is None else merged(held, settings)
         if label is not None and label != app.name and await apps.get_by_name(tx, label) is not None:
             raise _name_taken(label)
         await apps.update_settings(tx, app.id, name=label, subject=contact, settings=chosen)
@@ -143,7 +149,7 @@ async def change_app(
             raise NotFound("app")
         if contact is not None:
             await credentials.set_subject(tx, app.id, contact)
-        given = {"name": label, "origins": sites, "link_hosts": hosts, "subject": contact, "settings": chosen}
+        given = {"name": label, "origins": sites, "link_hosts": hosts, "subject": contact, "settings": settings}
         await audit.append(
             tx, app_id=app.id, actor=actor, action="app_changed", target=to_text("app", app.public_id),
             detail={field: value for field, value in given.items() if value is not None},
@@ -177,12 +183,6 @@ def _checked_subject(subject: str) -> str:
         return check_subject(subject)
     except ValueError as fault:
         raise Invalid("subject_invalid", str(fault), param="subject") from None
-
-
-def _checked_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    if len(msgspec.json.encode(settings)) > SETTINGS_BYTES_MAX:
-        raise Invalid("field_invalid", f"Settings take at most {SETTINGS_BYTES_MAX} bytes.", param="settings")
-    return settings
 
 
 def _name_taken(name: str) -> Conflict:

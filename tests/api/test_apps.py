@@ -148,3 +148,33 @@ async def test_topics_are_made_listed_and_deleted(shop: Shop):
     assert (await shop.call("DELETE", "/v1/topics/sale")).status == 204
     assert (await shop.call("DELETE", "/v1/topics/sale")).status == 404
     assert (await shop.call("GET", "/v1/topics")).body == {"data": [], "next": None}
+
+
+async def test_settings_are_merged_and_shown(shop: Shop):
+    """One at a time, with what holds in the answer; null takes one back."""
+    path = f"/v1/apps/{shop.id}"
+    await shop.call("PATCH", path, {"settings": {"timezone": "Europe/Amsterdam", "currency": "EUR"}})
+    changed = await shop.call("PATCH", path, {"settings": {"timezone": "America/New_York"}})
+    assert (changed.body["settings"]["timezone"], changed.body["settings"]["currency"]) == ("America/New_York", "EUR")
+    assert (await shop.call("PATCH", path, {"settings": {"currency": None}})).body["settings"]["currency"] is None
+    assert (await shop.call("GET", path)).body["settings"]["timezone"] == "America/New_York"
+
+
+@pytest.mark.parametrize(
+    ("settings", "param"),
+    [({"colour": 1}, "settings.colour"), ({"timezone": "Nowhere"}, "settings.timezone"), ([], "settings")],
+)
+async def test_a_wrong_setting_changes_nothing(shop: Shop, settings: Any, param: str):
+    """Neither it nor its neighbours."""
+    path = f"/v1/apps/{shop.id}"
+    good = {"currency": "USD"}
+    answer = await shop.call("PATCH", path, {"settings": {**good, **settings} if settings else settings})
+    assert (answer.status, answer.param) == (422, param)
+    assert (await shop.call("GET", path)).body["settings"]["currency"] is None
+
+
+async def test_an_app_is_made_with_settings(gateway: Gateway, shop: Shop):
+    """From its first moment."""
+    wanted = {"name": f"set {shop.id}", "subject": "mailto:a@new.example", "settings": {"currency": "CHF"}}
+    made = await shop.call("POST", "/v1/apps", wanted, key=await gateway.admin_key())
+    assert made.body["settings"]["currency"] == "CHF"

@@ -34,6 +34,19 @@ def test_an_app_is_found_by_name_and_by_id(installed: Terminal) -> None:
     assert [one["id"] for one in installed("app", "list", "--json").json] == [app["id"]]
 
 
+def test_settings_of_an_app_are_chosen(installed: Terminal) -> None:
+    """In plain words or as JSON; what cannot be is refused with the setting's name."""
+    _make(installed)
+    said = installed("app", "set", "shop", "timezone=Europe/Amsterdam", "open_topics=false", "--json").json
+    assert (said["settings"]["timezone"], said["settings"]["open_topics"]) == ("Europe/Amsterdam", False)
+    installed("app", "set", "shop", "timezone=default")
+    shown = installed("app", "show", "shop", "--json").json["settings"]
+    assert (shown["timezone"], shown["open_topics"]) == (None, False)
+    refused = installed("app", "set", "shop", "timezone=Nowhere", "--json")
+    assert (refused.code, refused.error["param"]) == (1, "settings.timezone")
+    assert installed("app", "set", "shop", "timezone").code == 2
+
+
 def test_a_name_is_given_once(installed: Terminal) -> None:
     """The second shop of a name is refused."""
     _make(installed)

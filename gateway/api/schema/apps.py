@@ -7,7 +7,15 @@ import msgspec
 from msgspec import Meta
 
 from gateway.model.app import Scope
+from gateway.model.app_settings import AppSettings
 from gateway.model.limits import APP_NAME_CHARS_MAX, LINK_HOSTS_PER_APP_MAX, ORIGINS_PER_APP_MAX, SLUG_CHARS_MAX
+
+Settings = Annotated[
+    dict[str, Any],
+    Meta(
+        description="What is named replaces what there was. `default`, or null where that is no choice, takes it back."
+    ),
+]
 
 
 class AppRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -19,6 +27,7 @@ class AppRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     subject: Annotated[str, Meta(description="Contact that push services see; the setting's where it is left out.")] = (
         ""
     )
+    settings: Settings = {}
 
 
 class AppChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -28,16 +37,18 @@ class AppChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     origins: Annotated[list[str], Meta(max_length=ORIGINS_PER_APP_MAX)] | None = None
     link_hosts: Annotated[list[str], Meta(max_length=LINK_HOSTS_PER_APP_MAX)] | None = None
     subject: str | None = None
+    settings: Settings | None = None
 
 
 class AppAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """An app."""
+    """An app, with the settings in force."""
 
     id: str
     name: str
     origins: list[str]
     link_hosts: list[str]
     subject: str
+    settings: AppSettings
     created_at: datetime
 
 
@@ -49,6 +60,7 @@ class CreatedApp(msgspec.Struct, frozen=True, kw_only=True):
     origins: list[str]
     link_hosts: list[str]
     subject: str
+    settings: AppSettings
     created_at: datetime
     vapid_public_key: str
     vapid_key_id: str | None

@@ -1,0 +1,112 @@
+"""What an app's owner chose once for all its messages. Stored as the JSON object `apps.settings`.
+
+A setting is one field of `AppSettings`, with the default that holds where nothing is stored. What its type does not
+say, a line in `_CHECKS` does. What another version stored and this one does not know is kept as it is.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from gateway.model.errors import Invalid
+from gateway.model.limits import SETTINGS_BYTES_MAX
+from gateway.model.timezone import is_timezone
+
+_CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
+_PATH: Final = re.compile(r" - at `\$\.?(?P<path>[^`]*)`")
+_DEFAULT: Final = "default"
+_NUL: Final = b"\\u0000"
+
+
+class AppSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings in force, defaults included.
+
+    timezone: of those whose own is not known. currency: of all money that events tell. open_topics: pages may name new
+    topics. sdk_killed: the page script does nothing.
+    """
+
+    timezone: str | None = None
+    currency: str | None = None
+    open_topics: bool = True
+    sdk_killed: bool = False
+
+
+def _timezone_fault(value: Any) -> str:
+    return "" if is_timezone(value) else "A time zone is a name such as `Europe/Amsterdam`."
+
+
+def _currency_fault(value: Any) -> str:
+    return "" if _CURRENCY.fullmatch(value) else "A currency is three capital letters, such as `EUR` (ISO 4217)."
+
+
+_CHECKS: Final[dict[str, Callable[[Any], str]]] = {
+    "timezone": _timezone_fault,
+    "currency": _currency_fault,
+}
+"""Setting -> what is wrong with a value that is not null and has the right type, as a sentence; "" for nothing."""
+
+_TYPES: Final = {field.encode_name: field for field in msgspec.structs.fields(AppSettings)}
+
+
+def settings_of(stored: Mapping[str, Any]) -> AppSettings:
+    """The settings in force where this is stored."""
+    return msgspec.convert(stored, AppSettings)
+
+
+def merged(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is to be stored after a change: each setting that is given replaces the one there was.
+
+    `"default"` takes a setting back to its default; so does null, unless null is a choice other than the default.
+    Raises `Invalid` with `param` such as `settings.timezone`.
+    """
+    changed = dict(stored)
+    for name, value in given.items():
+        field = _TYPES.get(name)
+        if field is None:
+            known = ", ".join(sorted(_TYPES))
+            raise Invalid("field_unknown", f"There is no such setting. There are: {known}.", param=f"settings.{name}")
+        if value == _DEFAULT or (value is None and not _is_choice(field, None)):
+            changed.pop(name, None)
+        else:
+            changed[name] = _checked(field, value)
+    encoded = msgspec.json.encode(changed)
+    if len(encoded) > SETTINGS_BYTES_MAX or _NUL in encoded:
+        raise Invalid(
+            "field_invalid", f"Settings take at most {SETTINGS_BYTES_MAX} bytes, without NUL.", param="settings"
+        )
+    return changed
+
+
+def _is_choice(field: msgspec.structs.FieldInfo, value: object) -> bool:
+    """Whether the setting may have this value, and it is not the default anyway."""
+    if field.default is value:
+        return False
+    try:
+        msgspec.convert(value, field.type)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _checked(field: msgspec.structs.FieldInfo, value: Any) -> Any:
+    name = field.encode_name
+    try:
+        chosen = msgspec.convert(value, field.type)
+    except msgspec.ValidationError as fault:
+        raise _refusal(name, str(fault)) from None
+    sentence = _CHECKS[name](chosen) if name in _CHECKS and chosen is not None else ""
+    if sentence:
+        raise Invalid("field_invalid", sentence, param=f"settings.{name}")
+    return msgspec.to_builtins(chosen)
+
+
+def _refusal(name: str, fault: str) -> Invalid:
+    """The fault as msgspec tells it, with the path inside the setting that stands at its end."""
+    found = _PATH.search(fault)
+    inner = found.group("path") if found else ""
+    joint = "." if inner and not inner.startswith("[") else ""
+    code = "field_unknown" if "unknown field" in fault else "field_invalid"
+    sentence = _PATH.sub("", fault).replace("`", "")
+    return Invalid(code, f"{sentence}.", param=f"settings.{name}{joint}{inner}")
