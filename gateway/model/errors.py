@@ -44,6 +44,7 @@ ERROR_CODES: Final[dict[str, str]] = {
     "field_missing": "A field that is needed is absent.",
     "audience_missing": "The message names no audience.",
     "audience_invalid": "The audience cannot be read, such as a topic expression with a fault.",
+    "area_invalid": "An area is not a simple polygon that can be meant.",
     "topic_unknown": "A topic of that name does not exist in the app.",
     "topics_too_many": "The device or the app has as many topics as it may have.",
     "link_refused": "A link leads to a host that is not on the app's list.",
