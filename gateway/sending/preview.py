@@ -35,7 +35,11 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
 
 def payload_bytes(content: Content, transports: Mapping[str, Transport]) -> dict[str, int]:
     """How large a message gets on each channel, in its largest language, before encryption."""
-    return {name: _largest(transport.compile(content, message_id=0), content) for name, transport in transports.items()}
+    return {name: _largest(one, content) for name, one in _compiled(content, transports).items()}
+
+
+def _compiled(content: Content, transports: Mapping[str, Transport]) -> dict[str, Compiled]:
+    return {name: transport.compile(content, message_id=0) for name, transport in transports.items()}
 
 
 def _largest(compiled: Compiled, content: Content) -> int:
@@ -44,8 +48,8 @@ def _largest(compiled: Compiled, content: Content) -> int:
 
 def check_size(content: Content, transports: Mapping[str, Transport]) -> None:
     """Raises `Invalid` (content_too_large) where a message fits no device of a channel."""
-    for name, size in payload_bytes(content, transports).items():
-        largest = transports[name].payload_bytes_max(0)
+    for name, compiled in _compiled(content, transports).items():
+        size, largest = _largest(compiled, content), compiled.payload_bytes_max or transports[name].payload_bytes_max(0)
         if size > largest:
             raise Invalid(
                 "content_too_large",

@@ -176,6 +176,7 @@ class Http2Connection(asyncio.BufferedProtocol):
             answered = self._inlet.read(data)
             if answered:
                 self._answered(answered)
+            self._outlet.use_window()
         except ConnectionFault as fault:
             self._leave(fault.code, str(fault))
         self._settle()
@@ -328,7 +329,7 @@ class Http2Connection(asyncio.BufferedProtocol):
 
     def _on_window_update(self, _flags: int, stream_id: int, payload: bytes) -> None:
         increment = h2.number_in(payload)
-        if not self._outlet.is_holding_back:
+        if not (self._outlet.is_holding_back if stream_id else self._outlet.is_exhausted):
             self._watch.endure()
         if not stream_id:
             self._outlet.widen(increment)

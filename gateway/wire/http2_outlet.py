@@ -40,6 +40,7 @@ class Outlet:
         """Bodies up to this size need no second thought, as far as their own window and a frame go."""
         self._stalled: dict[int, Request] = {}
         self._is_paused = False
+        self._is_wider = False
         self._last_stream = 0
         self.written_stream = 0
         """Later streams never left this process."""
@@ -107,6 +108,11 @@ class Outlet:
         """Whether a larger window would be used."""
         return bool(self._stalled)
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the connection's window holds bodies back. Until then, a larger one moves nothing on."""
+        return bool(self._stalled) and self._window <= 0
+
     # --- what the other side allows -----------------------------------------------------------------------------------
 
     def set_frame_bytes_max(self, size: int) -> None:
@@ -128,7 +134,7 @@ class Outlet:
         self.send_rests()
 
     def widen(self, increment: int) -> None:
-        """The window of the connection.
+        """The window of the connection; `use_window` then sends what it takes.
 
         Raises:
             ConnectionFault: it becomes larger than any may be, or no larger.
@@ -138,7 +144,13 @@ class Outlet:
         self._window += increment
         if self._window > WINDOW_BYTES_MAX:
             raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "a window is too large")
-        self.send_rests()
+        self._is_wider = True
+
+    def use_window(self) -> None:
+        """Call it after each read: once for all updates of it, or a thousand of them walk a thousand bodies each."""
+        if self._is_wider:
+            self._is_wider = False
+            self.send_rests()
 
     def widen_stream(self, request: Request, increment: int) -> None:
         """The window of one stream.

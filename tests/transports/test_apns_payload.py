@@ -314,3 +314,11 @@ def test_ours_and_apples_names_are_not_for_data(name: str, junk: Any):
 def test_a_stored_message_whose_fields_are_not_taken_any_more_still_goes_out():
     """A gateway that learnt to refuse a field must not stop over a message that an older one took."""
     assert rendered(Content(title="x", extra={"apns": {"gone": 1}}))["aps"]["alert"] == {"title": "x"}
+
+
+def test_a_call_may_be_larger_than_an_alert():
+    """Apple takes 5,120 bytes of a VoIP push and 4,096 of all others."""
+    provider = made(Provider)
+    call = Content(title="Ring", extra={"apns": {"push_type": "voip"}})
+    assert provider.compile(call, message_id=1).payload_bytes_max == 5_120
+    assert provider.compile(Content(title="Ring"), message_id=1).payload_bytes_max is None

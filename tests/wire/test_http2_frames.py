@@ -7,7 +7,7 @@ from h2.errors import ErrorCodes
 
 from gateway.wire import http2_frames as frames
 from tests.wire.clients import NAME, client_for, failure, post
-from tests.wire.servers.scripted import Received, scripted
+from tests.wire.servers.scripted import Received, Session, scripted
 
 
 def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
@@ -186,3 +186,21 @@ async def test_an_answer_is_read_however_it_is_framed(context, authority, name: 
     assert answer.body == b"no"
     assert answer.status == (404 if name == "Huffman coding" else 400)
     assert len(server.sessions) == 1
+
+
+async def test_windows_that_grow_by_a_byte_end_the_connection(context, authority):
+    """A body is held back, and the other side gives room a byte at a time: that is an attack, and it is cut short."""
+    trickle = frame(frames.WINDOW_UPDATE, 0, 0, b"\x00\x00\x00\x01") * 10_000
+
+    def begin(session: Session) -> None:
+        asyncio.get_running_loop().call_later(0.2, session.raw, trickle)
+
+    async with (
+        scripted(context, on_connect=begin, initial_window_size=0) as server,
+        client_for(server.port, ca_file=authority.ca_file) as client,
+    ):
+        failed = await failure(client, at(server))
+        await asyncio.wait_for(server.sessions[0].is_lost.wait(), 5)
+
+    assert failed.kind == "broken"
+    assert server.sessions[0].goodbyes == [ErrorCodes.ENHANCE_YOUR_CALM]

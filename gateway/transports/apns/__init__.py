@@ -22,6 +22,7 @@ import msgspec
 from gateway.model.delivery import Accepted, Misconfigured, Outcome, Push, Rejected, Retry, Urgency
 from gateway.model.errors import GatewayError, Invalid
 from gateway.model.ids import to_text
+from gateway.model.limits import APNS_PAYLOAD_BYTES_MAX, APNS_VOIP_PAYLOAD_BYTES_MAX
 from gateway.model.message import Content
 from gateway.model.subscriber import Platform
 from gateway.transports.apns.answers import (
@@ -57,7 +58,6 @@ _BUNDLE_AT: Final = 3
 """An address: format, environment, length of the bundle id, bundle id, token."""
 _TOKEN: Final = re.compile(r"(?:[0-9a-f]{2}){4,100}", re.ASCII)
 """Apple asks not to count on 32 bytes: Live Activities have longer ones already."""
-_PAYLOAD_BYTES_MAX: Final = 4_096
 _COLLAPSE_ID_BYTES_MAX: Final = 64
 _FORBIDDEN: Final = 403
 _NAMED_MAX: Final = 5
@@ -173,12 +173,13 @@ class Provider:
         """JSON put together once per language; the same headers for all devices but for their ids."""
         fields = _checked_before(content, self.name)
         render = renderer(content, fields, message_text=to_text("msg", message_id), now_s=self._wire.clock())
-        return Compiled(render, _options_of(fields, content.urgency, message_id))
+        bytes_max = APNS_VOIP_PAYLOAD_BYTES_MAX if fields.push_type == "voip" else None
+        return Compiled(render, _options_of(fields, content.urgency, message_id), bytes_max)
 
     def payload_bytes_max(self, platform: int) -> int:
-        """4,096 bytes, whatever the device."""
+        """4,096 bytes, whatever the device; a call (`voip`) has 5,120, as its message says."""
         del platform
-        return _PAYLOAD_BYTES_MAX
+        return APNS_PAYLOAD_BYTES_MAX
 
     def make_ahead(self, wire: bytes) -> bool:
         """Nothing is made ahead."""
