@@ -313,11 +313,13 @@ class Shop(msgspec.Struct, frozen=True, eq=False):
 
 
 @asynccontextmanager
-async def running_world(db: Database, sandbox: Sandbox, *, shifty_port: int) -> AsyncGenerator[World]:
+async def running_world(
+    db: Database, sandbox: Sandbox, *, shifty_port: int, master_key: bytes | None = None
+) -> AsyncGenerator[World]:
     """The gateway serves for the length of the block."""
     clock = MovedClock()
     await clock.sync(db)
-    vault = Vault(secrets.token_bytes(32))
+    vault = Vault(master_key or secrets.token_bytes(32))
     await ensure_installation(db, vault)
     port = free_port()
     settings = Settings(
