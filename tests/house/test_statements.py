@@ -22,6 +22,8 @@ SLICES: dict[str, str] = {
     "pruning._ended": "deletes devices that ended long ago, of all apps, by index subscriptions_ended",
     "pruning._chunks": "finds messages that ended long ago, of all apps, by index messages_finished",
     "pruning._messages": "finds messages beyond the history that is kept, of all apps, by index messages_finished",
+    "recovery._hold_chunks": "holds the work of all apps, once, after a backup was restored",
+    "recovery._pause_messages": "as above, messages",
     "chunks.renew": "prolongs the leases that one process holds, each by its whole key",
 }
 """Statements that look across apps or buckets, and why they may."""

@@ -243,15 +243,15 @@ async def test_a_server_that_speaks_something_else_is_unreachable(context, autho
 
 async def test_pauses_are_drawn(context):
     """A hundred gateways that lose a service in the same moment do not come back in the same moment."""
-    pauses: set[float] = set()
+    pauses: list[float] = []
     for seed in range(5):
         client = client_for(1, dice=random.Random(seed))
         await failure(client, f"https://{NAME}:1/x")
         [connections] = client._places.values()
-        pauses.add(round(connections._retry_at_s - asyncio.get_running_loop().time(), 3))
+        pauses.append(connections._retry_at_s - asyncio.get_running_loop().time())
         await client.aclose()
 
-    assert len(pauses) == 5
+    assert max(pauses) - min(pauses) > 0.03
     assert all(0.1 < pause <= 0.25 for pause in pauses)
 
 
