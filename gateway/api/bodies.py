@@ -18,7 +18,8 @@ from gateway.model.limits import BODY_READ_S
 
 T = TypeVar("T")
 
-_TYPES: Final = ("application/json", "text/plain", "application/x-ndjson", "application/octet-stream")
+_TYPES: Final = ("application/json", "text/plain", "application/x-ndjson", "application/octet-stream",
+          "text/csv")  # fmt: skip
 _NUL: Final = b"\\u0000"
 _ANY_JSON: Final = msgspec.json.Decoder(msgspec.Raw)
 

@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 _REQUEST_ID: Final = re.compile(rf"[A-Za-z0-9._:-]{{1,{REQUEST_ID_CHARS_MAX}}}")
 _CURSOR_CHARS_MAX: Final = 200
+_TRUE: Final = ("true", "1", "yes")
+_FALSE: Final = ("false", "0", "no")
 
 
 class Call:
@@ -59,6 +61,15 @@ class Call:
     def query(self, name: str) -> str | None:
         """A query parameter; the first of several."""
         return self.request.query.get(name)
+
+    def flag(self, name: str) -> bool:
+        """A query parameter that is true or false; false without it."""
+        text = self.query(name)
+        if text is None or text in _FALSE:
+            return False
+        if text in _TRUE:
+            return True
+        raise Invalid("field_invalid", "Expected true or false.", param=name)
 
     def path_id(self, prefix: Prefix, what: str) -> int:
         """The id in the path; 404 for what is no such id at all."""

@@ -18,7 +18,6 @@ from gateway.api.schema.messages import (
 )
 from gateway.model import message
 from gateway.model.app import App
-from gateway.model.errors import Invalid
 from gateway.model.ids import to_text
 from gateway.sending import control
 from gateway.sending.accept import Order, Render
@@ -29,8 +28,6 @@ from gateway.transports.base import Transport
 _DECODER: Final = decoder_of(SendRequest)
 _SURELY_FITS_BYTES: Final = 1_000
 """A request no larger than this makes a payload that fits, even if each character of it is escaped threefold."""
-_TRUE: Final = ("true", "1", "yes")
-_FALSE: Final = ("false", "0", "no")
 
 
 async def send(call: Call) -> web.Response:
@@ -38,7 +35,7 @@ async def send(call: Call) -> web.Response:
     request = call.decode(_DECODER)
     app = call.app if request.app is None and call.app is not None else await call.app_for(request.app)
     order = order_of(request, app, call.now())
-    if call.request.query_string and _flag(call, "dry_run"):
+    if call.request.query_string and call.flag("dry_run"):
         return await _preview(call, app, order)
     check_fits(order, len(call.body), call.services.transports, await channels_of(call, app))
     acceptance = await call.services.acceptor.accept(app, order, claim=call.claim(), render=renderer(order))
@@ -116,12 +113,3 @@ async def _preview(call: Call, app: App, order: Order) -> web.Response:
 
 
 _WORDS: Final[dict[int, Any]] = message.STATE_NAMES
-
-
-def _flag(call: Call, name: str) -> bool:
-    text = call.query(name)
-    if text is None or text in _FALSE:
-        return False
-    if text in _TRUE:
-        return True
-    raise Invalid("field_invalid", "Expected true or false.", param=name)

@@ -13,6 +13,7 @@ from gateway.api import (
     documents,
     keys,
     lanes,
+    lists,
     message_reports,
     messages,
     progress,
@@ -28,6 +29,7 @@ from gateway.api.middleware import endpoint, expectation
 from gateway.api.route import ADMIN, DEVICE_CHANGE, DEVICE_READ, ENROL, MANAGE, OPEN, PUBLIC, READ, SEND, Query, Route
 from gateway.api.schema import apps as a
 from gateway.api.schema import lanes as n
+from gateway.api.schema import lists as li
 from gateway.api.schema import messages as m
 from gateway.api.schema import receipts as r
 from gateway.api.schema import subscriptions as s
@@ -38,6 +40,7 @@ from gateway.api.unmatched import add_unmatched
 from gateway.model.limits import BULK_BODY_BYTES_MAX as BULK
 from gateway.model.limits import PUBLIC_BODY_BYTES_MAX as SMALL
 from gateway.model.limits import SEND_BODY_BYTES_MAX as LARGE
+from gateway.subscribers.lists import ListImportReport
 from gateway.subscribers.transfer import ImportReport
 
 APP: Final = Query("app", "The app, where the key is the installation's.")
@@ -48,6 +51,8 @@ USER: Final = Query("user", "Only this user's.")
 TOPIC: Final = Query("topic", "Only those that follow this topic.")
 CHANNEL: Final = Query("channel", "Only those of this channel.")
 SUBSCRIPTION: Final = Query("subscription", "Only this device: why did it (not) get the message?")
+COUNT: Final = Query("count", "true: also how many are in it.", "boolean")
+MODE: Final = Query("mode", "add (what happens where it is left out), remove, or replace: the list is then who the lines name.")
 WHICH: Final = Query("app", "The app.", is_needed=True)
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -75,6 +80,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET",    "/v1/topics",                         topics.page,         READ,   "Topics", "List topics", 0, None, a.TopicPage, query=(APP,)),
     Route("POST",   "/v1/topics",                         topics.create,       MANAGE, "Topics", "Make a topic", SMALL, a.TopicRequest, a.TopicAnswer, 201, "plain"),
     Route("DELETE", "/v1/topics/{slug}",                  topics.delete,       MANAGE, "Topics", "Delete a topic", SMALL, None, None, 204, query=(APP,)),
+
+    Route("GET",    "/v1/lists",                          lists.page,          READ,   "Lists", "List lists", 0, None, li.ListPage, query=(APP,)),
+    Route("POST",   "/v1/lists",                          lists.create,        MANAGE, "Lists", "Make a list", SMALL, li.ListRequest, li.ListAnswer, 201, "plain"),
+    Route("GET",    "/v1/lists/{slug}",                   lists.show,          READ,   "Lists", "Show a list", 0, None, li.ListAnswer, query=(APP, COUNT)),
+    Route("DELETE", "/v1/lists/{slug}",                   lists.delete,        MANAGE, "Lists", "Delete a list", SMALL, None, None, 204, query=(APP,)),
+    Route("POST",   "/v1/lists/{slug}/import",            lists.load,          MANAGE, "Lists", "Say who is on a list, one id a line", 0, None, ListImportReport, query=(APP, MODE), reads="text/csv"),
 
     Route("GET",    "/v1/apps",                           apps.page,           ADMIN,  "Apps", "List apps", 0, None, a.AppPage, query=PAGE[1:]),
     Route("POST",   "/v1/apps",                           apps.create,         ADMIN,  "Apps", "Make an app", SMALL, a.AppRequest, a.CreatedApp, 201, "sealed"),

@@ -26,7 +26,7 @@ async def load(call: Call) -> web.Response:
     """POST /v1/subscriptions/import"""
     app = await call.app_for(call.query("app"))
     bodies.check_head(call.request, None)
-    report = await call.gate.transfer.import_subscriptions(app, lines_of(_pieces(call.request)), now=call.now())
+    report = await call.gate.transfer.import_subscriptions(app, lines_of(pieces(call.request)), now=call.now())
     return json_answer(report)
 
 
@@ -43,7 +43,8 @@ async def export(call: Call) -> web.StreamResponse:
     return answer
 
 
-async def _pieces(request: web.Request) -> AsyncGenerator[bytes]:
+async def pieces(request: web.Request) -> AsyncGenerator[bytes]:
+    """A streamed body as it comes. Raises for one that breaks off, or pauses for longer than 30 s."""
     content = request.content
     while True:
         try:

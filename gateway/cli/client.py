@@ -47,9 +47,9 @@ class Gateway:
             headers["Idempotency-Key"] = idempotency_key
         return self._ask(method, path, query, headers, None if body is None else msgspec.json.encode(body))
 
-    def upload(self, path: str, pieces: Iterable[bytes], **query: Any) -> Any:
-        """A streamed body of newline-delimited JSON; what the answer's JSON says."""
-        return self._ask("POST", path, query, {"Content-Type": "application/x-ndjson"}, pieces)
+    def upload(self, path: str, pieces: Iterable[bytes], *, media: str = "application/x-ndjson", **query: Any) -> Any:
+        """A streamed body of lines; what the answer's JSON says."""
+        return self._ask("POST", path, query, {"Content-Type": media}, pieces)
 
     def pages(self, path: str, *, rows_max: int | None = None, **query: Any) -> Iterator[Any]:
         """The rows of a list, page after page, at most `rows_max`."""

@@ -26,6 +26,7 @@ _VERBS: Final[dict[str, str]] = {
     "keys": "keys",
     "send": "send",
     "messages": "messages",
+    "lists": "lists",
     "lanes": "lanes",
     "import": "import_",
     "export": "export",

@@ -33,9 +33,9 @@ def subscriptions(gateway: Gateway, *, file: str) -> int:
     A line: {"channel": "...", "endpoint": "...", "keys": {"p256dh": "...", "auth": "..."}} and, if known, user, topics,
     tags, language, timezone, country, created_at. A device that is there already is brought up to date.
     """
-    with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as source, _bar() as bar:
+    with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as source, progress_bar() as bar:
         size = None if file == "-" else Path(file).stat().st_size
-        answer = gateway.upload("/v1/subscriptions/import", _pieces(source, bar, size))
+        answer = gateway.upload("/v1/subscriptions/import", pieces(source, bar, size))
     for error in answer["errors"][:_ERRORS_SHOWN]:
         hint(f"line {error['line']}: {error['message']}")
     if answer["rejected"] > _ERRORS_SHOWN:
@@ -44,7 +44,8 @@ def subscriptions(gateway: Gateway, *, file: str) -> int:
     return 1 if answer["rejected"] else 0
 
 
-def _bar() -> Progress:
+def progress_bar() -> Progress:
+    """How far an upload is, for who watches."""
     return Progress(
         TextColumn("importing"),
         BarColumn(),
@@ -56,7 +57,8 @@ def _bar() -> Progress:
     )
 
 
-def _pieces(source: BinaryIO, bar: Progress, size: int | None) -> Iterator[bytes]:
+def pieces(source: BinaryIO, bar: Progress, size: int | None) -> Iterator[bytes]:
+    """The file, piece by piece, while the bar moves."""
     task = bar.add_task("", total=size)
     while piece := source.read(_PIECE_BYTES):
         bar.update(task, advance=len(piece))

@@ -4,7 +4,7 @@ Both are written together. A person has at most `SUBSCRIPTIONS_PER_PERSON_MAX` d
 one that was attached longest ago, which from then on is nobody's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gateway.model.app import App
 from gateway.model.ids import bucket_of_text
@@ -39,7 +39,9 @@ async def _move(db: Queryable, app: App, subscription_id: int, person: str | Non
     await _name(db, app, subscription_id, person)
     for one in sorted({one for one in (before, person) if one is not None}):
         if one == person:
-            await _add(db, app, one, subscription_id)
+            lists = await _add(db, app, one, subscription_id)
+            if lists:
+                await give_lists(db, app, {subscription_id: lists})
         else:
             await _remove(db, app, one, subscription_id)
 
@@ -56,7 +58,7 @@ async def _lock(db: Queryable, app: App, subscription_id: int) -> tuple[bool, st
 
 async def _name(db: Queryable, app: App, subscription_id: int, person: str | None) -> None:
     await db.execute(
-        "UPDATE subscriptions SET person = $4 WHERE app_id = $1 AND bucket = $2 AND id = $3",
+        "UPDATE subscriptions SET person = $4, person_lists = NULL WHERE app_id = $1 AND bucket = $2 AND id = $3",
         app.id,
         bucket_of(app, subscription_id),
         subscription_id,
@@ -64,16 +66,33 @@ async def _name(db: Queryable, app: App, subscription_id: int, person: str | Non
     )
 
 
-async def _add(db: Queryable, app: App, person: str, subscription_id: int) -> None:
-    await db.execute(
+async def _add(db: Queryable, app: App, person: str, subscription_id: int) -> list[int] | None:
+    """The numbers of the lists that the person is on."""
+    return await db.fetchval(
         """
         INSERT INTO persons (app_id, bucket, person, subs) VALUES ($1, $2, $3, ARRAY[$4::bigint])
         ON CONFLICT (app_id, bucket, person) DO UPDATE SET subs = array_remove(persons.subs, $4) || excluded.subs
+        RETURNING lists
         """,
         app.id,
         person_bucket_of(app, person),
         person,
         subscription_id,
+    )
+
+
+async def give_lists(db: Queryable, app: App, lists_of: Mapping[int, Sequence[int]]) -> None:
+    """Copies onto devices on which lists their person is; as of the person's row, which the caller holds."""
+    await db.execute(
+        """
+        UPDATE subscriptions AS s SET person_lists = n.lists::int[]
+        FROM unnest($2::smallint[], $3::bigint[], $4::text[]) AS n (bucket, id, lists)
+        WHERE s.app_id = $1 AND s.bucket = ANY($2::smallint[]) AND s.bucket = n.bucket AND s.id = n.id
+        """,
+        app.id,
+        [bucket_of(app, one) for one in lists_of],
+        list(lists_of),
+        [f"{{{','.join(map(str, lists))}}}" for lists in lists_of.values()],
     )
 
 
@@ -103,7 +122,7 @@ async def shed(db: Queryable, app: App, person: str) -> None:
 async def _unname(db: Queryable, app: App, person: str, ids: Sequence[int]) -> None:
     await db.execute(
         """
-        UPDATE subscriptions SET person = NULL
+        UPDATE subscriptions SET person = NULL, person_lists = NULL
         WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND id = ANY($3::bigint[]) AND person = $4
         """,
         app.id,

@@ -20,7 +20,7 @@ from gateway.model.ids import new_id
 from gateway.model.limits import IMPORT_ATTEMPTS_MAX, SUBSCRIPTIONS_PER_PERSON_MAX
 from gateway.model.subscriber import SubscriptionState
 from gateway.store.database import Queryable
-from gateway.store.persons import person_bucket_of, shed
+from gateway.store.persons import give_lists, person_bucket_of, shed
 from gateway.store.subscriptions import address_bucket_of, bucket_of
 
 _PAUSE_S: Final = 0.05
@@ -210,7 +210,8 @@ async def _update(db: Queryable, app: App, placed: Sequence[_Placed]) -> None:
             attrs = CASE WHEN n.attrs IS NULL THEN s.attrs ELSE coalesce(s.attrs, '{}') || n.attrs::jsonb END,
             locale = coalesce(n.locale, s.locale), timezone = coalesce(n.timezone, s.timezone),
             country = coalesce(n.country, s.country), consent = coalesce(n.consent::jsonb, s.consent),
-            created_at = coalesce(n.created_at, s.created_at)
+            created_at = coalesce(n.created_at, s.created_at),
+            person_lists = CASE WHEN coalesce(n.person, s.person) = s.person THEN s.person_lists END
         FROM unnest($2::smallint[], $3::bigint[], $4::text[], $5::smallint[], $6::smallint[], $7::bytea[],
                     $8::smallint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
                     $15::text[], $16::timestamptz[], $17::bytea[])
@@ -303,11 +304,14 @@ async def _add(db: Queryable, app: App, joined: Mapping[str, Sequence[int]]) -> 
         SELECT $1, bucket, person, ids::bigint[]
         FROM unnest($2::smallint[], $3::text[], $4::text[]) AS n (bucket, person, ids)
         ON CONFLICT (app_id, bucket, person) DO UPDATE SET subs = persons.subs || excluded.subs
-        RETURNING person, cardinality(subs) AS held
+        RETURNING person, cardinality(subs) AS held, lists
         """,
         app.id,
         *([list(column) for column in zip(*keyed, strict=True)]),
     )
+    listed = {one: row["lists"] for row in rows if row["lists"] for one in joined[row["person"]]}
+    if listed:
+        await give_lists(db, app, listed)
     return [row["person"] for row in rows if row["held"] > SUBSCRIPTIONS_PER_PERSON_MAX]
 
 

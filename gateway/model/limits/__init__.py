@@ -11,6 +11,7 @@ from gateway.model.limits.nouns import *
 from gateway.model.limits.places import *
 from gateway.model.limits.processes import *
 from gateway.model.limits.requests import *
+from gateway.model.limits.segments import *
 from gateway.model.limits.store import *
 from gateway.model.limits.tenancy import *
 from gateway.model.limits.wire import *
