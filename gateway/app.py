@@ -247,7 +247,7 @@ def loops_of(base: Base) -> list[Loop]:
     return [
         Loop("plan", 0.2, lambda: plan_due(db, keyring.app_by_id)),
         Loop("release_expired_leases", 1.0, Reaper(db, lease_s=base.settings.lease_s).run),
-        Loop("close_messages", 1.0, lambda: closing.close_finished(db, keyring)),
+        Loop("close_messages", 1.0, closing.Closer(db, keyring).run),
         Loop("make_partitions", 3600.0, lambda: partitions.ensure(db, today=base.clock.now().date())),
         Loop("drop_partitions", _DAY_S, lambda: partitions.drop_older(db, than=_oldest_day(base))),
         Loop("prune", 60.0, lambda: pruning.prune(db)),

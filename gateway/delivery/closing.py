@@ -1,5 +1,7 @@
 """When a message's last chunk is done: its tallies become its final counts."""
 
+from datetime import datetime
+
 from gateway.delivery.keys import Keys
 from gateway.model.app import App
 from gateway.model.errors import NotFound
@@ -30,12 +32,26 @@ async def close_if_done(db: Database, app: App, message_id: int) -> bool:
     return is_closed
 
 
-async def close_finished(db: Database, keys: Keys) -> int:
-    """Closes what nobody closed: cancelled messages, and those whose worker died after its last group; how many."""
-    closed = 0
-    for app_id, message_id in await messages.running(db, limit=_MESSAGES_PER_ROUND):
-        closed += await close_of(db, keys, app_id, message_id)
-    return closed
+class Closer:
+    """Closes what nobody closed: cancelled messages, and those whose worker died after its last group.
+
+    Each round goes on behind the one before: hundreds that run for days must not hide those behind them.
+    """
+
+    def __init__(self, db: Database, keys: Keys) -> None:
+        self._db = db
+        self._keys = keys
+        self._after: tuple[datetime, int] | None = None
+
+    async def run(self) -> int:
+        """One round; how many it closed."""
+        found = await messages.running(self._db, after=self._after, limit=_MESSAGES_PER_ROUND)
+        last = found[-1] if len(found) == _MESSAGES_PER_ROUND else None
+        self._after = None if last is None else (last.created_at, last.id)
+        closed = 0
+        for message in found:
+            closed += await close_of(self._db, self._keys, message.app_id, message.id)
+        return closed
 
 
 async def close_of(db: Database, keys: Keys, app_id: int, message_id: int) -> bool:

@@ -198,20 +198,32 @@ async def coming(db: Queryable, *, within_s: int, limit: int) -> list[StoredMess
     return [_message(row) for row in rows]
 
 
-async def running(db: Queryable, *, limit: int) -> list[tuple[int, int]]:
-    """(app, message) of those that may be done by now: running ones, and cancelled ones without a final tally.
+class Running(msgspec.Struct, frozen=True):
+    """A message that may be done by now."""
 
-    One slice of everything, for the loop that closes messages (index messages_running). Whoever sends closes too; what
-    was planned a moment ago, such as single sends by the thousand, is theirs.
+    created_at: datetime
+    app_id: int
+    id: int
+
+
+async def running(db: Queryable, *, after: tuple[datetime, int] | None, limit: int) -> list[Running]:
+    """Those that may be done by now: running ones, and cancelled ones without a final tally; the oldest first.
+
+    `after`: behind this moment of creation and id. One slice of everything, for the loop that closes messages (index
+    messages_running). Whoever sends closes too; what was planned a moment ago, such as single sends by the thousand, is
+    theirs.
     """
     rows = await db.fetch(
-        "SELECT app_id, id FROM messages"
+        "SELECT created_at, app_id, id FROM messages"
         " WHERE (state = 2 OR (state = 5 AND tally IS NULL))"
         "   AND (state = 5 OR planned_at < now() - interval '2 seconds')"
-        " ORDER BY created_at LIMIT $1",
+        "   AND ($1::timestamptz IS NULL OR (created_at, id) > ($1, $2))"
+        " ORDER BY created_at, id LIMIT $3",
+        after[0] if after else None,
+        after[1] if after else 0,
         limit,
     )
-    return [(row["app_id"], row["id"]) for row in rows]
+    return [Running(**row) for row in rows]
 
 
 def _message(row: Record) -> StoredMessage:

@@ -61,7 +61,7 @@ async def test_a_cancelled_message_is_closed_with_who_was_not_reached(db: Databa
     )
     await chunks.hold(db, app_id=app.id, buckets=app.buckets, message_id=message, to=Hold.CANCELLED)
 
-    assert await closing.close_finished(db, KeysOf(app)) == 1
+    assert await closing.Closer(db, KeysOf(app)).run() == 1
 
     assert await state_of(db, app.id, message) == (MessageState.CANCELLED, {"stub.0.10": 1, "-.0.60": 2})
 
@@ -86,7 +86,7 @@ async def test_a_deleted_app_holds_nobody_up(db: Database):
     with pytest.raises(NotFound):
         await keyring.app_by_id(gone.id)
     assert await plan_due(db, keyring.app_by_id) == 2
-    assert await closing.close_finished(db, keyring) == 3
+    assert await closing.Closer(db, keyring).run() == 3
 
     assert (await state_of(db, gone.id, old))[0] == MessageState.DONE
     assert (await state_of(db, gone.id, cancelled))[0] == MessageState.CANCELLED
@@ -94,7 +94,7 @@ async def test_a_deleted_app_holds_nobody_up(db: Database):
     assert (await state_of(db, app.id, done))[0] == MessageState.DONE
     assert (await state_of(db, app.id, due))[0] == MessageState.DONE
     await let_a_minute_pass(db)
-    assert await messages.running(db, limit=9) == []
+    assert await messages.running(db, after=None, limit=9) == []
 
 
 async def test_nothing_of_a_deleted_app_is_sent_any_more(db: Database):
@@ -157,3 +157,18 @@ async def test_a_message_that_is_not_there_has_no_work(db: Database):
     feed = Feed(db, KeysOf(app), transports(Service()))
 
     assert await feed.prepared(app.id, 4711) is None
+
+
+async def test_messages_that_run_for_days_hide_none_behind_them(db: Database):
+    """Hundreds wait for the morning; one of a younger date is done, and is closed in the next round at the latest."""
+    app = await make_app(db)
+    waiting = [await add_message(db, app) for _ in range(200)]
+    for message in waiting:
+        await chunks.insert(db, [work(app, message, [1])])
+    done = await add_message(db, app)
+    await let_a_minute_pass(db)
+    closer = closing.Closer(db, KeysOf(app))
+
+    assert [await closer.run(), await closer.run()] == [0, 1]
+
+    assert (await state_of(db, app.id, done))[0] == MessageState.DONE

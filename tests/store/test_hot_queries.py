@@ -156,7 +156,7 @@ CASES: dict[str, tuple[Use, tuple[str, ...]]] = {
     "release what a process held": (lambda db, _: chunks.release_owned(db, owner=1), ("chunks_leased",)),
     "claim messages": (lambda db, _: messages.claim_due(db, limit=8, lease_s=60), ("messages_due",)),
     "messages to prepare for": (lambda db, _: messages.coming(db, within_s=600, limit=8), ("messages_due",)),
-    "messages that may be done": (lambda db, _: messages.running(db, limit=200), ("messages_running",)),
+    "messages that may be done": (lambda db, _: messages.running(db, after=None, limit=200), ("messages_running",)),
     "list messages": (
         lambda db, app: messages.page(db, app_id=app.id, before=None, limit=20, state=None),
         ("messages_recent",),

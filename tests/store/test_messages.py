@@ -131,7 +131,7 @@ async def test_a_final_tally_is_kept_once(db: Database, state: MessageState):
         )
 
     await db.execute("UPDATE messages SET planned_at = now() - interval '1 minute'")
-    assert await messages.running(db, limit=9) == [(app.id, message_id)]
+    assert [(one.app_id, one.id) for one in await messages.running(db, after=None, limit=9)] == [(app.id, message_id)]
     assert await finish({"stub.0.10": 3})
     assert not await finish({"stub.0.10": 99})
 
@@ -139,7 +139,7 @@ async def test_a_final_tally_is_kept_once(db: Database, state: MessageState):
     assert found is not None
     assert found.tally == {"stub.0.10": 3}
     assert found.state == (MessageState.DONE if state is MessageState.SENDING else MessageState.CANCELLED)
-    assert await messages.running(db, limit=9) == []
+    assert await messages.running(db, after=None, limit=9) == []
 
 
 async def test_pages_hold_every_message_once_newest_first(db: Database):
