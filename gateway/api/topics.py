@@ -8,9 +8,9 @@ from aiohttp import web
 from gateway.api.answers import json_answer, no_content
 from gateway.api.call import Call, decoder_of
 from gateway.api.schema.apps import TopicAnswer, TopicPage, TopicRequest
-from gateway.model.audience import SLUG
 from gateway.model.errors import Conflict, Invalid, NotFound
 from gateway.model.limits import TOPICS_PER_APP_MAX
+from gateway.model.slug import SLUG
 from gateway.store import topics as store
 
 _NEW: Final = decoder_of(TopicRequest)

@@ -12,10 +12,10 @@ from typing import Final
 import msgspec
 
 from gateway.model.errors import Invalid
-from gateway.model.limits import SLUG_CHARS_MAX, TOPIC_DEPTH_MAX, TOPIC_TERMS_MAX
-
-SLUG: Final = re.compile(rf"[a-z0-9](?:[a-z0-9._-]{{0,{SLUG_CHARS_MAX - 1}}})")
-"""Names of topics and segments: lower-case letters, digits, dot, dash, underscore."""
+from gateway.model.filter import Where, topics_of
+from gateway.model.limits import TOPIC_DEPTH_MAX, TOPIC_TERMS_MAX
+from gateway.model.place import Geo
+from gateway.model.slug import SLUG
 
 
 class Topic(msgspec.Struct, frozen=True, tag="topic"):
@@ -54,6 +54,18 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     topics: Expression | None = None
     languages: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
+    where: Where | None = None
+    geo: Geo | None = None
+    segments: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    exclude: Audience | None = None
+    """An audience without an `exclude` of its own; whoever is in it is out."""
+
+    @property
+    def topic_slugs(self) -> set[str]:
+        """Every topic that is named anywhere in it."""
+        excluded = self.exclude.topic_slugs if self.exclude else set[str]()
+        return slugs_of(self.topics) | topics_of(self.where) | excluded
 
     @property
     def is_named(self) -> bool:

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.model.audience import SLUG
 from gateway.model.errors import Invalid
 from gateway.model.limits import (
     CONSENT_BYTES_MAX,
@@ -23,6 +22,7 @@ from gateway.model.limits import (
     TAGS_PER_DEVICE_MAX,
     TOPICS_PER_DEVICE_MAX,
 )
+from gateway.model.slug import SLUG
 from gateway.model.subscriber import PLATFORM_NAMES, STATE_WORDS, Consent
 from gateway.model.timezone import is_timezone
 

@@ -64,3 +64,15 @@ TOPIC_DEPTH_MAX: Final = 8
 """Brackets inside brackets in one topic expression."""
 PAYLOAD_BYTES_MAX: Final = 3993
 """Plaintext that fits RFC 8291: 4,096 bytes less 86 of header, 1 of padding and 16 of tag."""
+
+# --- filters ----------------------------------------------------------------------------------------------------------
+FILTER_DEPTH_MAX: Final = 8
+"""Groups inside groups."""
+FILTER_CONDITIONS_MAX: Final = 100
+FILTER_VALUES_MAX: Final = 100
+"""Values of one `in` or `has_any`."""
+FILTER_NUMBER_MAX: Final = 2**53 - 1
+"""Beyond it JSON readers disagree about which number is meant."""
+PERIOD_CHARS_MAX: Final = 40
+PERIOD_DAYS_MAX: Final = 36_600
+"""A century."""
