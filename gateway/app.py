@@ -38,6 +38,7 @@ from gateway.sending.plan import plan_due
 from gateway.store import chunks, lanes, migrate, partitions, processes, provider_tokens, pruning
 from gateway.store.clock import DatabaseClock
 from gateway.store.database import Database
+from gateway.store.stops import LOOK_EVERY_S, Stops
 from gateway.subscribers.enrol import Enroller
 from gateway.telemetry import SSRF_BLOCKED, log
 from gateway.tenancy.api_keys import ApiKeys
@@ -81,6 +82,7 @@ class Base(msgspec.Struct, frozen=True, eq=False):
     clock: DatabaseClock
     board: LaneBoard
     dice: random.Random
+    stops: Stops = msgspec.field(default_factory=Stops)
 
 
 def egress_policy(settings: Settings) -> EgressPolicy:
@@ -156,7 +158,10 @@ async def open_transports(
 
 
 def _work(base: Base) -> StoredWork:
-    return StoredWork(base.db, base.keyring, owner=base.place.process_id, lease_s=base.settings.lease_s)
+    return StoredWork(
+        base.db, base.keyring, owner=base.place.process_id, lease_s=base.settings.lease_s,
+        is_stopped=base.stops.has,
+    )  # fmt: skip
 
 
 def _engine(base: Base, work: StoredWork, feed: Feed, *, claims: bool) -> Engine:
@@ -164,7 +169,9 @@ def _engine(base: Base, work: StoredWork, feed: Feed, *, claims: bool) -> Engine
     return Engine(
         work=work,
         source=feed,
-        sender=GroupSender(base.transports, base.board, clock=base.clock.now_s, dice=base.dice),
+        sender=GroupSender(
+            base.transports, base.board, clock=base.clock.now_s, dice=base.dice, is_stopped=base.stops.has
+        ),
         clock=base.clock,
         owner=base.place.process_id,
         groups_max=settings.groups_in_flight,
@@ -179,8 +186,9 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
     settings = base.settings
     engine = _engine(base, _work(base), Feed(base.db, base.keyring, base.transports), claims=False)
     acceptor = Acceptor(
-        base.db, sender=engine, born_claimed_lease_s=settings.born_claimed_lease_s, clock=base.clock.now
-    )
+        base.db, sender=engine, born_claimed_lease_s=settings.born_claimed_lease_s, clock=base.clock.now,
+        is_stopped=base.stops.has,
+    )  # fmt: skip
     ingest = Ingest(base.db, base.keyring)
     services = Services(
         settings=settings,
@@ -197,6 +205,7 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
         is_ready=_Readiness(base.db).why_not,
         is_draining=stop.is_set,
         clock=base.clock.now,
+        stops=base.stops,
     )
     host, port = settings.bind_address
     try:
@@ -267,7 +276,8 @@ async def _housekeeping(base: Base, engine: Engine | None) -> AsyncGenerator[Non
     if base.place.predecessor is not None:
         await chunks.release_owned(base.db, owner=base.place.predecessor)
         await processes.forget(base.db, process_id=base.place.predecessor)
-    tasks = [asyncio.create_task(_be_heard(base, engine))]
+    await _look_for_stops(base)
+    tasks = [asyncio.create_task(_be_heard(base, engine)), asyncio.create_task(_keep_looking_for_stops(base))]
     if engine is not None:
         tasks.append(asyncio.create_task(keep_exchanging(base.board, dice=base.dice)))
         if not engine.claims:
@@ -301,6 +311,20 @@ async def _be_heard(base: Base, engine: Engine | None) -> None:
         except StoreUnavailable:
             pass
         await asyncio.sleep(5.0 * base.dice.uniform(0.8, 1.2))
+
+
+async def _look_for_stops(base: Base) -> None:
+    with contextlib.suppress(StoreUnavailable):  # nothing is sent either while the database is away
+        await base.stops.look(base.db)
+
+
+async def _keep_looking_for_stops(base: Base) -> None:
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        try:
+            await _look_for_stops(base)
+        except Exception as fault:  # noqa: BLE001 - a process that no longer looks would send for a stopped app
+            log("app").error("stops_not_read", exc_info=fault)
 
 
 class _Readiness:

@@ -41,6 +41,7 @@ PROVIDER_REQUESTS: Final = _counter(
 )
 GROUP_SECONDS: Final = _histogram("group_duration_seconds", "From reading a group to its outcomes being recorded.")
 CHUNKS_IN_FLIGHT: Final = _gauge("chunks_in_flight", "Chunks that this process is sending.")
+APPS_STOPPED: Final = _gauge("apps_stopped", "Apps that send nothing, as somebody stopped them by hand.")
 LANES_STANDING: Final = _gauge(
     "lanes_standing", "Lanes that do not run freely: parked (for a while), stopped, or slowed by the service.", "state"
 )

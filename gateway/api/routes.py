@@ -92,6 +92,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET",    "/v1/apps/{id}",                      apps.show,           READ,   "Apps", "Show an app", 0, None, a.AppAnswer),
     Route("PATCH",  "/v1/apps/{id}",                      apps.change,         MANAGE, "Apps", "Change an app", SMALL, a.AppChange, a.AppAnswer),
     Route("DELETE", "/v1/apps/{id}",                      apps.delete,         ADMIN,  "Apps", "Delete an app", SMALL, None, None, 204),
+    Route("POST",   "/v1/apps/{id}/stop",                 apps.stop,           MANAGE, "Apps", "Stop all sending of an app at once", SMALL, a.StopRequest, a.AppAnswer),
+    Route("POST",   "/v1/apps/{id}/resume",               apps.start,          MANAGE, "Apps", "Let a stopped app send again", SMALL, None, a.AppAnswer),
     Route("GET",    "/v1/apps/{id}/credentials",          credentials.page,    READ,   "Apps", "List an app's keys at its providers", 0, None, a.CredentialPage),
     Route("POST",   "/v1/apps/{id}/credentials",          credentials.load,    MANAGE, "Apps", "Bring a key that is used elsewhere", SMALL, a.CredentialRequest, a.CredentialAnswer, 201, "plain"),
     Route("POST",   "/v1/apps/{id}/credentials/rotate",   credentials.rotate,  MANAGE, "Apps", "Make a successor key", SMALL, a.RotateRequest, a.CredentialAnswer, 201, "plain"),

@@ -10,6 +10,7 @@ from gateway.analytics.ingest import Ingest
 from gateway.config import Settings
 from gateway.sending.accept import Acceptor
 from gateway.store.database import Database
+from gateway.store.stops import Stops
 from gateway.subscribers.enrol import Enroller
 from gateway.tenancy.api_keys import ApiKeys
 from gateway.tenancy.keyring import Keyring
@@ -30,6 +31,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     is_ready: why this process should get no requests, in words for an operator; empty when it should.
     is_draining: whether it was told to stop; keyed calls still work, new streams do not start.
+    stops: the apps that were stopped by hand, as this process knows them.
     """
 
     settings: Settings
@@ -45,4 +47,5 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     started_at: datetime
     is_ready: Callable[[], Awaitable[list[str]]]
     is_draining: Callable[[], bool] = _never
+    stops: Stops = msgspec.field(default_factory=Stops)
     clock: Callable[[], datetime] = _now

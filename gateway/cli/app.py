@@ -17,6 +17,7 @@ from gateway.model.limits import PAGE_ROWS_MAX
 from gateway.store import apps
 from gateway.store.credentials import StoredCredential, list_of_app
 from gateway.tenancy.apps import CreatedApp, change_app, create_app, delete_app
+from gateway.tenancy.stopping import start_app, stop_app
 
 
 @click.group(cls=Verbs)
@@ -196,6 +197,40 @@ def _state(key: StoredCredential) -> str:
     if key.retired_at is not None:
         return "retired"
     return "current" if key.is_current else "live"
+
+
+@command.command()
+@with_settings
+@click.argument("name")
+@click.option("--reason", default="", metavar="TEXT", help="For those who find the app stopped.")
+def stop(settings: Settings, *, name: str, reason: str) -> None:
+    """Stop all sending of an app, within five seconds.
+
+    What was accepted is kept and waits; no new message is taken. Messages expire meanwhile as ever.
+    """
+
+    async def work(installation: Installation) -> tuple[App, bool]:
+        app = await installation.app(name)
+        return app, await stop_app(installation.db, app, actor=ACTOR, reason=reason)
+
+    app, is_new = use(settings, work)
+    said = "sends nothing any more" if is_new else "was stopped already"
+    say({"id": to_text("app", app.public_id), "stopped": True}, f"{app.name} {said}. Go on: steeple app start {name}")
+
+
+@command.command()
+@with_settings
+@click.argument("name")
+def start(settings: Settings, *, name: str) -> None:
+    """Let a stopped app send again, from where it stood."""
+
+    async def work(installation: Installation) -> tuple[App, bool]:
+        app = await installation.app(name)
+        return app, await start_app(installation.db, app, actor=ACTOR)
+
+    app, is_new = use(settings, work)
+    said = "sends again" if is_new else "was not stopped"
+    say({"id": to_text("app", app.public_id), "stopped": False}, f"{app.name} {said}.")
 
 
 @command.command()

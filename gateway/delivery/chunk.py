@@ -106,7 +106,7 @@ class ChunkRunner:
             if settled is None:
                 return
             chunk = settled.chunk
-            if settled.hold is not Hold.NONE or self._sender.is_stopping:
+            if settled.hold is not Hold.NONE or self._sender.halts(chunk.key.app_id):
                 break
         await self._work.release(chunk)
 

@@ -9,7 +9,7 @@ import contextlib
 import random
 import traceback
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -45,9 +45,11 @@ class GroupSender:
         *,
         clock: Clock,
         dice: random.Random,
+        is_stopped: Callable[[int], bool] = lambda _app_id: False,
     ) -> None:
         self.is_stopping = False
         """Whether nobody else is to be tried in this process."""
+        self._is_stopped = is_stopped
         self._transports = transports
         self._board = board
         self._clock = clock
@@ -69,6 +71,10 @@ class GroupSender:
         slow push service then delays the stop by one deadline, not by one for each round of runners.
         """
         return Sending(_Run(self, ready, credentials, attempt, strikes), devices, fates)
+
+    def halts(self, app_id: int) -> bool:
+        """Whether nobody else of this app is to be tried: the process stops, or somebody stopped the app."""
+        return self.is_stopping or self._is_stopped(app_id)
 
     def lane_of(self, transport: Transport, credential: Credential, wire: bytes) -> Lane:
         """The lane that this address goes through with this credential."""
@@ -140,7 +146,7 @@ class Sending:
     async def _send_some(self) -> None:
         run, fates = self._run, self.fates
         for place, device in self._places:
-            fates[place] = _PUT_OFF if run.is_stopping else await run.one(device)
+            fates[place] = _PUT_OFF if run.is_halted else await run.one(device)
             self._left -= 1
             if not self._left:
                 run.count_accepted()
@@ -171,9 +177,9 @@ class _Run:
         self.accepted: Counter[str] = Counter()
 
     @property
-    def is_stopping(self) -> bool:
-        """Whether who has not been tried yet is left to another process."""
-        return self._sender.is_stopping
+    def is_halted(self) -> bool:
+        """Whether who has not been tried yet is left for later."""
+        return self._sender.halts(self._ready.message.app_id)
 
     def count_accepted(self) -> None:
         """Tells the metrics: once a group, since a labelled one costs as much as a tenth of an encryption."""
@@ -216,6 +222,10 @@ class _Run:
             held_s = await lane.enter()
             if held_s > 0:
                 return self._put_off(lane, held_s)
+            if self.is_halted:
+                lane.give_up_probe()
+                lane.leave()
+                return _PUT_OFF
         try:
             left_s = self._expires_at_s - self._sender.now_s()
             if left_s <= 0:

@@ -24,13 +24,21 @@ class StoredWork:
     """`delivery.ports.Work` on Postgres."""
 
     def __init__(
-        self, db: Database, keys: Keys, *, owner: int, lease_s: int, clock: Callable[[], float] = time.monotonic
+        self,
+        db: Database,
+        keys: Keys,
+        *,
+        owner: int,
+        lease_s: int,
+        clock: Callable[[], float] = time.monotonic,
+        is_stopped: Callable[[int], bool] = lambda _app_id: False,
     ) -> None:
         self._db = db
         self._keys = keys
         self._owner = owner
         self._lease_s = lease_s
         self._turns = Turns(clock)
+        self._is_stopped = is_stopped
         self._after = _START
         self._preferred: dict[tuple[int, int], tuple[int, int]] = {}
 
@@ -89,8 +97,9 @@ class StoredWork:
         for _ in range(_LOOKS_MAX):
             due = await chunks.due(self._db, after=self._after, limit=CLAIM_CANDIDATES_MAX)
             was_start, self._after = self._after == _START, due.looked_until
-            if due.pairs or (was_start and self._after == _START):
-                return due.pairs
+            pairs = [pair for pair in due.pairs if not self._is_stopped(pair[0])]
+            if pairs or (was_start and self._after == _START):
+                return pairs
         return []
 
     async def _claim(self, turn: Turn) -> list[Chunk]:

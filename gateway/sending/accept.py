@@ -104,20 +104,30 @@ class Acceptor:
     """Takes orders for this process. `sender` None: everything is left to the workers."""
 
     def __init__(
-        self, db: Database, *, sender: Sender | None, born_claimed_lease_s: int, clock: Callable[[], datetime]
+        self,
+        db: Database,
+        *,
+        sender: Sender | None,
+        born_claimed_lease_s: int,
+        clock: Callable[[], datetime],
+        is_stopped: Callable[[int], bool] = lambda _app_id: False,
     ) -> None:
         self._db = db
         self._sender = sender
         self._lease_s = born_claimed_lease_s
         self._clock = clock
+        self._is_stopped = is_stopped
         self._queue: deque[_Waiting] = deque()
         self._commits: set[asyncio.Task[None]] = set()
 
     async def accept(self, app: App, order: Order, *, claim: Claim | None, render: Render) -> Acceptance:
         """Stores the order and its idempotency key in one transaction.
 
-        Raises `Conflict` for a key used with another body, and `GatewayError` (overloaded, store_unavailable).
+        Raises `Conflict` for a key used with another body and for a stopped app (app_stopped), and `GatewayError`
+        (overloaded, store_unavailable).
         """
+        if self._is_stopped(app.id):
+            return await self._while_stopped(app, claim)
         if len(self._queue) >= ACCEPT_QUEUE_MAX:
             raise GatewayError(
                 "overloaded",
@@ -134,6 +144,19 @@ class Acceptor:
         """Waits until everything that was queued has been answered."""
         while self._commits:
             await asyncio.wait(self._commits)
+
+    async def _while_stopped(self, app: App, claim: Claim | None) -> Acceptance:
+        """What was accepted before the stop is answered as before; nothing new is taken.
+
+        Whoever stops an app does so as something sends what it should not: taken now, all of it would go out later.
+        """
+        if claim is not None:
+            stored = await self._stored(self._db, app, claim)
+            if stored is not None and stored.answer is not None and stored.request_hash == claim.request_hash:
+                return Acceptance(0, MessageState.SCHEDULED, _LONG_AGO, replayed=True, answer=stored.answer)
+        raise Conflict(
+            "app_stopped", "This app was stopped by hand: nothing is sent or taken until it is started again."
+        )
 
     def _start_commits(self) -> None:
         while self._queue and len(self._commits) < _COMMITS_UNDER_WAY:

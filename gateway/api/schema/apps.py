@@ -8,7 +8,13 @@ from msgspec import Meta
 
 from gateway.model.app import Scope
 from gateway.model.app_settings import AppSettings
-from gateway.model.limits import APP_NAME_CHARS_MAX, LINK_HOSTS_PER_APP_MAX, ORIGINS_PER_APP_MAX, SLUG_CHARS_MAX
+from gateway.model.limits import (
+    APP_NAME_CHARS_MAX,
+    LINK_HOSTS_PER_APP_MAX,
+    ORIGINS_PER_APP_MAX,
+    SLUG_CHARS_MAX,
+    STOP_REASON_CHARS_MAX,
+)
 
 Settings = Annotated[
     dict[str, Any],
@@ -40,6 +46,22 @@ class AppChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     settings: Settings | None = None
 
 
+class StopRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An emergency stop."""
+
+    reason: Annotated[
+        str, Meta(max_length=STOP_REASON_CHARS_MAX, description="For those who find the app stopped.")
+    ] = ""
+
+
+class Stopped(msgspec.Struct, frozen=True, kw_only=True):
+    """Who stopped an app, when and why. Nothing of it is sent, and no message is taken."""
+
+    at: datetime
+    by: str
+    reason: str
+
+
 class AppAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """An app, with the settings in force."""
 
@@ -50,6 +72,7 @@ class AppAnswer(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     settings: AppSettings
     created_at: datetime
+    stopped: Annotated[Stopped | None, Meta(description="null: it sends.")] = None
 
 
 class CreatedApp(msgspec.Struct, frozen=True, kw_only=True):

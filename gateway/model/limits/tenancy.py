@@ -17,6 +17,10 @@ ORIGIN_CHARS_MAX: Final = 270
 LINK_HOSTS_PER_APP_MAX: Final = 100
 SETTINGS_BYTES_MAX: Final = 16 * 1024
 """An app's settings, as JSON."""
+APPS_STOPPED_MAX: Final = 10_000
+"""Apps that are stopped by hand at a time; every process knows them all."""
+STOP_REASON_CHARS_MAX: Final = 500
+"""Why an app was stopped, in the words of whoever did it."""
 SECRETS_OF_A_KIND_MAX: Final = 255
 """Secrets of one kind that an app ever has: a receipt token names its secret by one byte."""
 INSERT_ATTEMPTS_MAX: Final = 8
