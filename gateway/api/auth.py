@@ -1,7 +1,7 @@
 """Keys and scopes, by the line of the URL table."""
 
 from gateway.api.call import Call
-from gateway.api.exposure import check_not_exposed
+from gateway.api.exposure import check_no_phone, check_not_exposed
 from gateway.model.app import ApiKey, App, Scope
 from gateway.model.errors import GatewayError, NotFound
 from gateway.model.ids import from_text
@@ -16,6 +16,7 @@ async def admit(call: Call) -> None:
         case "public":
             check_not_exposed(call)
         case "key":
+            check_no_phone(call)
             await enter_with_key(call)
         case "device":
             check_not_exposed(call)
@@ -48,14 +49,15 @@ async def enter_with_publishable(call: Call, named: str | None) -> App:
     """The app of a publishable key, for a native app that enrols its own device. It makes the caller nobody's server.
 
     `named` is the app in the body. Raises 401 without a live key, 404 for another app, 403 for a page of a foreign
-    origin, 429 by key as well as by address and app.
+    origin, 429 by address and app, then by key: one address that floods uses up its own share, not everybody's.
     """
-    key = await _checked(call, call.bearer or "")
+    key = await _known(call, call.bearer or "")
     assert key.app_id is not None, "such keys are an app's"
     app = await call.services.keyring.app_by_id(key.app_id)
     if named and from_text("app", named) != app.public_id:
         raise NotFound("app", param="app")
     call.admit_to(app)
+    call.gate.take_for_key(key.id)
     return app
 
 
@@ -65,15 +67,19 @@ async def count_publishable(call: Call) -> None:
 
 
 async def _checked(call: Call, token: str) -> ApiKey:
+    key = await _known(call, token)
+    call.gate.take_for_key(key.id)
+    return key
+
+
+async def _known(call: Call, token: str) -> ApiKey:
     call.gate.check_stranger(call.address)
     try:
-        key = await call.services.api_keys.check(token, now=call.now())
+        return await call.services.api_keys.check(token, now=call.now())
     except GatewayError as fault:
         if fault.kind == "authentication":
             call.gate.note_stranger(call.address)
         raise
-    call.gate.take_for_key(key.id)
-    return key
 
 
 def check_scope(key: ApiKey, scope: Scope | None) -> None:

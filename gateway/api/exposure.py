@@ -20,9 +20,22 @@ def check_not_exposed(call: Call) -> None:
     if not call.brings(SECRET_PREFIX):
         return
     is_servers = call.route.auth.scope is not None
-    if is_servers and call.origin is None and _PHONE.search(call.request.headers.get("User-Agent", "")) is None:
-        return
-    raise GatewayError(
+    if not (is_servers and call.origin is None) or _is_phone(call):
+        raise _exposed()
+
+
+def check_no_phone(call: Call) -> None:
+    """Raises 403 for a secret key that a phone brings to a call of servers. Pages are stopped by their preflight."""
+    if call.brings(SECRET_PREFIX) and _is_phone(call):
+        raise _exposed()
+
+
+def _is_phone(call: Call) -> bool:
+    return _PHONE.search(call.request.headers.get("User-Agent", "")) is not None
+
+
+def _exposed() -> GatewayError:
+    return GatewayError(
         "key_exposed",
         "This is a secret key, sent from a page or an app: everybody who has that can read it and send to your "
         "subscribers. Rotate it now: make another, then revoke this one. Pages need no key; apps take a publishable "

@@ -31,8 +31,6 @@ async def take(call: Call) -> web.Response:
 
 async def _enter(call: Call, wanted: ReceiptsRequest) -> None:
     """Counts the call against the app of its first token, and lets that app's pages read the answer."""
-    if call.brings(PUBLISHABLE_PREFIX):
-        await count_publishable(call)
     app_id = app_of(wanted.receipts[0].token) if wanted.receipts else None
     call.gate.check_stranger(call.address)
     if app_id is not None:
@@ -43,3 +41,5 @@ async def _enter(call: Call, wanted: ReceiptsRequest) -> None:
                 raise
             call.gate.note_stranger(call.address)
     call.gate.take_for_app(call.address, _NO_APP if call.app is None else call.app.id)
+    if call.brings(PUBLISHABLE_PREFIX):
+        await count_publishable(call)

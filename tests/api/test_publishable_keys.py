@@ -151,6 +151,24 @@ async def test_the_installation_has_none(gateway: Gateway, shop: Shop):
     assert (answer.status, answer.param) == (422, "scopes")
 
 
+async def test_one_address_that_floods_uses_up_its_own_share_alone(make_gateway, shop: Shop):
+    """The key lies in every copy of an app: whoever takes it out of one cannot close it to the others."""
+    await bring_keys(shop)
+    key = await publishable_key(shop)
+    gateway: Gateway = await make_gateway(rate_public=1, rate_per_key=20, trusted_proxies="127.0.0.1/32")
+    flooded = Shop(gateway, shop.session, shop.app, shop.key)
+
+    def enrol(address: str) -> Any:
+        forwarded = {"X-Forwarded-For": address}
+        return ask_as_app(flooded, "POST", "/v1/subscriptions", app_token(), bearer=key, headers=forwarded)
+
+    flood = await asyncio.gather(*(enrol("203.0.113.9") for _ in range(60)))
+    others = await asyncio.gather(*(enrol(f"198.51.100.{at}") for at in range(8)))
+
+    assert sum(answer.status == 201 for answer in flood) < 10
+    assert [answer.status for answer in others] == [201] * 8
+
+
 async def test_a_flood_with_it_is_slowed(make_gateway, shop: Shop):
     """By address and app as a page's, and by key."""
     await bring_keys(shop)
@@ -174,6 +192,7 @@ _EXPOSED = {
         "/v1/subscriptions/{id}/identity",
         {"User-Agent": "Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8 Build/UD1A)"},
     ),
+    "an iPhone sends": ("POST", "/v1/messages", {"User-Agent": "Bell/7 CFNetwork/1410.0.3 Darwin/22.6.0"}),
     "receipts": ("POST", "/v1/receipts", {}),
     "config": ("GET", "/v1/sdk/config?app={app}", {}),
 }
