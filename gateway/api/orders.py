@@ -7,7 +7,15 @@ from typing import Any, Final
 import msgspec
 
 from gateway.api.links import check_link, check_picture
-from gateway.api.schema.messages import PROVIDERS, ActionRequest, AudienceRequest, MessageFields, ScheduleRequest, Text
+from gateway.api.schema.messages import (
+    PROVIDERS,
+    ActionRequest,
+    AudienceRequest,
+    LimitsRequest,
+    MessageFields,
+    ScheduleRequest,
+    Text,
+)
 from gateway.model.app import App
 from gateway.model.audience import Audience, parse_topics
 from gateway.model.errors import Invalid
@@ -25,7 +33,7 @@ from gateway.model.limits import (
     TITLE_CHARS_MAX,
 )
 from gateway.model.message import Action, Content
-from gateway.model.terms import Terms
+from gateway.model.terms import Category, Terms
 from gateway.sending.accept import Order
 
 _COLLAPSE_KEY: Final = re.compile(r"[A-Za-z0-9._:-]*")
@@ -185,7 +193,18 @@ def _extra(request: MessageFields) -> dict[str, dict[str, Any]]:
 
 
 def _terms(request: MessageFields, audience: Audience) -> Terms:
-    return Terms(category=request.category or ("transactional" if audience.is_named else "marketing"))
+    category = request.category or ("transactional" if audience.is_named else "marketing")
+    return Terms(category=category, holdout_percent=_holdout_percent(request.limits, category))
+
+
+def _holdout_percent(limits: LimitsRequest | None, category: Category) -> float:
+    if limits is None or not limits.holdout_percent:
+        return 0.0
+    if category != "marketing":
+        raise Invalid(
+            "field_invalid", "Only marketing holds people out: others wait for this.", param="limits.holdout_percent"
+        )
+    return limits.holdout_percent
 
 
 def _due_at(schedule: ScheduleRequest | None, now: datetime) -> datetime | None:

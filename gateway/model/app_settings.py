@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.model.errors import Invalid
-from gateway.model.limits import SETTINGS_BYTES_MAX
+from gateway.model.limits import HOLDOUT_PERCENT_MAX, SETTINGS_BYTES_MAX
 from gateway.model.timezone import is_timezone
 
 _CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
@@ -31,6 +31,7 @@ class AppSettings(msgspec.Struct, frozen=True, kw_only=True):
     currency: str | None = None
     open_topics: bool = True
     sdk_killed: bool = False
+    holdout_percent: float = 0.0
 
 
 def _timezone_fault(value: Any) -> str:
@@ -41,9 +42,14 @@ def _currency_fault(value: Any) -> str:
     return "" if _CURRENCY.fullmatch(value) else "A currency is three capital letters, such as `EUR` (ISO 4217)."
 
 
+def _holdout_fault(value: Any) -> str:
+    return "" if 0 <= value <= HOLDOUT_PERCENT_MAX else f"A share to hold out is 0 to {HOLDOUT_PERCENT_MAX:g} percent."
+
+
 _CHECKS: Final[dict[str, Callable[[Any], str]]] = {
     "timezone": _timezone_fault,
     "currency": _currency_fault,
+    "holdout_percent": _holdout_fault,
 }
 """Setting -> what is wrong with a value that is not null and has the right type, as a sentence; "" for nothing."""
 

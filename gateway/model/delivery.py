@@ -132,6 +132,8 @@ class Code(IntEnum):
     EXPIRED = 50
     CANCELLED = 60
     SKIPPED_LEFT = 70
+    SKIPPED_HOLDOUT = 73
+    SKIPPED_EXCLUDED = 74
 
 
 REASONS: Final[dict[Code, str]] = {
@@ -143,6 +145,8 @@ REASONS: Final[dict[Code, str]] = {
     Code.FAILED_ENDPOINT_REFUSED: "endpoint_refused",
     Code.FAILED_INTERNAL: "internal",
     Code.SKIPPED_LEFT: "left",
+    Code.SKIPPED_HOLDOUT: "holdout",
+    Code.SKIPPED_EXCLUDED: "excluded",
 }
 """The word that `failed_by` and `skipped_by` show for a code."""
 

@@ -11,9 +11,11 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """As stored with the message; a field at its default is not written.
 
     category: marketing obeys quiet hours and frequency caps, transactional goes out at once.
+    holdout_percent: so many of a hundred people do not get it, to see what it brings about.
     """
 
     category: Category = "transactional"
+    holdout_percent: float = 0.0
 
     @property
     def needs_person(self) -> bool:

@@ -17,6 +17,7 @@ from gateway.model.limits import (
     BADGE_COUNT_MAX,
     BATCH_MESSAGES_MAX,
     COLLAPSE_KEY_CHARS_MAX,
+    HOLDOUT_PERCENT_MAX,
     NAMED_RECIPIENTS_MAX,
     NOTIFICATION_TAG_CHARS_MAX,
     SOUND_CHARS_MAX,
@@ -57,6 +58,19 @@ class ScheduleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     at: Annotated[datetime, Meta(tz=True, description="RFC 3339 with a zone.")] | None = None
 
 
+class LimitsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far it goes."""
+
+    holdout_percent: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=HOLDOUT_PERCENT_MAX,
+            description="So many of a hundred people are left out of this marketing, to see what it brings about.",
+        ),
+    ] = 0.0
+
+
 class MessageFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A message to send. Texts are one text, or one per language."""
 
@@ -92,6 +106,7 @@ class MessageFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         ),
     ] = ""
     schedule: ScheduleRequest | None = None
+    limits: LimitsRequest | None = None
     category: Annotated[
         Category | None,
         Meta(
