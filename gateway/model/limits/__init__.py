@@ -14,4 +14,5 @@ from gateway.model.limits.requests import *
 from gateway.model.limits.segments import *
 from gateway.model.limits.store import *
 from gateway.model.limits.tenancy import *
+from gateway.model.limits.timing import *
 from gateway.model.limits.wire import *
