@@ -31,11 +31,12 @@ from gateway.delivery.feed import Feed
 from gateway.delivery.reaper import Reaper
 from gateway.delivery.send import GroupSender
 from gateway.delivery.stored import StoredWork
+from gateway.geo.locator import Locator
 from gateway.model.errors import GatewayError, StoreUnavailable
 from gateway.model.limits import CONNECTIONS_MAX
 from gateway.sending.accept import Acceptor
 from gateway.sending.plan import plan_due
-from gateway.store import chunks, lanes, migrate, partitions, processes, provider_tokens, pruning
+from gateway.store import chunks, lanes, migrate, partitions, places, processes, provider_tokens, pruning
 from gateway.store.clock import DatabaseClock
 from gateway.store.database import Database
 from gateway.store.stops import LOOK_EVERY_S, Stops
@@ -190,12 +191,13 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
         is_stopped=base.stops.has,
     )  # fmt: skip
     ingest = Ingest(base.db, base.keyring)
+    locator = Locator.of(settings)
     services = Services(
         settings=settings,
         database=base.db,
         keyring=base.keyring,
         api_keys=ApiKeys(base.db),
-        enroller=Enroller(base.db, base.keyring, base.transports),
+        enroller=Enroller(base.db, base.keyring, base.transports, locator),
         acceptor=acceptor,
         transports=base.transports,
         vault=base.vault,
@@ -227,6 +229,7 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
         await acceptor.aclose()
         await engine.drain(max(1.0, until_s - asyncio.get_running_loop().time()))
         await ingest.aclose()
+        locator.close()
 
 
 async def serve_worker(base: Base, stop: asyncio.Event) -> None:
@@ -259,6 +262,11 @@ def loops_of(base: Base) -> list[Loop]:
         Loop("close_messages", 1.0, closing.Closer(db, keyring).run),
         Loop("make_partitions", 3600.0, lambda: partitions.ensure(db, today=base.clock.now().date())),
         Loop("drop_partitions", _DAY_S, lambda: partitions.drop_older(db, than=_oldest_day(base))),
+        Loop(
+            "forget_positions",
+            60.0,
+            lambda: places.forget_old_positions(db, days=base.settings.location_days),
+        ),
         Loop("prune", 60.0, lambda: pruning.prune(db)),
         Loop("prune_lanes", 3600.0, lambda: lanes.prune(db)),
         Loop("prune_provider_tokens", 3600.0, lambda: provider_tokens.prune(db)),

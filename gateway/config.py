@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from gateway.model.errors import GatewayError
-from gateway.model.limits import BORN_CLAIMED_LEASE_S, DRAIN_S, GROUPS_IN_FLIGHT_MAX, LEASE_S
+from gateway.model.limits import BORN_CLAIMED_LEASE_S, DRAIN_S, GROUPS_IN_FLIGHT_MAX, LEASE_S, PLACE_FILES_MAX
 
 PREFIX: Final = "STEEPLE_"
 _EMPTY_IS_OFF: Final = frozenset({"metrics_bind"})
@@ -69,6 +69,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Requests a second that one address may make to one app's public routes; five times as many in a burst."""
     trusted_proxies: str = ""
     """Comma-separated addresses or networks whose X-Forwarded-For is believed."""
+    geo_db: str = ""
+    """Files of places (MMDB), by comma; empty: the one of `steeple geo fetch`; `off`: no address is looked up."""
+    location_days: int = 30
+    """How long a position that a device gave is kept."""
     lease_s: int = LEASE_S
     """How long a worker that went silent keeps its chunks."""
     born_claimed_lease_s: int = BORN_CLAIMED_LEASE_S
@@ -191,9 +195,19 @@ def _check(settings: Settings) -> None:
         raise _wrong("egress_resolve", "it is for rehearsal and needs sandbox=1")
     if settings.public_url and not settings.public_url.startswith(("https://", "http://")):
         raise _wrong("public_url", "it starts with https:// (or http:// on this machine)")
-    for name in ("rate_per_key", "rate_public", "lease_s", "born_claimed_lease_s", "groups_in_flight", "drain_s"):
+    for name in (
+        "rate_per_key",
+        "rate_public",
+        "lease_s",
+        "born_claimed_lease_s",
+        "groups_in_flight",
+        "drain_s",
+        "location_days",
+    ):
         if getattr(settings, name) < 1:
             raise _wrong(name, "it is at least 1")
+    if settings.geo_db.count(",") >= PLACE_FILES_MAX:
+        raise _wrong("geo_db", f"it names at most {PLACE_FILES_MAX} files")
     if settings.workers < 0:
         raise _wrong("workers", "it is 0 (one per core) or more")
 

@@ -74,6 +74,7 @@ SUBSCRIPTION_DROPS: Final = _counter(
     "subscription_drops_total", "Subscriptions closed, by reason.", "provider", "reason"
 )
 ENROLMENTS: Final = _counter("enrolments_total", "Opt-ins by what they were.", "kind")
+PLACES_LOOKED_UP: Final = _counter("places_looked_up_total", "Addresses of devices, by what is known of them.", "found")
 RECEIPTS: Final = _counter("receipts_total", "Receipts by kind and whether they counted.", "kind", "result")
 SSRF_BLOCKED: Final = _counter("ssrf_blocked_total", "Connections refused by the egress guard.", "rule")
 LOOP_LAG_SECONDS: Final = _gauge("event_loop_lag_seconds", "How late a timer of the event loop came.")

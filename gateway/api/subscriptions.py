@@ -14,6 +14,7 @@ from gateway.api.devices import enter, inward, outward, platform_of
 from gateway.api.schema.subscriptions import (
     IdentityAnswer,
     IdentityRequest,
+    KeptLocation,
     Subscribed,
     SubscribeRequest,
     SubscriptionAnswer,
@@ -23,6 +24,8 @@ from gateway.api.schema.subscriptions import (
 from gateway.model.app import App
 from gateway.model.errors import GatewayError, Invalid
 from gateway.model.ids import from_text, to_text
+from gateway.model.limits import POSITION_DEVICE_DECIMALS, POSITION_IP_DECIMALS
+from gateway.model.place import LocatedBy
 from gateway.model.subscriber import PLATFORM_NAMES, STATE_WORDS, Subscription
 from gateway.store import topics
 from gateway.store.subscriptions import Filters
@@ -41,7 +44,9 @@ async def enrol(call: Call) -> web.Response:
     app = await _enrolling_app(call, wanted)
     known = None if wanted.secret is None else inward(wanted.secret)
     raw = msgspec.structs.replace(wanted, platform=_platform(call, wanted), secret=None if known is None else known[1])
-    enrolled = await call.services.enroller.enrol(app, raw, now=call.now(), by_server=call.key is not None)
+    enrolled = await call.services.enroller.enrol(
+        app, raw, now=call.now(), client=_client(call), by_server=call.key is not None
+    )
     answer = Subscribed(id=to_text("sub", enrolled.id), secret=outward(enrolled.secret, app), topics=enrolled.topics)
     return json_answer(answer, status=HTTPStatus.CREATED if enrolled.is_new else HTTPStatus.OK)
 
@@ -74,7 +79,7 @@ async def change(call: Call) -> web.Response:
     number = _number(call, secret)
     wanted: SubscriptionChange = call.decode(_CHANGE)
     patch = msgspec.structs.replace(wanted, platform=platform_of(wanted.platform, wanted.os))
-    changed = await call.services.enroller.change(app, number, secret, patch, now=call.now())
+    changed = await call.services.enroller.change(app, number, secret, patch, now=call.now(), client=_client(call))
     return await _answer(call, app, changed)
 
 
@@ -152,6 +157,11 @@ def _after(call: Call) -> int | None:
     return number
 
 
+def _client(call: Call) -> str:
+    """The address that the device itself calls from: what a shop's server sends is the server's."""
+    return call.address if call.key is None else ""
+
+
 def _number(call: Call, secret: str | None) -> int:
     """The id in the path. To a device an id that is none looks like one that is not its own."""
     number = from_text("sub", call.request.match_info["id"])
@@ -176,9 +186,26 @@ def _shown(one: Subscription, slugs: Sequence[str]) -> SubscriptionAnswer:
         language=one.locale,
         timezone=one.timezone,
         country=one.country,
+        region=one.region,
+        city=one.city,
+        location=_location(one),
         platform=PLATFORM_NAMES.get(one.platform, "other"),
         consent=consent,
         created_at=one.created_at,
         seen_at=one.seen_at,
         ended_at=one.ended_at,
+    )
+
+
+def _location(one: Subscription) -> KeptLocation | None:
+    if one.lat is None or one.lon is None or one.located_by is None:
+        return None
+    is_given = one.located_by == LocatedBy.DEVICE
+    decimals = POSITION_DEVICE_DECIMALS if is_given else POSITION_IP_DECIMALS
+    return KeptLocation(
+        lat=round(one.lat, decimals),
+        lon=round(one.lon, decimals),
+        by="device" if is_given else "ip",
+        timezone=one.geo_timezone,
+        at=one.located_at,
     )

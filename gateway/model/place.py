@@ -41,11 +41,6 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str | None = None
     source: Literal["registry", "city_file"]
 
-    @property
-    def is_somewhere(self) -> bool:
-        """Whether it says anything at all."""
-        return self.country is not None or self.lat is not None
-
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Where a device says it is. accuracy_m: how far off it may be; None: unsaid."""
@@ -85,13 +80,14 @@ class Geo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Whereabouts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of a device's place."""
+    """What is kept of a device's place; `timezone` is the place's, not what the device says of itself."""
 
     country: str | None = None
     region: str | None = None
     city: str | None = None
     lat: float | None = None
     lon: float | None = None
+    timezone: str | None = None
     located_by: int | None = None
 
 

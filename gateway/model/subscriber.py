@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.model.place import Whereabouts
+
 
 class Platform(IntEnum):
     """Browser and kind of system of a device: payload limits and looks differ by it. Numbers are for ever."""
@@ -45,6 +47,8 @@ class Consent(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str = ""
     at: datetime | None = None
     page: str = ""
+    location: bool | None = None
+    """Whether the device's position may be kept; None says nothing of it."""
 
 
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +64,7 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, Any] | None = None
     locale: str | None = None
     timezone: str | None = None
-    country: str | None = None
+    whereabouts: Whereabouts = Whereabouts()
     consent: dict[str, Any] | None = None
     created_at: datetime | None = None
     secret_hash: bytes | None = None
@@ -78,6 +82,13 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     topics: tuple[int, ...]
     tags: dict[str, Any]
     country: str | None
+    region: str | None
+    city: str | None
+    lat: float | None
+    lon: float | None
+    geo_timezone: str | None
+    located_by: int | None
+    located_at: datetime | None
     timezone: str | None
     locale: str | None
     platform: int

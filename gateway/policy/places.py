@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from gateway.model.limits import PLACE_IP_RADIUS_KM_MIN
-from gateway.model.place import Area, Geo, LocatedBy, Near, Polygon, Ring, Whereabouts, place_key
+from gateway.model.limits import PLACE_IP_RADIUS_KM_MIN, POSITION_DEVICE_DECIMALS
+from gateway.model.place import Area, Geo, LocatedBy, Near, Place, Polygon, Position, Ring, Whereabouts, place_key
 
 EARTH_RADIUS_KM: Final = 6371.0088
 """IUGG: (2a + b) / 3."""
@@ -100,6 +100,26 @@ def is_too_small(place: Near | Area) -> bool:
     """Whether a guess from an address is no evidence of being there or not."""
     radius_km = place.radius_km if isinstance(place, Near) else reach_km(place)
     return radius_km < PLACE_IP_RADIUS_KM_MIN
+
+
+def whereabouts(place: Place | None, position: Position | None, zone: str | None) -> Whereabouts:
+    """What is kept: country, region, city by the address; position and zone by the device, where it gave one."""
+    known = place or Place(source="registry")
+    if position is not None:
+        lat, lon = (round(degrees, POSITION_DEVICE_DECIMALS) for degrees in (position.lat, position.lon))
+        located_by, timezone = LocatedBy.DEVICE, zone
+    else:
+        lat, lon, timezone = known.lat, known.lon, known.timezone
+        located_by = None if lat is None else LocatedBy.IP
+    return Whereabouts(
+        country=known.country,
+        region=known.region,
+        city=known.city,
+        lat=lat,
+        lon=lon,
+        timezone=timezone,
+        located_by=located_by,
+    )
 
 
 def is_there(geo: Geo, device: Whereabouts) -> bool:

@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.model.app import App
 from gateway.model.ids import bucket_of_id, bucket_of_text, buckets_of_app, new_id
+from gateway.model.place import place_key
 from gateway.model.subscriber import Enrolment, Subscription, SubscriptionState
 from gateway.store.database import Queryable, Record
 
@@ -36,7 +37,6 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, Any] | None = None
     locale: str | None = None
     timezone: str | None = None
-    country: str | None = None
     consent: dict[str, Any] | None = None
     secret_hash: bytes | None = None
     is_registration: bool = False
@@ -64,6 +64,13 @@ def subscription_of(row: Record) -> Subscription:
         topics=tuple(row["topics"]),
         tags=(row["attrs"] or {}).get("tags", {}),
         country=row["country"],
+        region=row["region"],
+        city=row["city"],
+        lat=row["lat"],
+        lon=row["lon"],
+        geo_timezone=row["geo_timezone"],
+        located_by=row["located_by"],
+        located_at=row["located_at"],
         timezone=row["timezone"],
         locale=row["locale"],
         platform=row["platform"],
@@ -100,11 +107,14 @@ async def take_address(db: Queryable, app: App, address_hash: bytes, subscriptio
 
 
 async def _insert_row(db: Queryable, app: App, subscription_id: int, enrolment: Enrolment) -> None:
+    where = enrolment.whereabouts
     await db.execute(
         """
         INSERT INTO subscriptions (app_id, bucket, id, provider, credential_id, wire, platform, person, topics, attrs,
-                                   locale, timezone, country, consent, secret_hash, created_at, address_hash)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, coalesce($16, now()), $17)
+                                   locale, timezone, country, consent, secret_hash, created_at, address_hash, region,
+                                   region_key, city, city_key, lat, lon, geo_timezone, located_by, located_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, coalesce($16, now()), $17, $18, $19,
+                $20, $21, $22, $23, $24, $25::smallint, CASE $25::smallint WHEN 2 THEN now() END)
         """,
         app.id,
         bucket_of(app, subscription_id),
@@ -118,11 +128,19 @@ async def _insert_row(db: Queryable, app: App, subscription_id: int, enrolment: 
         {"tags": enrolment.tags} if enrolment.tags else None,
         enrolment.locale,
         enrolment.timezone,
-        enrolment.country,
+        where.country,
         enrolment.consent,
         enrolment.secret_hash,
         enrolment.created_at,
         enrolment.address_hash,
+        where.region,
+        None if where.region is None else place_key(where.region),
+        where.city,
+        None if where.city is None else place_key(where.city),
+        where.lat,
+        where.lon,
+        where.timezone,
+        where.located_by,
     )
 
 
@@ -162,8 +180,9 @@ async def get(db: Queryable, app: App, subscription_id: int) -> Subscription | N
     """One device, whatever its state."""
     row = await db.fetchrow(
         """
-        SELECT id, provider, state, credential_id, wire, person, topics, attrs, country, timezone, locale, platform,
-               secret_hash, consent, created_at, enrolled_at, registered_at, seen_at, ended_at
+        SELECT id, provider, state, credential_id, wire, person, topics, attrs, country, region, city, lat, lon,
+               geo_timezone, located_by, located_at, timezone, locale, platform, secret_hash, consent, created_at,
+               enrolled_at, registered_at, seen_at, ended_at
         FROM subscriptions WHERE app_id = $1 AND bucket = $2 AND id = $3
         """,
         app.id,
@@ -177,8 +196,9 @@ async def get_many(db: Queryable, app: App, ids: Sequence[int]) -> list[Subscrip
     """Those of the devices that exist, in the order of their ids."""
     rows = await db.fetch(
         """
-        SELECT id, provider, state, credential_id, wire, person, topics, attrs, country, timezone, locale, platform,
-               secret_hash, consent, created_at, enrolled_at, registered_at, seen_at, ended_at
+        SELECT id, provider, state, credential_id, wire, person, topics, attrs, country, region, city, lat, lon,
+               geo_timezone, located_by, located_at, timezone, locale, platform, secret_hash, consent, created_at,
+               enrolled_at, registered_at, seen_at, ended_at
         FROM subscriptions WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND id = ANY($3::bigint[]) ORDER BY id
         """,
         app.id,
@@ -274,12 +294,13 @@ async def patch(db: Queryable, app: App, subscription_id: int, change: Change) -
         SET credential_id = coalesce($4, credential_id), platform = coalesce($5, platform),
             topics = coalesce($6::int[], topics),
             attrs = CASE WHEN $7::jsonb IS NULL THEN attrs ELSE coalesce(attrs, '{}') || $7::jsonb END,
-            locale = coalesce($8, locale), timezone = coalesce($9, timezone), country = coalesce($10, country),
-            consent = coalesce($11::jsonb, consent), secret_hash = coalesce($12, secret_hash), seen_at = now(),
-            registered_at = CASE WHEN $13 THEN now() ELSE registered_at END
+            locale = coalesce($8, locale), timezone = coalesce($9, timezone), consent = coalesce($10::jsonb, consent),
+            secret_hash = coalesce($11, secret_hash), seen_at = now(),
+            registered_at = CASE WHEN $12 THEN now() ELSE registered_at END
         WHERE app_id = $1 AND bucket = $2 AND id = $3
-        RETURNING id, provider, state, credential_id, wire, person, topics, attrs, country, timezone, locale, platform,
-                  secret_hash, consent, created_at, enrolled_at, registered_at, seen_at, ended_at
+        RETURNING id, provider, state, credential_id, wire, person, topics, attrs, country, region, city, lat, lon,
+                  geo_timezone, located_by, located_at, timezone, locale, platform, secret_hash, consent, created_at,
+               enrolled_at, registered_at, seen_at, ended_at
         """,
         app.id,
         bucket_of(app, subscription_id),
@@ -290,7 +311,6 @@ async def patch(db: Queryable, app: App, subscription_id: int, change: Change) -
         None if change.tags is None else {"tags": change.tags},
         change.locale,
         change.timezone,
-        change.country,
         change.consent,
         change.secret_hash,
         change.is_registration,
@@ -335,8 +355,9 @@ async def list_page(
     only = filters or Filters()
     rows = await db.fetch(
         """
-        SELECT id, provider, state, credential_id, wire, person, topics, attrs, country, timezone, locale, platform,
-               secret_hash, consent, created_at, enrolled_at, registered_at, seen_at, ended_at
+        SELECT id, provider, state, credential_id, wire, person, topics, attrs, country, region, city, lat, lon,
+               geo_timezone, located_by, located_at, timezone, locale, platform, secret_hash, consent, created_at,
+               enrolled_at, registered_at, seen_at, ended_at
         FROM subscriptions
         WHERE app_id = $1 AND (bucket, id) > ($2, $3)
           AND ($5::smallint IS NULL OR state = $5) AND ($6::text IS NULL OR provider = $6)

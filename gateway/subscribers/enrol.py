@@ -14,15 +14,18 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import UNSET
 
+from gateway.geo.locator import Locator
 from gateway.model.app import App
 from gateway.model.errors import Conflict, Invalid, NotFound
 from gateway.model.limits import ENROL_ATTEMPTS_MAX
+from gateway.model.place import Place, Position
 from gateway.model.subscriber import Enrolment, Subscription, SubscriptionState
 from gateway.model.timezone import is_timezone
-from gateway.store import persons, subscriptions
+from gateway.store import persons, places, subscriptions
 from gateway.store.database import Queryable
 from gateway.store.subscriptions import Change, Filters
 from gateway.subscribers import topics
+from gateway.subscribers.location import carried_over, check_location, covers_location, located
 from gateway.subscribers.preferences import (
     check_consent,
     check_external_id,
@@ -69,19 +72,23 @@ def address_hash(key: bytes, provider: str, unique: bytes) -> bytes:
 class Enroller:
     """What devices (with their secret) and the shop's server (without) may do to a subscription."""
 
-    def __init__(self, db: Queryable, keys: Keys, transports: Mapping[str, Transport]) -> None:
+    def __init__(
+        self, db: Queryable, keys: Keys, transports: Mapping[str, Transport], locator: Locator | None = None
+    ) -> None:
         self._db = db
         self._keys = keys
         self._transports = transports
+        self._locator = locator or Locator()
 
     async def enrol(
-        self, app: App, raw: EnrolRequest, *, now: datetime, country: str | None = None, by_server: bool = False
+        self, app: App, raw: EnrolRequest, *, now: datetime, client: str = "", by_server: bool = False
     ) -> Enrolled:
         """Stores a device, or refreshes the one that has this address; one that was gone or had left is back.
 
-        `country` is what the caller's address says; only the shop's server may say whose device it is. Raises
-        `GatewayError`: what the provider says of the address, `channel_unknown`, `credential_unknown`,
-        `endpoint_taken`, `topic_unknown`, `topics_too_many`, `field_invalid`.
+        `client` is the address that the device itself called from: its place is kept, the address is not. Only the
+        shop's server may say whose device it is. Raises `GatewayError`: what the provider says of the address,
+        `channel_unknown`, `credential_unknown`, `endpoint_taken`, `topic_unknown`, `topics_too_many`, `field_invalid`,
+        `location_without_consent`.
         """
         provider = self._provider(raw.channel)
         address = provider.address(raw.address_fields())
@@ -92,11 +99,11 @@ class Enroller:
         said = msgspec.structs.replace(
             await self._change_of(app, _with_known_zone(raw), held={}, now=now),
             credential_id=credential.id,
-            country=country,
             secret_hash=hash_of(secret),
             is_registration=True,
         )
-        enrolled = await self._stored(app, raw, _Arrival(provider, address, hashed, said), secret)
+        arrival = _Arrival(provider, address, hashed, said, self._locator.of_address(client))
+        enrolled = await self._stored(app, raw, arrival, secret)
         if user is not None:
             await persons.attach(self._db, app, user, enrolled.id)
         return enrolled
@@ -107,16 +114,44 @@ class Enroller:
             if found is not None:
                 known = await self._refresh(app, found, raw, arrival)
                 return await self._enrolled(app, known.id, secret, known.topics, is_new=False)
-            made = await subscriptions.insert(self._db, app, _enrolment_of(arrival))
+            made = await subscriptions.insert(self._db, app, self._enrolment_of(raw, arrival))
             if made is not None:
                 ENROLMENTS.labels("new").inc()
                 return await self._enrolled(app, made, secret, arrival.said.topics or (), is_new=True)
         raise Conflict("endpoint_taken", "The endpoint is being registered elsewhere at this moment; try again.")
 
+    def _enrolment_of(self, raw: EnrolRequest, arrival: "_Arrival") -> Enrolment:
+        said = arrival.said
+        assert said.credential_id is not None
+        position = check_location(raw.location, said.consent)
+        return Enrolment(
+            provider=arrival.provider.name,
+            credential_id=said.credential_id,
+            wire=arrival.address.wire,
+            address_hash=arrival.hashed,
+            platform=arrival.provider.platform if said.platform is None else said.platform,
+            topics=said.topics or (),
+            tags=said.tags,
+            locale=said.locale,
+            timezone=said.timezone,
+            whereabouts=located(arrival.place, position, self._locator.zone_at),
+            consent=said.consent,
+            secret_hash=said.secret_hash,
+        )
+
     async def change(
-        self, app: App, subscription_id: int, secret: str | None, patch: ChangeRequest, *, now: datetime
+        self,
+        app: App,
+        subscription_id: int,
+        secret: str | None,
+        patch: ChangeRequest,
+        *,
+        now: datetime,
+        client: str = "",
     ) -> Subscription:
         """Changes what is given; the device as it is then. `secret` None: the shop's server, already admitted.
+
+        `client` is the address that the device itself called from, as for `enrol`.
 
         A new address keeps id, secret and topics, and revives a device that was gone, never one that left. Raises
         `GatewayError` as `enrol` does, `secret_invalid`, and `not_found` for the server.
@@ -125,7 +160,9 @@ class Enroller:
         if secret is not None and patch.user is not UNSET:
             raise Invalid("field_invalid", "A device says whose it is by a signed login, not here.", param="user")
         user = None if patch.user is UNSET or patch.user is None else check_external_id(patch.user)
-        said = await self._change_of(app, patch, held=found.tags, now=now)
+        said = _with_consent_held(await self._change_of(app, patch, held=found.tags, now=now), found)
+        location = None if patch.location is UNSET else patch.location
+        position = check_location(location, said.consent or found.consent)
         if patch.address_fields():
             await self._move(app, found, patch)
         elif patch.named_key is not None:
@@ -136,10 +173,21 @@ class Enroller:
             await persons.attach(self._db, app, user, subscription_id)
         elif patch.user is None:
             await persons.detach(self._db, app, subscription_id)
+        if patch.location is None or not covers_location(said.consent or found.consent):
+            await places.forget_position(self._db, app, subscription_id)
+        await self._locate(self._db, app, subscription_id, self._locator.of_address(client), position)
         changed = await subscriptions.patch(self._db, app, subscription_id, said)
         if changed is None:
             raise NotFound("subscription")
         return changed
+
+    async def _locate(
+        self, db: Queryable, app: App, subscription_id: int, place: Place | None, position: Position | None
+    ) -> None:
+        if place is not None:
+            await places.put_place(db, app, subscription_id, place)
+        if position is not None:
+            await places.put_position(db, app, subscription_id, located(place, position, self._locator.zone_at))
 
     async def leave(self, app: App, subscription_id: int, secret: str | None) -> None:
         """Ends the subscription: nothing is sent to it until it enrols anew. Doing it twice is no fault."""
@@ -174,9 +222,12 @@ class Enroller:
         if not is_same and not (raw.secret is not None and fits(raw.secret, found)):
             ENROLMENTS.labels("refused").inc()
             raise Conflict("endpoint_taken", "The endpoint is registered with other keys.", param="endpoint")
-        said = msgspec.structs.replace(
-            arrival.said, tags=None if raw.tags is None else merge_tags(found.tags, raw.tags)
+        said = _with_consent_held(
+            msgspec.structs.replace(arrival.said, tags=None if raw.tags is None else merge_tags(found.tags, raw.tags)),
+            found,
         )
+        agreed = said.consent or found.consent
+        position = check_location(raw.location, agreed)
         async with self._db.transaction() as tx:
             if not is_same:
                 await subscriptions.update_address(
@@ -189,6 +240,9 @@ class Enroller:
                     wire=arrival.address.wire,
                 )
             is_back = await subscriptions.revive(tx, app, found.id)
+            if not covers_location(agreed):
+                await places.forget_position(tx, app, found.id)
+            await self._locate(tx, app, found.id, arrival.place, position)
             known = await subscriptions.patch(tx, app, found.id, said)
         ENROLMENTS.labels("revived" if is_back else "refreshed").inc()
         if known is None:
@@ -255,6 +309,7 @@ class _Arrival(msgspec.Struct, frozen=True):
     address: Address
     hashed: bytes
     said: Change
+    place: Place | None
 
 
 def _with_known_zone(raw: EnrolRequest) -> EnrolRequest:
@@ -272,23 +327,8 @@ def _user_of(raw: EnrolRequest, *, by_server: bool) -> str | None:
     return check_external_id(raw.user)
 
 
-def _enrolment_of(arrival: _Arrival) -> Enrolment:
-    said = arrival.said
-    assert said.credential_id is not None
-    return Enrolment(
-        provider=arrival.provider.name,
-        credential_id=said.credential_id,
-        wire=arrival.address.wire,
-        address_hash=arrival.hashed,
-        platform=arrival.provider.platform if said.platform is None else said.platform,
-        topics=said.topics or (),
-        tags=said.tags,
-        locale=said.locale,
-        timezone=said.timezone,
-        country=said.country,
-        consent=said.consent,
-        secret_hash=said.secret_hash,
-    )
+def _with_consent_held(said: Change, found: Subscription) -> Change:
+    return msgspec.structs.replace(said, consent=carried_over(said.consent, found.consent))
 
 
 def _is_same_address(provider: Transport, held: bytes, given: bytes) -> bool:

@@ -125,7 +125,9 @@ def check_consent(consent: Consent | None, *, now: datetime) -> dict[str, Any] |
     at = consent.at or now
     if at.tzinfo is None:
         raise Invalid("field_invalid", "A time needs its zone, such as 2026-12-01T09:00:00+01:00.", param="consent.at")
-    kept = {"text": consent.text, "at": at, "page": consent.page}
+    kept: dict[str, Any] = {"text": consent.text, "at": at, "page": consent.page}
+    if consent.location is not None:
+        kept["location"] = consent.location
     encoded = msgspec.json.encode(kept)
     if len(encoded) > CONSENT_BYTES_MAX or _NUL in encoded:
         raise Invalid(

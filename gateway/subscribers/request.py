@@ -50,12 +50,22 @@ class _Fields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return {name: value for name, value in given if value is not None}
 
 
+class Location(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a device says it is, in degrees; `accuracy_m`: how far off that may be."""
+
+    lat: float
+    lon: float
+    accuracy_m: float | None = None
+
+
 class EnrolRequest(_Fields, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An opt-in. `secret` is the one this device got before, where it has one; `user` is for the shop's server only."""
 
     channel: str
     secret: str | None = None
     user: str | None = None
+    location: Location | None = None
+    """With consent only: `consent.location`."""
 
 
 class ChangeRequest(_Fields, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,6 +76,8 @@ class ChangeRequest(_Fields, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     channel: str | None = None
     user: str | UnsetType | None = UNSET
+    location: Location | UnsetType | None = UNSET
+    """With consent only: `consent.location`. Null: forget it."""
 
 
 class ImportRow(_Fields, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -24,6 +24,7 @@ SLICES: dict[str, str] = {
     "pruning._messages": "finds messages beyond the history that is kept, of all apps, by index messages_finished",
     "recovery._hold_chunks": "holds the work of all apps, once, after a backup was restored",
     "recovery._pause_messages": "as above, messages",
+    "places.forget_old_positions": "forgets what is too old, of all apps, by index subscriptions_located",
     "chunks.renew": "prolongs the leases that one process holds, each by its whole key",
 }
 """Statements that look across apps or buckets, and why they may."""
@@ -43,6 +44,7 @@ BUILT: dict[str, str] = {
 SKIPPING: dict[str, str] = {
     "chunks.claim": "workers share one queue",
     "messages.claim_due": "planners share one queue",
+    "places.forget_old_positions": "who is being changed at this moment is forgotten in the next round",
     "pruning._ended": "who is being changed at this moment can be deleted in the next round",
 }
 """Statements that pass over locked rows: anywhere else that would pass over work or report too little."""

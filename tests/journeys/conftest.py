@@ -11,6 +11,7 @@ from gateway.sandbox import Sandbox
 from gateway.store import partitions
 from gateway.store.database import Database
 from tests.chaos.processes import free_port
+from tests.geo.files import write_places
 from tests.journeys.world import Shop, World, running_world
 
 
@@ -20,12 +21,19 @@ def shifty_port() -> int:
     return free_port()
 
 
+@pytest.fixture(scope="session")
+def places_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that the gateway looks addresses up in; a test may put another one into its place."""
+    return write_places(tmp_path_factory.mktemp("places") / "places.mmdb")
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def whole_world(
     new_database: Callable[[str], Awaitable[str]],
     migrated_template: str,
     tmp_path_factory: pytest.TempPathFactory,
     shifty_port: int,
+    places_file: Path,
 ) -> AsyncIterator[World]:
     """The gateway, for all tests."""
     folder: Path = tmp_path_factory.mktemp("push services")
@@ -34,7 +42,7 @@ async def whole_world(
     sandbox = Sandbox(ledger_path=folder / "ledger.ndjson", decrypts=True, directory=folder)
     await sandbox.start()
     try:
-        async with running_world(db, sandbox, shifty_port=shifty_port) as world:
+        async with running_world(db, sandbox, shifty_port=shifty_port, places=places_file) as world:
             yield world
     finally:
         await sandbox.stop()

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import aiohttp
@@ -314,9 +315,9 @@ class Shop(msgspec.Struct, frozen=True, eq=False):
 
 @asynccontextmanager
 async def running_world(
-    db: Database, sandbox: Sandbox, *, shifty_port: int, master_key: bytes | None = None
+    db: Database, sandbox: Sandbox, *, shifty_port: int, master_key: bytes | None = None, places: Path | None = None
 ) -> AsyncGenerator[World]:
-    """The gateway serves for the length of the block."""
+    """The gateway serves for the length of the block. `places`: a file of places; calls say where they come from."""
     clock = MovedClock()
     await clock.sync(db)
     vault = Vault(master_key or secrets.token_bytes(32))
@@ -330,6 +331,8 @@ async def running_world(
         born_claimed_lease_s=5,
         drain_s=2,
         groups_in_flight=1,
+        geo_db="off" if places is None else str(places),
+        trusted_proxies="" if places is None else HOST,
     )
     egress = sandbox.egress_settings()
     policy = EgressPolicy.of(

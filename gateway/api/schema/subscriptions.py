@@ -1,7 +1,7 @@
 """Devices on the wire. What may be said of one is defined where it is understood, in `subscribers.request`."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -30,6 +30,19 @@ class Subscribed(msgspec.Struct, frozen=True, kw_only=True):
     topics: list[str]
 
 
+class KeptLocation(msgspec.Struct, frozen=True, kw_only=True):
+    """A position, and who gave it: `device`, or `ip` for a guess from its address (as coarse as 11 km).
+
+    `timezone` is the place's; `at` is when a device gave it.
+    """
+
+    lat: float
+    lon: float
+    by: Literal["ip", "device"]
+    timezone: str | None
+    at: datetime | None
+
+
 class SubscriptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A device. Its address is in exports only: whoever has that can send to it."""
 
@@ -42,6 +55,9 @@ class SubscriptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     language: str | None
     timezone: str | None
     country: str | None
+    region: str | None
+    city: str | None
+    location: KeptLocation | None
     platform: str
     consent: dict[str, Any] | None
     created_at: datetime
