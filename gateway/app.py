@@ -23,6 +23,7 @@ from gateway.api import routes
 from gateway.api.server import listen
 from gateway.api.services import Services
 from gateway.config import Settings, cannot_listen, host_name
+from gateway.coupons import upkeep
 from gateway.delivery import closing
 from gateway.delivery.ahead import Ahead
 from gateway.delivery.board import LaneBoard, keep_exchanging
@@ -270,6 +271,10 @@ def loops_of(base: Base) -> list[Loop]:
         Loop("prune", 60.0, lambda: pruning.prune(db)),
         Loop("prune_lanes", 3600.0, lambda: lanes.prune(db)),
         Loop("prune_provider_tokens", 3600.0, lambda: provider_tokens.prune(db)),
+        Loop("free_taken_coupons", 5.0, lambda: upkeep.reap(db)),
+        Loop("settle_coupons", 10.0, lambda: upkeep.settle_ended(db, keyring.app_by_id)),
+        Loop("watch_coupon_pools", 10.0, lambda: upkeep.watch_pools(db, keyring.app_by_id)),
+        Loop("empty_deleted_pools", 60.0, lambda: upkeep.empty_deleted(db, keyring.app_by_id)),
         Loop("forget_processes", 60.0, lambda: processes.forget_silent(db, silent_s=_PROCESS_SILENT_S)),
     ]
 

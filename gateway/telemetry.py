@@ -76,6 +76,10 @@ SUBSCRIPTION_DROPS: Final = _counter(
 ENROLMENTS: Final = _counter("enrolments_total", "Opt-ins by what they were.", "kind")
 PLACES_LOOKED_UP: Final = _counter("places_looked_up_total", "Addresses of devices, by what is known of them.", "found")
 RECEIPTS: Final = _counter("receipts_total", "Receipts by kind and whether they counted.", "kind", "result")
+COUPON_POOLS_LOW: Final = _counter("coupon_pools_low_total", "Alarms of coupon pools that run low.")
+COUPONS_BACK: Final = _counter(
+    "coupons_back_total", "Coupon codes that came back to their pool: lease (a worker died), unsent.", "why"
+)
 SSRF_BLOCKED: Final = _counter("ssrf_blocked_total", "Connections refused by the egress guard.", "rule")
 LOOP_LAG_SECONDS: Final = _gauge("event_loop_lag_seconds", "How late a timer of the event loop came.")
 LOOP_RUNS: Final = _counter("loop_runs_total", "Runs of background loops, by result.", "loop", "result")

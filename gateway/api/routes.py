@@ -9,6 +9,7 @@ from aiohttp import web
 from gateway.api import (
     apps,
     batches,
+    coupons,
     credentials,
     documents,
     keys,
@@ -28,6 +29,7 @@ from gateway.api.gate import Gate
 from gateway.api.middleware import endpoint, expectation
 from gateway.api.route import ADMIN, DEVICE_CHANGE, DEVICE_READ, ENROL, MANAGE, OPEN, PUBLIC, READ, SEND, Query, Route
 from gateway.api.schema import apps as a
+from gateway.api.schema import coupons as c
 from gateway.api.schema import lanes as n
 from gateway.api.schema import lists as li
 from gateway.api.schema import messages as m
@@ -86,6 +88,15 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET",    "/v1/lists/{slug}",                   lists.show,          READ,   "Lists", "Show a list", 0, None, li.ListAnswer, query=(APP, COUNT)),
     Route("DELETE", "/v1/lists/{slug}",                   lists.delete,        MANAGE, "Lists", "Delete a list", SMALL, None, None, 204, query=(APP,)),
     Route("POST",   "/v1/lists/{slug}/import",            lists.load,          MANAGE, "Lists", "Say who is on a list, one id a line", 0, None, ListImportReport, query=(APP, MODE), reads="text/csv"),
+
+    Route("GET",    "/v1/coupons",                        coupons.page,        READ,   "Coupons", "List pools of codes", 0, None, c.PoolPage, query=(APP,)),
+    Route("POST",   "/v1/coupons",                        coupons.create,      MANAGE, "Coupons", "Make a pool", SMALL, c.PoolRequest, c.PoolAnswer, 201, "plain"),
+    Route("GET",    "/v1/coupons/{pool}",                 coupons.show,        READ,   "Coupons", "Show a pool and what became of its codes", 0, None, c.PoolReportAnswer, query=(APP,)),
+    Route("PATCH",  "/v1/coupons/{pool}",                 coupons.change,      MANAGE, "Coupons", "Change a pool", SMALL, c.PoolChange, c.PoolAnswer, query=(APP,)),
+    Route("DELETE", "/v1/coupons/{pool}",                 coupons.delete,      MANAGE, "Coupons", "Delete a pool and its codes", SMALL, None, None, 204, query=(APP,)),
+    Route("POST",   "/v1/coupons/{pool}/codes",           coupons.load,        MANAGE, "Coupons", "Bring codes, one a line", 0, None, c.StockAnswer, query=(APP,), reads="text/plain"),
+    Route("POST",   "/v1/coupons/{pool}/generate",        coupons.generate,    MANAGE, "Coupons", "Make codes by a pattern", SMALL, c.GenerateRequest, c.StockAnswer, 201, "plain", (APP,)),
+    Route("POST",   "/v1/coupons/{pool}/redeem",          coupons.use,         SEND,   "Coupons", "Mark a code as used", SMALL, c.RedeemRequest, c.RedeemAnswer, 200, "plain", (APP,)),
 
     Route("GET",    "/v1/apps",                           apps.page,           ADMIN,  "Apps", "List apps", 0, None, a.AppPage, query=PAGE[1:]),
     Route("POST",   "/v1/apps",                           apps.create,         ADMIN,  "Apps", "Make an app", SMALL, a.AppRequest, a.CreatedApp, 201, "sealed"),

@@ -27,6 +27,7 @@ _VERBS: Final[dict[str, str]] = {
     "send": "send",
     "messages": "messages",
     "lists": "lists",
+    "coupons": "coupons",
     "lanes": "lanes",
     "import": "import_",
     "export": "export",

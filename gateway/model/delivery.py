@@ -134,6 +134,7 @@ class Code(IntEnum):
     SKIPPED_LEFT = 70
     SKIPPED_HOLDOUT = 73
     SKIPPED_EXCLUDED = 74
+    SKIPPED_COUPON = 75
 
 
 REASONS: Final[dict[Code, str]] = {
@@ -147,6 +148,7 @@ REASONS: Final[dict[Code, str]] = {
     Code.SKIPPED_LEFT: "left",
     Code.SKIPPED_HOLDOUT: "holdout",
     Code.SKIPPED_EXCLUDED: "excluded",
+    Code.SKIPPED_COUPON: "coupon",
 }
 """The word that `failed_by` and `skipped_by` show for a code."""
 

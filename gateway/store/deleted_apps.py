@@ -126,6 +126,47 @@ async def _idempotency(db: Queryable, app_id: int, buckets: Sequence[int]) -> in
     return _count(tag)
 
 
+async def _coupon_codes(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM coupon_codes WHERE app_id = $1 AND (bucket, pool_id, code) IN
+            (SELECT bucket, pool_id, code FROM coupon_codes
+              WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
+async def _coupon_given(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM coupon_given WHERE app_id = $1 AND (bucket, msg_id, owner) IN
+            (SELECT bucket, msg_id, owner FROM coupon_given
+              WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
+async def _coupon_uses(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM coupon_uses WHERE app_id = $1 AND (bucket, msg_id) IN
+            (SELECT bucket, msg_id FROM coupon_uses WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
 _CLEAR: Final[tuple[Callable[[Queryable, int, Sequence[int]], Awaitable[int]], ...]] = (
     _chunks,  # work first: nothing of it is claimed any more then
     _messages,
@@ -134,6 +175,9 @@ _CLEAR: Final[tuple[Callable[[Queryable, int, Sequence[int]], Awaitable[int]], .
     _addresses,
     _persons,
     _idempotency,
+    _coupon_codes,
+    _coupon_given,
+    _coupon_uses,
 )
 
 
@@ -141,6 +185,7 @@ async def _finish(db: Queryable, app_id: int) -> int:
     """The small tables, each bounded by what an app may have, and the mark that nothing is left. Always 1."""
     async with db.transaction() as tx:
         await tx.execute("DELETE FROM topics WHERE app_id = $1", app_id)
+        await tx.execute("DELETE FROM coupon_pools WHERE app_id = $1", app_id)
         await tx.execute("DELETE FROM segments WHERE app_id = $1", app_id)
         await tx.execute("DELETE FROM lists WHERE app_id = $1", app_id)
         await tx.execute("DELETE FROM list_remains WHERE app_id = $1", app_id)

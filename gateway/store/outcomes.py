@@ -60,6 +60,25 @@ async def of_message(
     return [(row["bucket"], OutcomeRow(row["at"], row["attempt"], row["ids"], row["codes"])) for row in rows]
 
 
+async def around(
+    db: Queryable, *, app_id: int, bucket: int, message_id: int, day: date, lo: int, hi: int
+) -> list[OutcomeRow]:
+    """The groups of a message that may hold an id between `lo` and `hi`."""
+    rows = await db.fetch(
+        """
+        SELECT at, attempt, ids, codes FROM outcomes
+         WHERE app_id = $1 AND bucket = $2 AND msg_id = $3 AND day = $4 AND lo <= $5 AND hi >= $6
+        """,
+        app_id,
+        bucket,
+        message_id,
+        day,
+        hi,
+        lo,
+    )
+    return [OutcomeRow(row["at"], row["attempt"], row["ids"], row["codes"]) for row in rows]
+
+
 async def of_recipient(
     db: Queryable, *, app_id: int, bucket: int, message_id: int, day: date, subscription_id: int
 ) -> list[OutcomeRow]:

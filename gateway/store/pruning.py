@@ -195,6 +195,27 @@ async def _messages(db: Queryable) -> int:
 
 
 async def _forget(db: Queryable, app: _Rows, ids: Sequence[int]) -> int:
+    given = _count(
+        await db.execute(
+            """
+            DELETE FROM coupon_given WHERE app_id = $1 AND (bucket, msg_id, owner) IN
+                (SELECT bucket, msg_id, owner FROM coupon_given
+                  WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = ANY($3::bigint[]) LIMIT $4)
+            """,
+            app.app_id,
+            app.buckets,
+            ids,
+            PRUNE_ROWS,
+        )
+    )
+    if given >= PRUNE_ROWS:
+        return given
+    await db.execute(
+        "DELETE FROM coupon_uses WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = ANY($3::bigint[])",
+        app.app_id,
+        app.buckets,
+        ids,
+    )
     await db.execute(
         "DELETE FROM receipt_counts WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = ANY($3::bigint[])",
         app.app_id,

@@ -10,7 +10,7 @@ from tests.house.tree import docstrings_of
 
 HOT_TABLES: Final = (
     "subscriptions", "addresses", "persons", "messages", "chunks", "outcomes", "receipts", "receipt_counts",
-    "idempotency",
+    "idempotency", "coupon_codes", "coupon_given", "coupon_uses",
 )  # fmt: skip
 """Tables that grow with devices and messages; their rows are found by app and bucket (see the first migration)."""
 

@@ -1,0 +1,1 @@
+"""Coupon codes beside sending: how they come in, are made, redeemed, looked after and reported on."""

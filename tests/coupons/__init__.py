@@ -1,0 +1,1 @@
+"""Coupon codes: how they come in, who gets which, how they come back."""
