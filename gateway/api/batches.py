@@ -81,7 +81,7 @@ async def _order(call: Call, request: MessageFields, app: App, at: int, size: in
     channels = await channels_of(call, app)
     try:
         order = order_of(request, app, call.now())
-        check_fits(order, size, call.services.transports, channels)
+        check_fits(app, order, size, call.services.transports, channels)
     except Invalid as fault:
         fault.param = f"messages[{at}].{fault.param}" if fault.param else f"messages[{at}]"
         raise

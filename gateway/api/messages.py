@@ -19,6 +19,7 @@ from gateway.api.schema.messages import (
 from gateway.model import message
 from gateway.model.app import App
 from gateway.model.ids import to_text
+from gateway.policy.wording import wording_of
 from gateway.sending import control
 from gateway.sending.accept import Order, Render
 from gateway.sending.preview import check_size, preview
@@ -37,7 +38,7 @@ async def send(call: Call) -> web.Response:
     order = order_of(request, app, call.now())
     if call.request.query_string and call.flag("dry_run"):
         return await _preview(call, app, order)
-    check_fits(order, len(call.body), call.services.transports, await channels_of(call, app))
+    check_fits(app, order, len(call.body), call.services.transports, await channels_of(call, app))
     acceptance = await call.services.acceptor.accept(app, order, claim=call.claim(), render=renderer(order))
     answer = json_bytes(acceptance.answer, status=HTTPStatus.ACCEPTED)
     if acceptance.replayed:
@@ -51,7 +52,7 @@ async def channels_of(call: Call, app: App) -> frozenset[str]:
 
 
 def check_fits(
-    order: Order, request_bytes: int, transports: Mapping[str, Transport], channels: Collection[str]
+    app: App, order: Order, request_bytes: int, transports: Mapping[str, Transport], channels: Collection[str]
 ) -> None:
     """Raises 422 for fields that a provider refuses, and for a message that fits no device of one of these channels.
 
@@ -60,8 +61,9 @@ def check_fits(
     for name, fields in order.content.extra.items():
         if name in transports:
             transports[name].check_extra(fields)
-    if request_bytes > _SURELY_FITS_BYTES:
-        check_size(order.content, {name: one for name, one in transports.items() if name in channels})
+    if request_bytes > _SURELY_FITS_BYTES or order.content.utm:
+        wording = wording_of(app, order.content)
+        check_size(order.content, wording, {name: one for name, one in transports.items() if name in channels})
 
 
 def renderer(order: Order) -> Render:

@@ -7,6 +7,7 @@ asks the database again.
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import UTC
+from functools import partial
 from typing import Final
 
 from gateway.delivery.group import Group, Prepared
@@ -18,6 +19,8 @@ from gateway.model.errors import NotFound
 from gateway.model.limits import GROUP_RECIPIENTS_MAX
 from gateway.model.message import Message
 from gateway.model.work import Chunk
+from gateway.policy.personalise import made, reads_person
+from gateway.policy.wording import wording_of
 from gateway.store import audiences, messages, topics
 from gateway.store.database import Database
 from gateway.transports.base import Credential, Transport
@@ -58,20 +61,22 @@ class Feed:
         """Compiles a message that may not have been planned yet, and keeps nothing."""
         slugs = sorted(slugs_of(message.audience.topics))
         rules = self._rulebook.of(message)
+        content = message.content
+        wording = wording_of(await self.app(message.app_id), content)
         return Prepared(
             message,
             message.planned_at.astimezone(UTC).date(),
             {
-                name: transport.compile(message.content, message_id=message.id)
+                name: made(content, wording, partial(transport.compile, message_id=message.id))
                 for name, transport in self._transports.items()
             },
             await self._keys.receipt_signer(message.app_id),
             await topics.by_slug(self._db, message.app_id, slugs) if slugs else {},
-            message.content.ttl_s,
+            content.ttl_s,
             # Copies of one message collapse at the push service, so that a repetition after a crash replaces.
-            message.content.collapse_key or f"{message.app_id}.{message.id}",
+            content.collapse_key or f"{message.app_id}.{message.id}",
             rules,
-            reads_person=bool(rules),
+            reads_person=bool(rules) or reads_person(content, wording),
         )
 
     async def app(self, app_id: int) -> App | None:

@@ -22,6 +22,7 @@ from gateway.model.delivery import Accepted, Code, Device, Outcome, Push, Reject
 from gateway.model.errors import Invalid
 from gateway.model.limits import RUNNERS_PER_STEP
 from gateway.policy.ending import SENT, Again, Circumstances, End, Fate, fate_of
+from gateway.policy.liquid import TextUnmade
 from gateway.telemetry import PROVIDER_REQUESTS, log
 from gateway.transports.base import Credential, Transport
 
@@ -32,6 +33,7 @@ _PUT_OFF: Final = Again("stopping", 0.0, is_counted=False)
 _EXPIRED: Final = End(Code.EXPIRED)
 _TOO_LARGE: Final = End(Code.FAILED_TOO_LARGE)
 _NO_CREDENTIAL: Final = End(Code.FAILED_CREDENTIAL)
+_NO_TEXT: Final = End(Code.SKIPPED_TEMPLATE)
 _NO_TRANSPORT: Final = End(Code.FAILED_REJECTED)
 
 
@@ -249,6 +251,9 @@ class _Run:
             )
             outcome = await transport.send(push, credential)
             lane.note(outcome)
+        except TextUnmade:
+            lane.give_up_probe()
+            return _NO_TEXT
         except asyncio.CancelledError:
             lane.give_up_probe()  # if it was the one that goes first, nobody else would ever go
             raise

@@ -11,10 +11,18 @@ from typing import Any, Final
 import msgspec
 
 from gateway.model.errors import Invalid
-from gateway.model.limits import HOLDOUT_PERCENT_MAX, SETTINGS_BYTES_MAX
+from gateway.model.limits import DEEP_LINK_SCHEMES_MAX, HOLDOUT_PERCENT_MAX, SETTINGS_BYTES_MAX
 from gateway.model.timezone import is_timezone
+from gateway.model.utm import Utm
 
 _CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,3}", re.ASCII)
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9.-]{2,63}", re.ASCII)
+_FOREIGN_SCHEMES: Final = frozenset((
+    "about", "blob", "chrome", "content", "data", "file", "filesystem", "ftp", "http", "https", "intent", "javascript",
+    "mailto", "resource", "sms", "tel", "vbscript", "view-source", "ws", "wss",
+))  # fmt: skip
+"""What a phone or browser does something of its own with."""
 _PATH: Final = re.compile(r" - at `\$\.?(?P<path>[^`]*)`")
 _DEFAULT: Final = "default"
 _NUL: Final = b"\\u0000"
@@ -24,7 +32,8 @@ class AppSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings in force, defaults included.
 
     timezone: of those whose own is not known. currency: of all money that events tell. open_topics: pages may name new
-    topics. sdk_killed: the page script does nothing.
+    topics. sdk_killed: the page script does nothing. language: whose text those get who find none in their own. utm:
+    campaign parameters of all links. deep_link_schemes: of the app's own, such as `shopapp` in `shopapp://cart`.
     """
 
     timezone: str | None = None
@@ -32,6 +41,9 @@ class AppSettings(msgspec.Struct, frozen=True, kw_only=True):
     open_topics: bool = True
     sdk_killed: bool = False
     holdout_percent: float = 0.0
+    language: str | None = None
+    utm: Utm | None = None
+    deep_link_schemes: tuple[str, ...] = ()
 
 
 def _timezone_fault(value: Any) -> str:
@@ -46,10 +58,27 @@ def _holdout_fault(value: Any) -> str:
     return "" if 0 <= value <= HOLDOUT_PERCENT_MAX else f"A share to hold out is 0 to {HOLDOUT_PERCENT_MAX:g} percent."
 
 
+def _language_fault(value: Any) -> str:
+    return "" if _LANGUAGE.fullmatch(value) else "A language is a tag such as `nl` or `pt-BR` (RFC 5646)."
+
+
+def _schemes_fault(value: Any) -> str:
+    if len(value) > DEEP_LINK_SCHEMES_MAX:
+        return f"At most {DEEP_LINK_SCHEMES_MAX} schemes."
+    is_fit = all(_SCHEME.fullmatch(scheme) and scheme not in _FOREIGN_SCHEMES for scheme in value)
+    return (
+        ""
+        if is_fit
+        else "A scheme of an app is like `shopapp`: 3 or more letters, digits, `.`, `-`; none of the web's."
+    )
+
+
 _CHECKS: Final[dict[str, Callable[[Any], str]]] = {
     "timezone": _timezone_fault,
     "currency": _currency_fault,
     "holdout_percent": _holdout_fault,
+    "language": _language_fault,
+    "deep_link_schemes": _schemes_fault,
 }
 """Setting -> what is wrong with a value that is not null and has the right type, as a sentence; "" for nothing."""
 

@@ -135,6 +135,7 @@ class Code(IntEnum):
     SKIPPED_HOLDOUT = 73
     SKIPPED_EXCLUDED = 74
     SKIPPED_COUPON = 75
+    SKIPPED_TEMPLATE = 76
 
 
 REASONS: Final[dict[Code, str]] = {
@@ -149,6 +150,7 @@ REASONS: Final[dict[Code, str]] = {
     Code.SKIPPED_HOLDOUT: "holdout",
     Code.SKIPPED_EXCLUDED: "excluded",
     Code.SKIPPED_COUPON: "coupon",
+    Code.SKIPPED_TEMPLATE: "template",
 }
 """The word that `failed_by` and `skipped_by` show for a code."""
 

@@ -10,16 +10,22 @@ Text = str | Mapping[str, str]
 """One text, or one per language: `{"en": ..., "nl": ...}`."""
 
 
-def language_finder(texts: Iterable[Text]) -> Callable[[str | None], str]:
+def language_finder(texts: Iterable[Text], *, fall_back: str | None = None) -> Callable[[str | None], str]:
     """Which of the languages of these texts a device gets, by its locale.
 
-    Its own, its own without the region, English, the first. "" for all devices where no text has languages.
+    Its own, its own without the region, the one to fall back on, English, the first. "" for all devices where no text
+    has languages.
     """
     offered = {language: None for text in texts if not isinstance(text, str) for language in text}
     if not offered:
         return lambda _locale: ""
     lowered = {language.lower(): language for language in offered}
-    fall_back = lowered.get("en", next(iter(offered)))
+    wanted_by_app = (fall_back or "").lower()
+    otherwise = (
+        lowered.get(wanted_by_app)
+        or lowered.get(wanted_by_app.partition("-")[0])
+        or lowered.get("en", next(iter(offered)))
+    )
 
     known: dict[str | None, str] = {}
 
@@ -27,7 +33,7 @@ def language_finder(texts: Iterable[Text]) -> Callable[[str | None], str]:
         language = known.get(locale)
         if language is None:
             wanted = (locale or "").lower().replace("_", "-")
-            language = lowered.get(wanted) or lowered.get(wanted.partition("-")[0]) or fall_back
+            language = lowered.get(wanted) or lowered.get(wanted.partition("-")[0]) or otherwise
             if len(known) < _LOCALES_KEPT_MAX:
                 known[locale] = language
         return language

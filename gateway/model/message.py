@@ -63,6 +63,12 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     silent: bool = False
     require_interaction: bool = False
     badge_count: int | None = None
+    deep_link: str = ""
+    """Where a click leads inside the app, for devices of apps; browsers follow `url`."""
+    utm: dict[str, str] = {}
+    """Campaign parameters for all links, by name (`utm_source`, ...)."""
+    variables: dict[str, Any] = {}
+    """Values for the fields of the texts."""
     sound: str = ""
     """A file of the app, such as `bell.caf`; browsers play their own."""
     extra: dict[str, dict[str, Any]] = {}

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -49,6 +49,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """None: not tried, its key is not ours to know."""
     message: str | None = None
     subscription: str | None = None
+    payload: dict[str, Any] | None = None
+    """What the device would show, where it could be decrypted."""
     answer_lost: bool = False
     """A fault kept the answer from the application server although the message was accepted."""
 

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from http import HTTPStatus
 from secrets import token_hex
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -53,6 +53,7 @@ class _Read(msgspec.Struct, frozen=True):
     decrypted: bool | None = None
     message: str | None = None
     subscription: str | None = None
+    payload: dict[str, Any] | None = None
 
 
 class _Post(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -177,6 +178,7 @@ class PushService:
             decrypted=read.decrypted,
             message=read.message,
             subscription=read.subscription,
+            payload=read.payload,
             answer_lost=answer_lost,
         )
         self._ledger.append(entry)
@@ -220,6 +222,7 @@ def _read(device: Device, body: bytes) -> _Read:
         return _Read(decrypted=False)
     try:
         ids = msgspec.json.decode(plaintext, type=_Payload).notification.data.steeple
+        payload = msgspec.json.decode(plaintext, type=dict[str, Any])
     except msgspec.DecodeError:
         return _Read(decrypted=True)
-    return _Read(decrypted=True, message=ids.m, subscription=ids.s)
+    return _Read(decrypted=True, message=ids.m, subscription=ids.s, payload=payload)

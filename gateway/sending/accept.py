@@ -27,6 +27,8 @@ from gateway.model.message import Content, Message, MessageState
 from gateway.model.terms import Terms
 from gateway.model.work import Chunk, ChunkKey, Handover, MessageKind, NewChunk
 from gateway.policy.chunking import lists
+from gateway.policy.personalise import reads_person
+from gateway.policy.wording import wording_of
 from gateway.store import audiences, chunks, idempotency, messages
 from gateway.store.database import Database, Queryable
 from gateway.telemetry import MESSAGES_ACCEPTED, log
@@ -250,7 +252,7 @@ class Acceptor:
                 app_id=app.id,
                 buckets=sorted(set(place.values())),
                 ids=every,
-                reads_person=any(draft.waiting.order.terms.needs_person for draft in short),
+                reads_person=any(_reads_person(app, draft.waiting.order) for draft in short),
             )
             if every
             else {}
@@ -319,6 +321,10 @@ def _takes_short_way(order: Order) -> bool:
     # Users and subscriptions together mean both (AND), which the planner works out.
     both = bool(audience.users and audience.subscriptions)
     return order.due_at is None and 0 < named <= SHORT_WAY_RECIPIENTS_MAX and not others and not both
+
+
+def _reads_person(app: App, order: Order) -> bool:
+    return order.terms.needs_person or reads_person(order.content, wording_of(app, order.content))
 
 
 def _ids_of(audience: Audience, subs: dict[str, list[int]]) -> set[int]:

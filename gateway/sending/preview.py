@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
@@ -11,6 +12,9 @@ from gateway.model.delivery import Device
 from gateway.model.errors import Invalid
 from gateway.model.message import Content
 from gateway.model.subscriber import PLATFORM_NAMES
+from gateway.policy.liquid import TextUnmade
+from gateway.policy.personalise import made
+from gateway.policy.wording import Wording, wording_of
 from gateway.sending.accept import Order
 from gateway.sending.plan import devices_named
 from gateway.store import audiences, topics
@@ -33,23 +37,32 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[str]
 
 
-def payload_bytes(content: Content, transports: Mapping[str, Transport]) -> dict[str, int]:
-    """How large a message gets on each channel, in its largest language, before encryption."""
-    return {name: _largest(one, content) for name, one in _compiled(content, transports).items()}
+def payload_bytes(content: Content, wording: Wording, transports: Mapping[str, Transport]) -> dict[str, int]:
+    """How large a message gets on each channel, in its largest language, before encryption.
 
-
-def _compiled(content: Content, transports: Mapping[str, Transport]) -> dict[str, Compiled]:
-    return {name: transport.compile(content, message_id=0) for name, transport in transports.items()}
+    Fields count as they are for somebody of whom nothing is known.
+    """
+    return {
+        name: _largest(made(content, wording, partial(transport.compile, message_id=0)), content)
+        for name, transport in transports.items()
+    }
 
 
 def _largest(compiled: Compiled, content: Content) -> int:
-    return max(len(compiled.render(device, _SAMPLE_TOKEN, content.ttl_s)) for device in _devices(content))
+    return max(_size(compiled, device, content.ttl_s) for device in _devices(content))
 
 
-def check_size(content: Content, transports: Mapping[str, Transport]) -> None:
+def _size(compiled: Compiled, device: Device, ttl_s: int) -> int:
+    try:
+        return len(compiled.render(device, _SAMPLE_TOKEN, ttl_s))
+    except TextUnmade:
+        return 0
+
+
+def check_size(content: Content, wording: Wording, transports: Mapping[str, Transport]) -> None:
     """Raises `Invalid` (content_too_large) where a message fits no device of a channel."""
-    for name, compiled in _compiled(content, transports).items():
-        size, largest = _largest(compiled, content), compiled.payload_bytes_max or transports[name].payload_bytes_max(0)
+    for name, size in payload_bytes(content, wording, transports).items():
+        largest = transports[name].payload_bytes_max(0)
         if size > largest:
             raise Invalid(
                 "content_too_large",
@@ -70,7 +83,7 @@ async def preview(
         kinds = await audiences.count_by_kind(
             db, app_id=app.id, buckets=app.buckets, audience=order.audience, topic_ids=known
         )
-    sizes = payload_bytes(order.content, transports)
+    sizes = payload_bytes(order.content, wording_of(app, order.content), transports)
     return Preview(
         audience=sum(kinds.values()),
         per_channel=_summed(kinds, lambda provider, _platform: provider),

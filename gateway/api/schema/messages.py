@@ -25,6 +25,7 @@ from gateway.model.limits import (
     TTL_S_MAX,
 )
 from gateway.model.terms import Category
+from gateway.model.utm import Utm
 
 Text: TypeAlias = str | dict[str, str]
 StateWord = Literal["accepted", "scheduled", "planning", "sending", "paused", "done", "cancelled", "failed"]
@@ -105,6 +106,14 @@ class MessageFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             description="A sound file of the app, such as `bell.caf`, for devices of apps.",
         ),
     ] = ""
+    deep_link: Annotated[
+        str,
+        Meta(description="Where a click leads inside apps: a scheme of the app's settings, or a link as `url` may be."),
+    ] = ""
+    utm: Annotated[Utm | None, Meta(description="Campaign parameters for all links, in place of the app's.")] = None
+    variables: Annotated[
+        dict[str, Any], Meta(description="Values for the fields of the texts; at most 16 KiB as JSON, nested 8 deep.")
+    ] = {}
     schedule: ScheduleRequest | None = None
     limits: LimitsRequest | None = None
     category: Annotated[

@@ -17,3 +17,4 @@ from gateway.model.limits.store import *
 from gateway.model.limits.tenancy import *
 from gateway.model.limits.timing import *
 from gateway.model.limits.wire import *
+from gateway.model.limits.words import *

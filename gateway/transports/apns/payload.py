@@ -49,6 +49,7 @@ def _compiled(content: Content, fields: Fields, language: str, message_text: str
     root["aps"] = {**_aps(content, fields, language, now_s), **fields.aps}
     ours = {
         "url": content.url,
+        "deep_link": content.deep_link,
         "image": content.image,
         "actions": [_action(action) for action in content.actions],
     }

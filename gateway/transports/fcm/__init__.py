@@ -44,7 +44,7 @@ from gateway.transports.fcm.answers import (
     refusal_in,
 )
 from gateway.transports.fcm.fields import Fields, fields_of
-from gateway.transports.fcm.payload import PAYLOAD_BYTES_MAX, Envelope, envelope, renderer
+from gateway.transports.fcm.payload import PAYLOAD_BYTES_MAX, Envelope, bytes_max_of, envelope, renderer
 from gateway.transports.fcm.trial import BODY, problem_in
 from gateway.transports.opened import Opened
 from gateway.wire.egress import Target
@@ -127,7 +127,11 @@ class Provider:
     def compile(self, content: Content, *, message_id: int) -> Compiled:
         """JSON put together once per language, and an envelope for all devices."""
         fields, text = _checked_before(content, self.name), to_text("msg", message_id)
-        return Compiled(renderer(content, fields, message_text=text), envelope(content, fields, message_text=text))
+        return Compiled(
+            renderer(content, fields, message_text=text),
+            envelope(content, fields, message_text=text),
+            bytes_max_of(content),
+        )
 
     def payload_bytes_max(self, platform: int) -> int:
         """4,096 bytes as FCM counts, which leaves out the signs of JSON; about 1,000 more of JSON."""

@@ -3,12 +3,13 @@
 Source: Firebase, "REST Resource: projects.messages" and "About FCM messages". Keys stand in the order of the alphabet.
 
 Two parts, each put together once per message: the payload (what counts against FCM's 4,096 bytes; once per language)
-and the envelope around it. Per device only the token, the ids, the receipt token and the times are filled in.
+and the envelope around it. Per device only the token, the ids, the receipt token and the times are filled in. What
+would stand in the envelope and differs from person to person (a mark, see `model/marks.py`) is in the payload instead.
 """
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -17,15 +18,19 @@ from gateway.model.delivery import Device, Push, Urgency
 from gateway.model.ids import to_text
 from gateway.model.language import language_finder, text_in
 from gateway.model.limits import FCM_PAYLOAD_BYTES_MAX, TTL_S_MAX
+from gateway.model.marks import holds_mark
 from gateway.model.message import Action, Content
 from gateway.transports.fcm.fields import Fields, is_reserved, ttl_s_of
 
 PAYLOAD_BYTES_MAX: Final = FCM_PAYLOAD_BYTES_MAX + 1024
 """FCM counts keys and values alone; the rest is for JSON's own signs."""
+MARKED_PAYLOAD_BYTES_MAX: Final = 2 * FCM_PAYLOAD_BYTES_MAX
+"""As above, with room for what moved here from the envelope."""
 _OURS: Final = "steeple"
 """Under this name in `data` lie the ids and the receipt token, as JSON text: values of `data` are texts."""
 _TOKEN_AT: Final = 1
 _COLLAPSE_ID_BYTES_MAX: Final = 64
+_UNMARKED_PARTS: Final = 3
 _MARK_CHARS: Final = 32
 _ID_CHARS: Final = 17
 _RECEIPT_CHARS: Final = 55
@@ -45,25 +50,35 @@ class Envelope(msgspec.Struct, frozen=True):
             b"android_ttl": min(push.ttl_s, self.ttl_s_max),
             b"ttl": push.ttl_s,
             b"until": int(now_s) + push.ttl_s if push.ttl_s else 0,
-            b"shown": push.payload[1:-1] or b'"data":{}',
+            b"shown": push.payload.rstrip(b" ")[1:-1] or b'"data":{}',
             b"token": push.wire[_TOKEN_AT:],
         }
 
 
 def renderer(content: Content, fields: Fields, *, message_text: str) -> Callable[[Device, str, int], bytes]:
     """What makes the payload for each device. `message_text` is the message's public id."""
-    parts: dict[str, tuple[bytes, bytes, bytes]] = {}
+    parts: dict[str, tuple[bytes, ...]] = {}
     find = language_finder((content.title, content.body))
 
-    def render(device: Device, token: str, _ttl_s: int) -> bytes:
+    def render(device: Device, token: str, ttl_s: int) -> bytes:
         language = find(device.locale)
         compiled = parts.get(language)
         if compiled is None:
             compiled = parts[language] = _compiled(content, fields, language, message_text)
-        head, middle, tail = compiled
-        return b"".join((head, to_text("sub", device.subscription_id).encode(), middle, token.encode(), tail))
+        head, middle, tail, *rest = compiled
+        own = (head, to_text("sub", device.subscription_id).encode(), middle, token.encode(), tail)
+        return b"".join((*own, b"%d" % ttl_s, *rest) if rest else own)
 
     return render
+
+
+def bytes_max_of(content: Content) -> int | None:
+    """The bound of a message's payload, where it is not `PAYLOAD_BYTES_MAX`."""
+    return MARKED_PAYLOAD_BYTES_MAX if _is_marked(content) else None
+
+
+def _is_marked(content: Content) -> bool:
+    return holds_mark(msgspec.json.encode(content).decode())
 
 
 def envelope(content: Content, fields: Fields, *, message_text: str) -> Envelope:
@@ -71,8 +86,8 @@ def envelope(content: Content, fields: Fields, *, message_text: str) -> Envelope
     mark = _mark()
     android = _json(_android(content, fields, message_text, ttl=f"{mark}a"))
     apple = _json(_apple(content, fields, message_text, until=f"{mark}b"))
-    web = _json(_web(content, fields, message_text, ttl=f"{mark}c"))
-    sections = f'{{"message":{{"android":{android},"apns":{apple},{mark}d,"token":"{mark}e","webpush":{web}}}}}'
+    web = "" if _is_marked(content) else f',"webpush":{_json(_web(content, fields, message_text, ttl=f"{mark}c"))}'
+    sections = f'{{"message":{{"android":{android},"apns":{apple},{mark}d,"token":"{mark}e"{web}}}}}'
     template = sections.replace("%", "%%")
     for letter, place in zip(
         "abcde", ("%(android_ttl)ds", "%(until)d", "%(ttl)d", "%(shown)b", "%(token)b"), strict=True
@@ -85,29 +100,32 @@ def envelope(content: Content, fields: Fields, *, message_text: str) -> Envelope
 # --- payload ----------------------------------------------------------------------------------------------------------
 
 
-def _compiled(content: Content, fields: Fields, language: str, message_text: str) -> tuple[bytes, bytes, bytes]:
-    """What stands before the subscription's id, between it and the receipt token, and after that."""
-    sub, receipt = _mark(), _mark()
+def _compiled(content: Content, fields: Fields, language: str, message_text: str) -> tuple[bytes, ...]:
+    """What stands before the subscription's id, between it and the receipt token, and after that.
+
+    Where it has marks: also what stands behind the time to live, and spaces that keep its length as far from our bound
+    as it is from FCM's, whatever is filled in.
+    """
+    sub, receipt, ttl = _mark(), _mark(), _mark()
     texts = _said(title=text_in(content.title, language), body=text_in(content.body, language), image=content.image)
     data = _data(content, fields, texts)
     data[_OURS] = _json({"m": message_text, "s": sub, "t": receipt})
     shown = {} if _is_data_only(content, fields) else texts
     options = None if fields.fcm_options is None else msgspec.to_builtins(fields.fcm_options)
-    text = _json(_said(data=data, fcm_options=options, notification=shown))
+    web = _web(content, fields, message_text, ttl=ttl) if _is_marked(content) else {}
+    text = _json(_said(data=data, fcm_options=options, notification=shown, webpush=web))
     head, _, rest = text.partition(sub)
-    middle, _, tail = rest.partition(receipt)
-    parts = (head.encode(), middle.encode(), tail.encode())
-    return (
-        *parts[:2],
-        parts[2] + _padding(parts, _excess_bytes(data, {**shown, **_shown_by_android(content, fields, message_text)})),
-    )
+    parts = (head, *(piece for behind in rest.split(receipt) for piece in behind.split(ttl)))
+    excess_bytes = _excess_bytes(data, {**shown, **_shown_by_android(content, fields, message_text)})
+    *others, last = (part.encode() for part in parts)
+    return (*others, last + _padding(parts, excess_bytes))
 
 
 def _data(content: Content, fields: Fields, texts: Mapping[str, str]) -> dict[str, str]:
     """What the app gets: the message's own data first, then what it would otherwise not learn."""
     data = {key: _as_text(value) for key, value in content.data.items() if key and not is_reserved(key)}
     data.update(fields.data)
-    ours = _said(url=content.url, actions=[_action(action) for action in content.actions])
+    ours = _said(url=content.url, deep_link=content.deep_link, actions=[_action(action) for action in content.actions])
     if _is_data_only(content, fields):
         ours = {**texts, **ours}
     return {**{key: _as_text(value) for key, value in ours.items()}, **data}
@@ -127,10 +145,12 @@ def _excess_bytes(data: Mapping[str, str], shown: Mapping[str, str]) -> int:
     return counted - 2 * _MARK_CHARS + _ID_CHARS + _RECEIPT_CHARS - FCM_PAYLOAD_BYTES_MAX
 
 
-def _padding(parts: tuple[bytes, ...], excess_bytes: int) -> bytes:
+def _padding(parts: Sequence[str], excess_bytes: int) -> bytes:
     """Spaces that bring a payload over our bound by as much as it is over FCM's, so that nobody tries to send it."""
-    length = sum(map(len, parts)) + _ID_CHARS + _RECEIPT_CHARS
-    return b"" if excess_bytes <= 0 else b" " * (PAYLOAD_BYTES_MAX + excess_bytes - length)
+    length = sum(len(part.encode()) for part in parts) + _ID_CHARS + _RECEIPT_CHARS
+    is_marked = len(parts) > _UNMARKED_PARTS
+    bytes_max = MARKED_PAYLOAD_BYTES_MAX if is_marked else PAYLOAD_BYTES_MAX
+    return b" " * (bytes_max + excess_bytes - length) if is_marked or excess_bytes > 0 else b""
 
 
 # --- envelope ---------------------------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.api.links import check_link, check_picture
 from gateway.model.errors import Invalid
+from gateway.policy.links import check_link, check_picture
 
 _HOSTS = frozenset({"shop.example", "shop.example:8443", "xn--bcher-kva.example", "localhost:8000"})
 

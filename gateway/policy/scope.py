@@ -1,0 +1,151 @@
+"""What a text may name, and what it finds there for one person.
+
+`user.first_name` (attributes), `user.tags.size`, `user.id`, `user.language` (or `timezone`, `country`), the same of
+`device`, `device.platform`, `coupon.code`, `event.x`, `recommendations`, and the message's own `variables` by their
+names. What is not known reads as nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from gateway.model.delivery import Device
+from gateway.model.subscriber import PLATFORM_NAMES
+
+Step = str | int
+
+_OF_PERSON: Final = ("language", "timezone", "country")
+
+
+class Values(msgspec.Struct, frozen=True, kw_only=True):
+    """What is the same for everybody: the message's variables, the app's currency, and its zone where none is known."""
+
+    variables: Mapping[str, Any] = {}
+    currency: str | None = None
+    timezone: str | None = None
+
+
+class Scope(dict[str, Any]):
+    """The values of texts for one person, each root put together when it is first asked for.
+
+    language: of the text; None: the device's, else its person's. Money and dates are written in it.
+    """
+
+    __slots__ = ("_language", "device", "fixed")
+
+    def __init__(self, device: Device, fixed: Values, language: str | None = None) -> None:
+        super().__init__()
+        self.device = device
+        self.fixed = fixed
+        self._language = language
+
+    def __missing__(self, root: str) -> Any:
+        make = _ROOTS.get(root)
+        value = self.fixed.variables[root] if make is None else make(self)
+        self[root] = value
+        return value
+
+    @property
+    def locale(self) -> str | None:
+        """In whose way money and dates are written: with the device's region, where that fits the text's language."""
+        own = locale_of(self.device)
+        if self._language is None or (own is not None and _base(own) == _base(self._language)):
+            return own
+        return self._language
+
+    @property
+    def timezone(self) -> str | None:
+        """The device's zone, else its person's, else the app's."""
+        return self.device.timezone or _text(self.device.facts, "timezone") or self.fixed.timezone
+
+
+def locale_of(device: Device) -> str | None:
+    """The language of a device: what it says, else what is known of its person."""
+    return device.locale or _text(device.facts, "language")
+
+
+def value_at(scope: Mapping[str, Any], root: str, steps: Sequence[Step]) -> Any:
+    """What a path leads to, by keys and places alone; None where it leads nowhere."""
+    try:
+        value = scope[root]
+        for step in steps:
+            value = value[step]
+    except (KeyError, TypeError, IndexError):
+        return None
+    return value
+
+
+def is_personal(root: str, variables: Mapping[str, Any]) -> bool:
+    """Whether the values under this root may differ from person to person."""
+    return root in _ROOTS and root != "variables" and not (root == "recommendations" and root in variables)
+
+
+def reads_person(root: str, variables: Mapping[str, Any]) -> bool:
+    """Whether more of the recipient has to be read than sending needs."""
+    return root not in ("coupon", "event") and is_personal(root, variables)
+
+
+def is_known(root: str, variables: Mapping[str, Any]) -> bool:
+    """Whether there can be anything under this root."""
+    return root in _ROOTS or root in variables
+
+
+def _user(scope: Scope) -> dict[str, Any]:
+    facts = scope.device.facts or {}
+    said: dict[str, Any] = {name: facts[name] for name in _OF_PERSON if name in facts}
+    said.update(facts.get("attributes") or {})
+    said["id"] = scope.device.person
+    said["tags"] = {**_tags(scope), **(facts.get("tags") or {})}
+    return said
+
+
+def _device(scope: Scope) -> dict[str, Any]:
+    device = scope.device
+    return {
+        "language": device.locale,
+        "timezone": device.timezone,
+        "country": device.country,
+        "platform": PLATFORM_NAMES.get(device.platform, "other"),
+        "tags": _tags(scope),
+    }
+
+
+def _tags(scope: Scope) -> dict[str, Any]:
+    return (scope.device.attrs or {}).get("tags") or {}
+
+
+def _given(name: str) -> Callable[[Scope], Any]:
+    def get(scope: Scope) -> Any:
+        return (scope.device.given or {}).get(name)
+
+    return get
+
+
+def _recommendations(scope: Scope) -> Any:
+    for values in (scope.fixed.variables, scope.device.given or {}, scope["user"]):
+        if "recommendations" in values:
+            return values["recommendations"]
+    return None
+
+
+_ROOTS: Final[dict[str, Callable[[Scope], Any]]] = {
+    "user": _user,
+    "device": _device,
+    "coupon": _given("coupon"),
+    "event": _given("event"),
+    "recommendations": _recommendations,
+    "variables": lambda scope: scope.fixed.variables,
+}
+
+OWN_ROOTS: Final = frozenset(_ROOTS) - {"recommendations"}
+"""Names that a message's variables cannot have."""
+
+
+def _text(values: Mapping[str, Any] | None, name: str) -> str | None:
+    value = None if values is None else values.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _base(locale: str) -> str:
+    return locale.replace("_", "-").partition("-")[0].lower()
