@@ -14,6 +14,7 @@ from gateway.model.ids import bucket_of_id, bucket_of_text, to_text
 from gateway.model.message import Content, MessageState, state_word
 from gateway.model.terms import Category
 from gateway.policy.counting import counts_of, folded
+from gateway.policy.filter_writing import written
 from gateway.store import audiences, chunks, messages, outcomes, receipts
 from gateway.store.database import Queryable
 from gateway.store.messages import StoredMessage
@@ -146,6 +147,7 @@ def audience_words(message: StoredMessage) -> dict[str, object]:
         "topics": topics_text(audience.topics) if audience.topics is not None else "",
         "languages": audience.languages,
         "channels": audience.channels,
+        "where": written(audience.where) if audience.where is not None else None,
     }
     return {name: value for name, value in said.items() if value}
 

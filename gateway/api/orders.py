@@ -14,6 +14,7 @@ from gateway.api.schema.messages import (
 from gateway.model.app import App
 from gateway.model.audience import Audience, parse_topics
 from gateway.model.errors import Invalid
+from gateway.model.filter import Fact, InSegment, Is, IsNot, Known, Where, leaves
 from gateway.model.ids import from_text
 from gateway.model.limits import (
     EXTERNAL_ID_BYTES_MAX,
@@ -21,6 +22,7 @@ from gateway.model.limits import (
     SCHEDULE_PAST_S_MAX,
 )
 from gateway.model.terms import Category, Terms
+from gateway.policy.filter_reading import read_where
 from gateway.sending.accept import Order
 
 
@@ -44,8 +46,11 @@ def audience_of(request: AudienceRequest) -> Audience:
         or request.everybody
         or request.languages
         or request.channels
+        or request.where is not None
     ):
-        raise Invalid("audience_missing", "Say whom it is for: topics, users, subscriptions or all.", param="audience")
+        raise Invalid(
+            "audience_missing", "Say whom it is for: topics, users, subscriptions, a filter or all.", param="audience"
+        )
     for at, user in enumerate(request.users):
         if not user or len(user.encode()) > EXTERNAL_ID_BYTES_MAX:
             raise Invalid("field_invalid", _USER_RULE, param=f"audience.users[{at}]")
@@ -61,7 +66,22 @@ def audience_of(request: AudienceRequest) -> Audience:
         topics=None if request.topics is None else parse_topics(request.topics),
         languages=tuple(request.languages),
         channels=tuple(request.channels),
+        where=None if request.where is None else filter_of(request.where, "audience.where"),
     )
+
+
+def filter_of(value: object, param: str) -> Where:
+    """The tree of a filter. Raises `Invalid` with the path of what is wrong."""
+    where = read_where(value, param)
+    for leaf in leaves(where):
+        match leaf:
+            case Fact(Known("channel"), Is(name) | IsNot(name)) if name not in PROVIDERS:
+                raise Invalid("channel_unknown", "No provider of that name is installed.", param=param)
+            case InSegment():
+                raise Invalid("field_unknown", "This version has no saved segments.", param=param)
+            case _:
+                pass
+    return where
 
 
 _USER_RULE: Final = f"A user's id has 1 to {EXTERNAL_ID_BYTES_MAX} bytes."

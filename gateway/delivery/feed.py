@@ -14,7 +14,6 @@ from gateway.delivery.group import Group, Prepared
 from gateway.delivery.keys import Keys
 from gateway.delivery.rules import Rulebook
 from gateway.model.app import App
-from gateway.model.audience import slugs_of
 from gateway.model.errors import NotFound
 from gateway.model.limits import GROUP_RECIPIENTS_MAX
 from gateway.model.message import Message
@@ -59,7 +58,7 @@ class Feed:
 
     async def compile(self, message: Message) -> Prepared:
         """Compiles a message that may not have been planned yet, and keeps nothing."""
-        slugs = sorted(slugs_of(message.audience.topics))
+        slugs = sorted(message.audience.topic_slugs)
         rules = self._rulebook.of(message)
         content = message.content
         wording = wording_of(await self.app(message.app_id), content)

@@ -62,6 +62,11 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An audience without an `exclude` of its own; whoever is in it is out."""
 
     @property
+    def is_filtered(self) -> bool:
+        """True when more than names decides who is in it."""
+        return msgspec.structs.replace(self, users=(), subscriptions=()) != Audience()
+
+    @property
     def topic_slugs(self) -> set[str]:
         """Every topic that is named anywhere in it."""
         excluded = self.exclude.topic_slugs if self.exclude else set[str]()

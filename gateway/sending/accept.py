@@ -317,10 +317,9 @@ class Acceptor:
 def _takes_short_way(order: Order) -> bool:
     audience = order.audience
     named = len(audience.users) + len(audience.subscriptions)
-    others = bool(audience.topics or audience.languages or audience.channels or audience.everybody)
     # Users and subscriptions together mean both (AND), which the planner works out.
     both = bool(audience.users and audience.subscriptions)
-    return order.due_at is None and 0 < named <= SHORT_WAY_RECIPIENTS_MAX and not others and not both
+    return order.due_at is None and 0 < named <= SHORT_WAY_RECIPIENTS_MAX and not audience.is_filtered and not both
 
 
 def _reads_person(app: App, order: Order) -> bool:

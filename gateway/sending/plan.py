@@ -5,10 +5,11 @@ planner may die at any point: then the next one starts over, and nobody is plann
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Final
 
 from gateway.model.app import App
-from gateway.model.audience import Audience, slugs_of
+from gateway.model.audience import Audience
 from gateway.model.delivery import Device
 from gateway.model.errors import NotFound
 from gateway.model.ids import bucket_of_id, bucket_of_text
@@ -65,10 +66,13 @@ async def plan_one(db: Database, app: App, message: StoredMessage) -> None:
 async def chunks_of(db: Queryable, app: App, message: StoredMessage) -> list[NewChunk]:
     """The work of a message: ranges over everybody, or lists where recipients are named."""
     audience = message.audience
-    known = await topics.by_slug(db, app.id, sorted(slugs_of(audience.topics)))
+    now = message.planned_at or message.due_at
     if audience.is_named:
-        return _list_chunks(app, message.id, await _named(db, app, audience))
-    slices = await audiences.count_slices(db, app_id=app.id, buckets=app.buckets, audience=audience, topic_ids=known)
+        return _list_chunks(app, message.id, await _named(db, app, audience, now=now))
+    known = await topics.by_slug(db, app.id, sorted(audience.topic_slugs))
+    slices = await audiences.count_slices(
+        db, app_id=app.id, buckets=app.buckets, audience=audience, topic_ids=known, now=now
+    )
     cut = ranges([(part.top_bits, part.recipients) for part in slices], home=app.home, spread=app.spread)
     return [
         NewChunk(key=ChunkKey(app.id, part.bucket, message.id, 0, part.lo, 0), hi=part.hi, expected=part.recipients)
@@ -76,7 +80,7 @@ async def chunks_of(db: Queryable, app: App, message: StoredMessage) -> list[New
     ]
 
 
-async def devices_named(db: Queryable, app: App, audience: Audience) -> list[tuple[int, Device]]:
+async def devices_named(db: Queryable, app: App, audience: Audience, *, now: datetime) -> list[tuple[int, Device]]:
     """Of the devices that an audience names those that its other selectors leave, each with its bucket."""
     ids = set(audience.subscriptions)
     if audience.users:
@@ -85,14 +89,14 @@ async def devices_named(db: Queryable, app: App, audience: Audience) -> list[tup
     if not ids:
         return []
     buckets = sorted({bucket_of_id(number, home=app.home, spread=app.spread) for number in ids})
-    known = await topics.by_slug(db, app.id, sorted(slugs_of(audience.topics)))
+    known = await topics.by_slug(db, app.id, sorted(audience.topic_slugs))
     return await audiences.named(
-        db, app_id=app.id, buckets=buckets, ids=sorted(ids), audience=audience, topic_ids=known
+        db, app_id=app.id, buckets=buckets, ids=sorted(ids), audience=audience, topic_ids=known, now=now
     )
 
 
-async def _named(db: Queryable, app: App, audience: Audience) -> list[tuple[int, int]]:
-    return [(bucket, device.subscription_id) for bucket, device in await devices_named(db, app, audience)]
+async def _named(db: Queryable, app: App, audience: Audience, *, now: datetime) -> list[tuple[int, int]]:
+    return [(bucket, device.subscription_id) for bucket, device in await devices_named(db, app, audience, now=now)]
 
 
 async def _devices_of_users(db: Queryable, app: App, users: Sequence[str]) -> set[int]:

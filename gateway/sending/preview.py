@@ -7,7 +7,6 @@ from functools import partial
 import msgspec
 
 from gateway.model.app import App
-from gateway.model.audience import slugs_of
 from gateway.model.delivery import Device
 from gateway.model.errors import Invalid
 from gateway.model.message import Content
@@ -74,14 +73,14 @@ async def preview(
     db: Database, app: App, order: Order, *, transports: Mapping[str, Transport], now: datetime
 ) -> Preview:
     """Who an order would reach if it were sent now."""
-    known = await topics.by_slug(db, app.id, sorted(slugs_of(order.audience.topics)))
+    known = await topics.by_slug(db, app.id, sorted(order.audience.topic_slugs))
     kinds: dict[tuple[str, int], int] = {}
     if order.audience.is_named:
-        for _, device in await devices_named(db, app, order.audience):
+        for _, device in await devices_named(db, app, order.audience, now=now):
             kinds[device.provider, device.platform] = kinds.get((device.provider, device.platform), 0) + 1
     else:
         kinds = await audiences.count_by_kind(
-            db, app_id=app.id, buckets=app.buckets, audience=order.audience, topic_ids=known
+            db, app_id=app.id, buckets=app.buckets, audience=order.audience, topic_ids=known, now=now
         )
     sizes = payload_bytes(order.content, wording_of(app, order.content), transports)
     return Preview(
@@ -90,7 +89,7 @@ async def preview(
         per_platform=_summed(kinds, lambda _provider, platform: PLATFORM_NAMES.get(platform, "other")),
         due_at=order.due_at or now,
         payload_bytes=sizes,
-        warnings=_warnings(order, kinds, sizes, transports, unknown=slugs_of(order.audience.topics) - known.keys()),
+        warnings=_warnings(order, kinds, sizes, transports, unknown=order.audience.topic_slugs - known.keys()),
     )
 
 

@@ -168,19 +168,19 @@ CASES: dict[str, tuple[Use, tuple[str, ...]]] = {
         ("subscriptions_pkey", "subscriptions_live", "subscriptions_topics"),
     ),
     "count everybody": (
-        lambda db, app: audiences.count_slices(db, buckets=app.buckets, **reading(app)),
+        lambda db, app: audiences.count_slices(db, buckets=app.buckets, now=NOW, **reading(app)),
         ("subscriptions_pkey", "subscriptions_live"),
     ),
     "count a small topic": (
-        lambda db, app: audiences.count_slices(db, buckets=app.buckets, **reading(app, VIP)),
+        lambda db, app: audiences.count_slices(db, buckets=app.buckets, now=NOW, **reading(app, VIP)),
         ("subscriptions_topics",),
     ),
     "preview a small topic": (
-        lambda db, app: audiences.count_by_kind(db, buckets=app.buckets, **reading(app, VIP)),
+        lambda db, app: audiences.count_by_kind(db, buckets=app.buckets, now=NOW, **reading(app, VIP)),
         ("subscriptions_topics",),
     ),
     "named devices": (
-        lambda db, app: audiences.named(db, buckets=app.buckets, ids=IDS[:100:7], **reading(app)),
+        lambda db, app: audiences.named(db, buckets=app.buckets, ids=IDS[:100:7], now=NOW, **reading(app)),
         ("subscriptions_pkey", "subscriptions_live"),
     ),
     "listed devices": (

@@ -42,6 +42,7 @@ class AudienceRequest(
     everybody: Annotated[bool, Meta(description="Every device of the app.")] = False
     languages: Annotated[list[str], Meta(max_length=AUDIENCE_LANGUAGES_MAX, description="Such as `nl`.")] = []
     channels: Annotated[list[str], Meta(max_length=16, description="Providers, such as the browsers'.")] = []
+    where: Annotated[dict[str, Any], Meta(description="A filter: see the reference of filters.")] | None = None
 
 
 class ActionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
