@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from gateway.store.database import Database
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 _FOLDER_PREFIX = "steeple-test-"
 _TEMPLATE = "steeple_template"
 _IN_FIXTURE = "imported by who asks for a database: most tests need none"
+
+
+# An example may take as long as a busy machine makes it: how fast anything is, is measured elsewhere.
+settings.register_profile("steeple", deadline=None)
+settings.load_profile("steeple")
 
 
 class BeyondLoopbackError(AssertionError):

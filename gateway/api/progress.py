@@ -6,6 +6,7 @@ Format: HTML Living Standard, section 9.2 (server-sent events).
 """
 
 import asyncio
+import contextlib
 from typing import Final
 
 from aiohttp import web
@@ -16,7 +17,7 @@ from gateway.api.call import Call
 from gateway.api.message_reports import message_answer
 from gateway.api.middleware import dress
 from gateway.model.app import App
-from gateway.model.errors import GatewayError
+from gateway.model.errors import GatewayError, StoreUnavailable
 from gateway.model.limits import (
     PROGRESS_HEARTBEAT_S,
     PROGRESS_INTERVAL_S,
@@ -59,7 +60,9 @@ async def _stream(call: Call, app: App, number: int) -> web.StreamResponse:
         await asyncio.sleep(PROGRESS_INTERVAL_S)
         if call.request.transport is None:  # hung up: a quiet stream would notice by its next heartbeat only
             raise ConnectionResetError
-        before, (event, is_final) = event, await _event(call, app, number)
+        before = event
+        with contextlib.suppress(StoreUnavailable):  # the database is away for a moment; whoever watches need not know
+            event, is_final = await _event(call, app, number)
         if event != before:
             await answer.write(event)
             spoken_at = loop.time()
