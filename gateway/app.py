@@ -29,6 +29,7 @@ from gateway.delivery.ahead import Ahead
 from gateway.delivery.board import LaneBoard, keep_exchanging
 from gateway.delivery.engine import Engine
 from gateway.delivery.feed import Feed
+from gateway.delivery.pressure import Pressure
 from gateway.delivery.reaper import Reaper
 from gateway.delivery.send import GroupSender
 from gateway.delivery.stored import StoredWork
@@ -37,7 +38,7 @@ from gateway.model.errors import GatewayError, StoreUnavailable
 from gateway.model.limits import CONNECTIONS_MAX
 from gateway.sending.accept import Acceptor
 from gateway.sending.plan import plan_due
-from gateway.store import chunks, lanes, migrate, partitions, places, processes, provider_tokens, pruning
+from gateway.store import chunks, lanes, migrate, partitions, places, pressure, processes, provider_tokens, pruning
 from gateway.store.clock import DatabaseClock
 from gateway.store.database import Database
 from gateway.store.stops import LOOK_EVERY_S, Stops
@@ -166,6 +167,14 @@ def _work(base: Base) -> StoredWork:
     )  # fmt: skip
 
 
+def _pressure(base: Base) -> Pressure:
+    return Pressure(base.db, owner=base.place.process_id, lease_s=base.settings.lease_s)
+
+
+def _feed(base: Base, pressure: Pressure) -> Feed:
+    return Feed(base.db, base.keyring, base.transports, pressure=pressure)
+
+
 def _engine(base: Base, work: StoredWork, feed: Feed, *, claims: bool) -> Engine:
     settings = base.settings
     return Engine(
@@ -186,7 +195,8 @@ def _engine(base: Base, work: StoredWork, feed: Feed, *, claims: bool) -> Engine
 async def serve_api(base: Base, stop: asyncio.Event) -> None:
     """The HTTP API, with a small delivery engine for the single messages that it accepts."""
     settings = base.settings
-    engine = _engine(base, _work(base), Feed(base.db, base.keyring, base.transports), claims=False)
+    under = _pressure(base)
+    engine = _engine(base, _work(base), _feed(base, under), claims=False)
     acceptor = Acceptor(
         base.db, sender=engine, born_claimed_lease_s=settings.born_claimed_lease_s, clock=base.clock.now,
         is_stopped=base.stops.has,
@@ -229,13 +239,15 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
         await runner.cleanup()
         await acceptor.aclose()
         await engine.drain(max(1.0, until_s - asyncio.get_running_loop().time()))
+        await under.aclose()
         await ingest.aclose()
         locator.close()
 
 
 async def serve_worker(base: Base, stop: asyncio.Event) -> None:
     """One delivery process."""
-    work, feed = _work(base), Feed(base.db, base.keyring, base.transports)
+    under = _pressure(base)
+    work, feed = _work(base), _feed(base, under)
     engine = _engine(base, work, feed, claims=True)
     ahead = Ahead(
         base.db, feed, work, base.transports, owner=base.place.process_id, is_idle=lambda: engine.is_idle
@@ -245,6 +257,7 @@ async def serve_worker(base: Base, stop: asyncio.Event) -> None:
         preparing = asyncio.create_task(worker.run([Loop("make_ahead", _AHEAD_EVERY_S, ahead.run)], stop))
         await stop.wait()
         await engine.drain(base.settings.drain_s)
+        await under.aclose()
         await asyncio.gather(running, preparing)
 
 
@@ -270,6 +283,7 @@ def loops_of(base: Base) -> list[Loop]:
         ),
         Loop("prune", 60.0, lambda: pruning.prune(db)),
         Loop("prune_lanes", 3600.0, lambda: lanes.prune(db)),
+        Loop("prune_bucket_leases", 3600.0, lambda: pressure.prune(db)),
         Loop("prune_provider_tokens", 3600.0, lambda: provider_tokens.prune(db)),
         Loop("free_taken_coupons", 5.0, lambda: upkeep.reap(db)),
         Loop("settle_coupons", 10.0, lambda: upkeep.settle_ended(db, keyring.app_by_id)),
@@ -288,6 +302,7 @@ async def _housekeeping(base: Base, engine: Engine | None) -> AsyncGenerator[Non
     """What every process does beside its work: be heard, keep the time, exchange lanes; at first, free the dead."""
     if base.place.predecessor is not None:
         await chunks.release_owned(base.db, owner=base.place.predecessor)
+        await pressure.free_owned(base.db, owner=base.place.predecessor)
         await processes.forget(base.db, process_id=base.place.predecessor)
     await _look_for_stops(base)
     tasks = [asyncio.create_task(_be_heard(base, engine)), asyncio.create_task(_keep_looking_for_stops(base))]

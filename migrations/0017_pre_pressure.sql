@@ -1,7 +1,8 @@
--- What holds sending back: apps that were stopped by hand.
+-- What holds sending back: apps that were stopped by hand, and frequency caps.
 --
--- New tables only: locks nothing that exists, takes milliseconds. A version that does not know them goes on sending for
--- stopped apps: stop one once all processes are of this version.
+-- Locks: ACCESS EXCLUSIVE on outcomes and its days for a moment; a constant default rewrites nothing. The index is built
+-- over the days that may still get rows; in older ones every row has category 0, which nobody asks for. A version that
+-- does not know these tables goes on sending for stopped apps and beyond caps.
 
 -- Emergency stops: a row for each app that sends nothing at present. Nearly always empty, so that every process can read
 -- all of it twice a second.
@@ -11,3 +12,29 @@ CREATE TABLE app_stops (
     reason      text NOT NULL DEFAULT '',
     stopped_at  timestamptz NOT NULL DEFAULT now()
 );
+
+-- What an outcome counts as for caps (gateway/policy/caps.py): 1 marketing, 2 transactional.
+ALTER TABLE outcomes ADD category smallint NOT NULL DEFAULT 0;
+CREATE INDEX outcomes_recent ON ONLY outcomes (app_id, bucket, category, at);
+DO $$
+DECLARE day text;
+BEGIN
+    FOR day IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                WHERE i.inhparent = 'outcomes'::regclass
+                  AND c.relname >= 'outcomes_' || to_char(current_date - 1, 'YYYYMMDD')
+    LOOP
+        EXECUTE format('CREATE INDEX %I ON %I (app_id, bucket, category, at)', day || '_recent', day);
+        EXECUTE format('ALTER INDEX outcomes_recent ATTACH PARTITION %I', day || '_recent');
+    END LOOP;
+END $$;
+
+-- Who sends under caps in a bucket: one process at a time, so that two campaigns at once never break a cap. The fence
+-- grows when another process takes the bucket: what the one before knew of it is then no longer all there is.
+CREATE TABLE bucket_leases (
+    app_id       int NOT NULL,
+    bucket       smallint NOT NULL,
+    owner        bigint NOT NULL,
+    fence        bigint NOT NULL,
+    lease_until  timestamptz NOT NULL,
+    PRIMARY KEY (app_id, bucket)
+) WITH (fillfactor = 50);

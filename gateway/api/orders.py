@@ -21,9 +21,11 @@ from gateway.model.limits import (
     SCHEDULE_DAYS_MAX,
     SCHEDULE_PAST_S_MAX,
 )
-from gateway.model.terms import Category, Terms
+from gateway.model.terms import Category, OnCap, Terms
 from gateway.policy.filter_reading import read_where
 from gateway.sending.accept import Order
+
+_NO_LIMITS: Final = LimitsRequest()
 
 
 def order_of(request: MessageFields, app: App, now: datetime) -> Order:
@@ -101,7 +103,19 @@ def _subscriptions(texts: list[str]) -> tuple[int, ...]:
 
 def _terms(request: MessageFields, audience: Audience) -> Terms:
     category = request.category or ("transactional" if audience.is_named else "marketing")
-    return Terms(category=category, holdout_percent=_holdout_percent(request.limits, category))
+    limits = request.limits or _NO_LIMITS
+    return Terms(
+        category=category,
+        holdout_percent=_holdout_percent(request.limits, category),
+        obeys_caps=limits.cap == "default",
+        on_cap=_on_cap(limits, category),
+    )
+
+
+def _on_cap(limits: LimitsRequest, category: Category) -> OnCap:
+    if limits.on_cap is not None and category != "marketing":
+        raise Invalid("field_invalid", "Only marketing is under caps: others go out at once.", param="limits.on_cap")
+    return limits.on_cap or "drop"
 
 
 def _holdout_percent(limits: LimitsRequest | None, category: Category) -> float:

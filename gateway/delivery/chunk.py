@@ -15,7 +15,7 @@ import msgspec
 
 from gateway.delivery import figures, settle
 from gateway.delivery.deciding import decided
-from gateway.delivery.group import Group, Prepared
+from gateway.delivery.group import Group, Prepared, Stay
 from gateway.delivery.ports import Clock, Source, Work
 from gateway.delivery.room import Room
 from gateway.delivery.send import GroupSender, Sending
@@ -81,11 +81,20 @@ class ChunkRunner:
         chunk = handover.chunk
         group = Group(handover.devices, [], chunk.hi, is_last=True)
         group, sending = await self._started(chunk, ready, group)
+        try:
+            await self._see_through(handover, ready, group, sending)
+        finally:
+            group.left()
+
+    async def _see_through(self, handover: Handover, ready: Prepared, group: Group, sending: Sending) -> None:
+        """Waits for all of a chunk that was born claimed, and settles it."""
+        chunk = handover.chunk
         await sending.wait()
         # Its devices were read after this moment: one that came back with a new address since is not closed.
         read_at = handover.message.planned_at
         result = settle.result_of(chunk, ready, group, sending.fates, read_at=read_at, dice=self._dice)
         await self._singles.settle(result, is_whole=handover.is_whole)
+        group.settled(result, now_s=self._clock.now_s())
         figures.count(group, sending.fates, result, now=self._clock.now(), planned_at=ready.message.planned_at)
 
     async def _give_back(self, chunk: Chunk) -> None:
@@ -125,12 +134,15 @@ class ChunkRunner:
                 fates = list(sending.fates)
                 wait_s = settle.put_off_s(chunk, group, fates)
                 if wait_s is not None:
+                    group.left()
                     await self._work.release(chunk, delay_s=wait_s)
                     return None
                 result = settle.result_of(chunk, ready, group, fates, read_at=read_at, dice=self._dice)
                 hold = await self._settle_stubbornly(result)
+                group.settled(result, now_s=self._clock.now_s())
             except BaseException:
                 sending.cancel()
+                group.left()
                 raise
             if result.late is not None:
                 late = _late_of(group, fates, read_at)
@@ -169,9 +181,10 @@ class ChunkRunner:
         try:
             await sending.wait()
             fates = [sending.fates[place] for place in group.places]
-            rest = Group(group.devices, [], chunk.hi, is_last=True)
+            rest = Group(group.devices, [], chunk.hi, is_last=True, stays=group.stays)
             result = settle.result_of(chunk, ready, rest, fates, read_at=group.read_at, dice=self._dice)
             await self._settle_stubbornly(result)
+            rest.settled(result, now_s=self._clock.now_s())
         except LeaseLost:
             LEASES_LOST.inc()
             return
@@ -179,6 +192,8 @@ class ChunkRunner:
             sending.cancel()
             raise
         finally:
+            for stay in group.stays:
+                stay.left()
             self._room.give_back(len(group.devices))
         figures.count(rest, fates, result, now=self._clock.now(), planned_at=ready.message.planned_at)
         with contextlib.suppress(StoreUnavailable):  # the loop that closes messages does it then
@@ -218,8 +233,9 @@ class _Late(msgspec.Struct, frozen=True):
     places: list[int]
     devices: list[Device]
     read_at: datetime
+    stays: tuple[Stay, ...]
 
 
 def _late_of(group: Group, fates: list[Fate | None], read_at: datetime) -> _Late:
     places = [place for place, fate in enumerate(fates) if fate is None]
-    return _Late(places, [group.devices[place] for place in places], read_at)
+    return _Late(places, [group.devices[place] for place in places], read_at, group.stays)

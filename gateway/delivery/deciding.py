@@ -25,7 +25,13 @@ async def decided(
     for rule in rules:
         if not asked:
             break
-        decision = await rule.decide(ready, chunk, asked, now=now)
+        try:
+            decision = await rule.decide(ready, chunk, asked, now=now)
+        except BaseException:
+            group.left()
+            raise
+        if decision.stays:
+            group = msgspec.structs.replace(group, stays=group.stays + decision.stays)
         fates = {**decision.fates, **fates}
         for number, values in decision.given.items():
             given.setdefault(number, {}).update(values)

@@ -12,10 +12,12 @@ from typing import Final
 
 from gateway.delivery.group import Group, Prepared
 from gateway.delivery.keys import Keys
+from gateway.delivery.pressure import Pressure
 from gateway.delivery.rules import Rulebook
 from gateway.model.app import App
 from gateway.model.errors import NotFound
-from gateway.model.limits import GROUP_RECIPIENTS_MAX
+from gateway.model.ids import new_id
+from gateway.model.limits import GROUP_RECIPIENTS_MAX, LEASE_S
 from gateway.model.message import Message
 from gateway.model.work import Chunk
 from gateway.policy.personalise import made, reads_person
@@ -30,11 +32,14 @@ _MESSAGES_KEPT_MAX: Final = 512
 class Feed:
     """Reads for the lanes of one process."""
 
-    def __init__(self, db: Database, keys: Keys, transports: Mapping[str, Transport]) -> None:
+    def __init__(
+        self, db: Database, keys: Keys, transports: Mapping[str, Transport], *, pressure: Pressure | None = None
+    ) -> None:
+        """`pressure`: what this process counts caps by; without it, one that nobody else knows the owner of."""
         self._db = db
         self._keys = keys
         self._transports = transports
-        self._rulebook = Rulebook(db, keys)
+        self._rulebook = Rulebook(db, keys, pressure or Pressure(db, owner=new_id(), lease_s=LEASE_S))
         self._prepared: OrderedDict[tuple[int, int], Prepared] = OrderedDict()
 
     async def prepared(self, app_id: int, message_id: int) -> Prepared | None:

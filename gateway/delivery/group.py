@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.model.delivery import Device
 from gateway.model.message import Message
-from gateway.model.work import Chunk
+from gateway.model.work import Chunk, GroupResult
 from gateway.policy.ending import Fate
 from gateway.policy.receipt_token import ReceiptSigner
 from gateway.transports.base import Compiled
@@ -32,6 +32,18 @@ class Prepared(msgspec.Struct, frozen=True, eq=False):
     """Whether rules or texts need more of a recipient than sending does."""
 
 
+class Stay(Protocol):
+    """What a rule holds on to while those it let pass are on their way."""
+
+    def settled(self, result: GroupResult, *, now_s: float) -> None:
+        """What became of them is in the store; those who are late (`result.late`) are settled once more."""
+        ...
+
+    def left(self) -> None:
+        """Nothing is settled of them any more, here at least. May be said more than once."""
+        ...
+
+
 class Group(msgspec.Struct, frozen=True):
     """The next recipients of a chunk. `missing` were named and are not to be reached any more."""
 
@@ -39,17 +51,30 @@ class Group(msgspec.Struct, frozen=True):
     missing: list[int]
     cursor: int
     is_last: bool
+    stays: tuple[Stay, ...] = ()
+    """Whoever has a group tells each of them what becomes of it."""
+
+    def settled(self, result: GroupResult, *, now_s: float) -> None:
+        """Tells that the group is in the store."""
+        for stay in self.stays:
+            stay.settled(result, now_s=now_s)
+
+    def left(self) -> None:
+        """Tells that the group is given up or given back."""
+        for stay in self.stays:
+            stay.left()
 
 
 class Decision(msgspec.Struct, frozen=True):
     """What a rule says of a group, by subscription id.
 
     fates: who is not sent to now, `End` (skipped) or `Again` (held). given: values for the text of this one person,
-    such as a coupon's code.
+    such as a coupon's code. stays: what is to be told when the group is settled.
     """
 
     fates: Mapping[int, Fate] = {}
     given: Mapping[int, Mapping[str, Any]] = {}
+    stays: tuple[Stay, ...] = ()
 
 
 class Rule(Protocol):

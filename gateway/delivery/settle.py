@@ -15,6 +15,7 @@ import msgspec
 from gateway.delivery.group import Group, Prepared
 from gateway.model.delivery import Code, Device
 from gateway.model.work import Chunk, GroupResult, NewChunk
+from gateway.policy.caps import kind_of
 from gateway.policy.counting import tally_key, unread_key
 from gateway.policy.ending import Again, End, Fate
 from gateway.policy.retry import shared_wait_s
@@ -74,6 +75,7 @@ def result_of(
         ],
         cleared=[d.subscription_id for d, fate in ends if d.suspect_at is not None and fate.code is Code.SENT],
         read_at=read_at,
+        category=int(kind_of(ready.message.terms.category)),
         late=_late(chunk, [d.subscription_id for d, fate in zip(group.devices, fates, strict=True) if fate is None]),
     )
 

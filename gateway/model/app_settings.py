@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.model.cap import Cap, caps_fault
 from gateway.model.errors import Invalid
 from gateway.model.limits import DEEP_LINK_SCHEMES_MAX, HOLDOUT_PERCENT_MAX, SETTINGS_BYTES_MAX
 from gateway.model.timezone import is_timezone
@@ -34,6 +35,8 @@ class AppSettings(msgspec.Struct, frozen=True, kw_only=True):
     timezone: of those whose own is not known. currency: of all money that events tell. open_topics: pages may name new
     topics. sdk_killed: the page script does nothing. language: whose text those get who find none in their own. utm:
     campaign parameters of all links. deep_link_schemes: of the app's own, such as `shopapp` in `shopapp://cart`.
+    topics. sdk_killed: the page script does nothing.
+    caps: at most so many messages a person within a period; an empty list leaves it to what people chose themselves.
     """
 
     timezone: str | None = None
@@ -44,6 +47,7 @@ class AppSettings(msgspec.Struct, frozen=True, kw_only=True):
     language: str | None = None
     utm: Utm | None = None
     deep_link_schemes: tuple[str, ...] = ()
+    caps: tuple[Cap, ...] | None = None
 
 
 def _timezone_fault(value: Any) -> str:
@@ -79,6 +83,7 @@ _CHECKS: Final[dict[str, Callable[[Any], str]]] = {
     "holdout_percent": _holdout_fault,
     "language": _language_fault,
     "deep_link_schemes": _schemes_fault,
+    "caps": caps_fault,
 }
 """Setting -> what is wrong with a value that is not null and has the right type, as a sentence; "" for nothing."""
 

@@ -132,6 +132,7 @@ class Code(IntEnum):
     EXPIRED = 50
     CANCELLED = 60
     SKIPPED_LEFT = 70
+    SKIPPED_CAPPED = 71
     SKIPPED_HOLDOUT = 73
     SKIPPED_EXCLUDED = 74
     SKIPPED_COUPON = 75
@@ -147,6 +148,7 @@ REASONS: Final[dict[Code, str]] = {
     Code.FAILED_ENDPOINT_REFUSED: "endpoint_refused",
     Code.FAILED_INTERNAL: "internal",
     Code.SKIPPED_LEFT: "left",
+    Code.SKIPPED_CAPPED: "capped",
     Code.SKIPPED_HOLDOUT: "holdout",
     Code.SKIPPED_EXCLUDED: "excluded",
     Code.SKIPPED_COUPON: "coupon",

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 Category = Literal["marketing", "transactional"]
+OnCap = Literal["drop", "defer"]
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -12,10 +13,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     category: marketing obeys quiet hours and frequency caps, transactional goes out at once.
     holdout_percent: so many of a hundred people do not get it, to see what it brings about.
+    obeys_caps: False sends past frequency caps, and counts all the same. on_cap: whoever has had enough is dropped, or
+    put off until there is room again.
     """
 
     category: Category = "transactional"
     holdout_percent: float = 0.0
+    obeys_caps: bool = True
+    on_cap: OnCap = "drop"
 
     @property
     def needs_person(self) -> bool:

@@ -122,3 +122,5 @@ class GroupResult(msgspec.Struct, frozen=True, kw_only=True):
     cleared: list[int]
     read_at: datetime
     late: Chunk | None = None
+    category: int = 0
+    """What its outcomes count as for frequency caps (`policy.caps.Kind`)."""

@@ -301,7 +301,7 @@ class Acceptor:
         others: list[NewChunk] = []
         for draft in drafts:
             new = _chunks_of(app, draft)
-            if len(born) + len(new) <= room:
+            if len(born) + len(new) <= room and not _is_under_caps(app, draft.waiting.order):
                 born += _handovers(app, draft, new, created_at)
             else:
                 others += new
@@ -324,6 +324,11 @@ def _takes_short_way(order: Order) -> bool:
 
 def _reads_person(app: App, order: Order) -> bool:
     return order.terms.needs_person or reads_person(order.content, wording_of(app, order.content))
+
+
+def _is_under_caps(app: App, order: Order) -> bool:
+    """Whether its people are counted: the workers do, who have the bucket's lease most of the time anyway."""
+    return order.terms.category == "marketing" and order.terms.obeys_caps and app.own.caps is not None
 
 
 def _ids_of(audience: Audience, subs: dict[str, list[int]]) -> set[int]:

@@ -246,7 +246,7 @@ async def record(db: Queryable, results: Sequence[GroupResult], holds: Mapping[i
     ended = [result for result in results if result.ids]
     assert all(len(result.ids) == len(result.codes) <= GROUP_RECIPIENTS_MAX for result in ended)
     if ended:
-        await insert_outcomes(db, [(result.chunk.key, result.day, result.ids, result.codes) for result in ended])
+        await insert_outcomes(db, [(one.chunk.key, one.day, one.category, one.ids, one.codes) for one in ended])
     for hold in set(holds.values()):
         retries = [one for result in results if holds[result.chunk.key.message_id] is hold for one in result.retries]
         if retries:

@@ -18,16 +18,16 @@ class OutcomeRow(msgspec.Struct, frozen=True):
     codes: bytes
 
 
-async def insert_outcomes(db: Queryable, groups: Sequence[tuple[ChunkKey, date, list[int], bytes]]) -> None:
-    """A row for each (chunk, day, ids, codes); runs in the transaction that moves the chunks' cursors."""
+async def insert_outcomes(db: Queryable, groups: Sequence[tuple[ChunkKey, date, int, list[int], bytes]]) -> None:
+    """A row for each (chunk, day, category, ids, codes); runs in the transaction that moves the chunks' cursors."""
     await db.executemany(
         """
-        INSERT INTO outcomes (app_id, bucket, day, msg_id, part, lo, hi, attempt, at, ids, codes)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now(), $9, $10)
+        INSERT INTO outcomes (app_id, bucket, day, msg_id, part, lo, hi, attempt, at, category, ids, codes)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now(), $9, $10, $11)
         """,
         [
-            (key.app_id, key.bucket, day, key.message_id, key.part, ids[0], ids[-1], key.attempt, ids, codes)
-            for key, day, ids, codes in groups
+            (key.app_id, key.bucket, day, key.message_id, key.part, ids[0], ids[-1], key.attempt, category, ids, codes)
+            for key, day, category, ids, codes in groups
         ],
     )
 

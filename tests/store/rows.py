@@ -43,7 +43,8 @@ async def db(shared_database: Database) -> Database:
         "DELETE FROM apps; DELETE FROM credentials; DELETE FROM topics; DELETE FROM lanes; DELETE FROM processes;"
         " DELETE FROM subscriptions; DELETE FROM addresses; DELETE FROM persons; DELETE FROM idempotency;"
         " DELETE FROM messages; DELETE FROM chunks; DELETE FROM outcomes; DELETE FROM receipts;"
-        " DELETE FROM receipt_counts; DELETE FROM secrets; DELETE FROM audit_log; DELETE FROM api_keys"
+        " DELETE FROM receipt_counts; DELETE FROM secrets; DELETE FROM audit_log; DELETE FROM api_keys;"
+        " DELETE FROM app_stops; DELETE FROM bucket_leases"
     )
     return shared_database
 

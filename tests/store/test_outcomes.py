@@ -16,7 +16,7 @@ MESSAGE = 4711 << 10
 
 async def store(db: Database, app: App, ids: list[int], codes: list[Code], *, attempt: int = 0) -> None:
     key = work(app, MESSAGE, ids, attempt=attempt).key
-    await outcomes.insert_outcomes(db, [(key, TODAY, ids, bytes(codes))])
+    await outcomes.insert_outcomes(db, [(key, TODAY, 1, ids, bytes(codes))])
 
 
 async def of_device(db: Database, app: App, number: int) -> list[OutcomeRow]:

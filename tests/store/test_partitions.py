@@ -36,9 +36,9 @@ async def test_two_weeks_are_made_ahead_and_once(database: Database):
     app = await make_app(database)
     key = work(app, 1024, [1]).key
     for offset in (-1, 0, 15):
-        await outcomes.insert_outcomes(database, [(key, TODAY + timedelta(days=offset), [1], bytes([Code.SENT]))])
+        await outcomes.insert_outcomes(database, [(key, TODAY + timedelta(days=offset), 1, [1], bytes([Code.SENT]))])
     with pytest.raises(asyncpg.CheckViolationError):
-        await outcomes.insert_outcomes(database, [(key, TODAY + timedelta(days=16), [1], bytes([Code.SENT]))])
+        await outcomes.insert_outcomes(database, [(key, TODAY + timedelta(days=16), 1, [1], bytes([Code.SENT]))])
 
     # Ids lie outside of the row: a look-up by range reads small rows only.
     options = await database.fetchval("SELECT reloptions FROM pg_class WHERE relname = 'outcomes_20260227'")

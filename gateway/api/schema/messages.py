@@ -24,7 +24,7 @@ from gateway.model.limits import (
     TTL_S_DEFAULT,
     TTL_S_MAX,
 )
-from gateway.model.terms import Category
+from gateway.model.terms import Category, OnCap
 from gateway.model.utm import Utm
 
 Text: TypeAlias = str | dict[str, str]
@@ -71,6 +71,14 @@ class LimitsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             description="So many of a hundred people are left out of this marketing, to see what it brings about.",
         ),
     ] = 0.0
+    cap: Annotated[
+        Literal["default", "ignore"],
+        Meta(description="`ignore`: also to who has had enough by the app's caps; it counts all the same."),
+    ] = "default"
+    on_cap: Annotated[
+        OnCap | None,
+        Meta(description="Who has had enough does not get it (`drop`, the default), or once there is room (`defer`)."),
+    ] = None
 
 
 class MessageFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,6 +5,8 @@ Who is skipped for good comes before who is held, and what gives something away 
 
 from gateway.delivery.group import Rule
 from gateway.delivery.keys import Keys
+from gateway.delivery.pressure import Pressure
+from gateway.delivery.rules.caps import Caps
 from gateway.delivery.rules.holdout import Holdout
 from gateway.model.message import Message
 from gateway.store.database import Database
@@ -13,12 +15,16 @@ from gateway.store.database import Database
 class Rulebook:
     """Finds the rules of messages for one process."""
 
-    def __init__(self, db: Database, keys: Keys) -> None:
+    def __init__(self, db: Database, keys: Keys, pressure: Pressure) -> None:
         self._db = db
         self._keys = keys
+        self._pressure = pressure
 
     def of(self, message: Message) -> tuple[Rule, ...]:
         """The rules that a message is under, in the order in which they are asked."""
         if message.terms.category != "marketing":
             return ()
-        return (Holdout(self._keys),)
+        rules: tuple[Rule, ...] = (Holdout(self._keys),)
+        if message.terms.obeys_caps:
+            rules += (Caps(self._db, self._keys, self._pressure),)
+        return rules

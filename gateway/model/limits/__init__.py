@@ -10,6 +10,7 @@ from gateway.model.limits.delivery import *
 from gateway.model.limits.nouns import *
 from gateway.model.limits.offers import *
 from gateway.model.limits.places import *
+from gateway.model.limits.pressure import *
 from gateway.model.limits.processes import *
 from gateway.model.limits.requests import *
 from gateway.model.limits.segments import *

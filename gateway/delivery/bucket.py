@@ -1,0 +1,96 @@
+"""One bucket of an app, as a process that sends under caps knows it: what came lately, who is on the way, the lease."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+
+from gateway.model.work import GroupResult
+from gateway.policy.caps import Kind, Seen
+from gateway.policy.recent import Recent, reached
+
+
+class Bucket:
+    """Kept by `pressure.Pressure`. Nothing here waits for the database."""
+
+    def __init__(self, app_id: int, number: int) -> None:
+        self.key = (app_id, number)
+        self.recent = Recent()
+        self.reaches_back_to_s = float("inf")
+        """The oldest moment that `recent` has all of."""
+        self.fence: int | None = None
+        """Under which `recent` was last complete; None: it never was."""
+        self.kinds: frozenset[Kind] = frozenset()
+        """What `recent` has rows of."""
+        self.heard_until_s = float("-inf")
+        """The time of the newest row that was read from the store."""
+        self.guests = 0
+        """Groups that are about to be let in: the lease must not be given up under them."""
+        self.looked_at_s = float("-inf")
+        """When the store was last asked for what came."""
+        self.used_at_s = 0.0
+        self.held_until_s = float("-inf")
+        """The lease is surely ours until then."""
+        self.asked_at_s = float("-inf")
+        """When the lease was last asked for."""
+        self.asking = asyncio.Lock()
+        self._stays: set[Stay] = set()
+        self._changed = asyncio.Event()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anybody is on the way, or about to be."""
+        return bool(self._stays) or self.guests > 0
+
+    def on_their_way(self, ids: Collection[int], *, besides: int) -> set[int]:
+        """Of these, who is being sent another message than `besides`: nobody knows yet whether it counts."""
+        busy: set[int] = set()
+        for stay in self._stays:
+            if stay.message_id != besides:
+                busy |= stay.ids.intersection(ids)
+        return busy
+
+    def stay(self, message_id: int, kind: Kind, ids: Iterable[int]) -> "Stay":
+        """Notes who is on the way from now on."""
+        stay = Stay(self, message_id, kind, frozenset(ids))
+        self._stays.add(stay)
+        return stay
+
+    async def change(self, within_s: float) -> None:
+        """Waits until somebody has arrived, or for so long."""
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(within_s):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def end(self, stay: "Stay") -> None:
+        """Nobody of it is on the way any more."""
+        self._stays.discard(stay)
+        self._changed.set()
+
+
+class Stay:
+    """Those of one group who are on their way. The lease is kept for as long."""
+
+    def __init__(self, bucket: Bucket, message_id: int, kind: Kind, ids: frozenset[int]) -> None:
+        self._bucket = bucket
+        self._kind = kind
+        self.message_id = message_id
+        self.ids = ids
+
+    def settled(self, result: GroupResult, *, now_s: float) -> None:
+        """What became of them is in the store: whoever was reached counts, and only the late are still on the way."""
+        key = result.chunk.key
+        seen = Seen(self.message_id, now_s, self._kind)
+        if result.ids:
+            self._bucket.recent.add(
+                (key.message_id, result.ids[0], key.attempt), seen, reached(result.ids, result.codes)
+            )
+        late: Sequence[int] = () if result.late is None or result.late.ids is None else result.late.ids
+        self.ids = self.ids.intersection(late)
+        if not self.ids:
+            self.left()
+
+    def left(self) -> None:
+        """Nothing more is heard of them here. Called twice, it does nothing."""
+        self._bucket.end(self)

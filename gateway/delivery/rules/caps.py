@@ -1,0 +1,191 @@
+"""Frequency caps: nobody gets more than the app, and they themselves, allow within a period.
+
+Counted per person: what came to another device of theirs counts as well, and a message on two of them counts once. On a
+device the count is exact, whatever is sent at once; of other devices in other buckets it lags by what is on the way
+there, and at most `pressure.LAG_S`.
+"""
+
+import asyncio
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from gateway.delivery.bucket import Bucket
+from gateway.delivery.group import Decision, Prepared
+from gateway.delivery.keys import Keys
+from gateway.delivery.pressure import Pressure
+from gateway.model.app import App
+from gateway.model.cap import Window, own_windows_of, windows_of
+from gateway.model.delivery import Code, Device
+from gateway.model.errors import NotFound
+from gateway.model.ids import bucket_of_id, bucket_of_text
+from gateway.model.work import Chunk
+from gateway.policy.caps import Kind, Seen, frees_at_s, kind_of
+from gateway.policy.ending import Again, End, Fate
+from gateway.store import audiences
+from gateway.store.database import Database
+
+_CAPPED: Final = End(Code.SKIPPED_CAPPED)
+_TURN_S: Final = 0.5
+"""Who finds the bucket with another process asks again after so long."""
+_ON_THE_WAY_S: Final = 1.0
+"""So long a group waits for those who are being sent something else; then it goes without them."""
+_BOTH: Final = (Kind.MARKETING, Kind.TRANSACTIONAL)
+_MINUTE_S: Final = 60.0
+
+
+class Caps:
+    """A rule for marketing. Caps are as they are set at the moment."""
+
+    def __init__(self, db: Database, keys: Keys, pressure: Pressure) -> None:
+        self._db = db
+        self._keys = keys
+        self._pressure = pressure
+
+    async def decide(self, ready: Prepared, chunk: Chunk, devices: Sequence[Device], *, now: datetime) -> Decision:
+        """Skips or puts off whoever has had enough, and holds on to the others until they are settled."""
+        try:
+            app = await self._keys.app_by_id(ready.message.app_id)
+        except NotFound:
+            return Decision()
+        if app.own.caps is None:
+            return Decision()
+        asked = _Asked(app, ready, devices, now=now)
+        async with self._pressure.inside(app.id, chunk.key.bucket) as bucket:
+            if bucket is None:
+                return _later(asked.ids, _TURN_S)
+            others = await self._other_devices(asked)
+            busy = await self._arrived(asked, bucket, others)
+            if not self._pressure.is_ours(bucket):
+                return _later(asked.ids, _TURN_S)
+            fates = {**_fates(asked, self._seen(asked, bucket, others)), **dict.fromkeys(busy, _again(_ON_THE_WAY_S))}
+            passed = asked.ids.difference(fates)
+            stays = (bucket.stay(ready.message.id, asked.kind, passed),) if passed else ()
+        return Decision(fates=fates, stays=stays)
+
+    async def _arrived(self, asked: "_Asked", bucket: Bucket, others: "_Others") -> set[int]:
+        """Waits a moment for those who are being sent something else; who still is. Everything is up to date then."""
+        elsewhere = [self._pressure.seen_elsewhere(asked.app.id, number) for number in others.buckets(bucket.key[1])]
+        until_s = asyncio.get_running_loop().time() + _ON_THE_WAY_S
+        while True:
+            for one in (*elsewhere, bucket):
+                await self._pressure.up_to_date(one, since_s=asked.since_s, kinds=asked.kinds)
+            busy = self._busy(asked, [bucket, *elsewhere], others)
+            left_s = until_s - asyncio.get_running_loop().time()
+            if not busy or left_s <= 0:
+                return busy
+            await bucket.change(left_s)
+
+    def _busy(self, asked: "_Asked", buckets: Iterable[Bucket], others: "_Others") -> set[int]:
+        """Who of the group is being sent another message, on this or another device."""
+        busy: set[int] = set()
+        for bucket in buckets:
+            under_way = bucket.on_their_way(asked.ids | others.ids, besides=asked.ready.message.id)
+            busy |= under_way & asked.ids
+            busy.update(one for one, devices in others.of.items() if not under_way.isdisjoint(devices))
+        return busy
+
+    def _seen(self, asked: "_Asked", bucket: Bucket, others: "_Others") -> Mapping[int, tuple[Seen, ...]]:
+        """What each of the group got, on all devices of theirs."""
+        message_id = asked.ready.message.id
+        seen = dict(bucket.recent.of(asked.ids, besides=message_id))
+        for number, ids in others.by_bucket.items():
+            there = self._pressure.seen_elsewhere(asked.app.id, number).recent.of(ids, besides=message_id)
+            for one, devices in others.of.items() if there else ():
+                for device in devices:
+                    seen[one] = seen.get(one, ()) + there.get(device, ())
+        return seen
+
+    async def _other_devices(self, asked: "_Asked") -> "_Others":
+        """The other devices of those who have several: one look-up for all of the group, and none where nobody has."""
+        several = {
+            d.subscription_id: d.person for d in asked.devices if d.person and (d.facts or {}).get("devices", 1) > 1
+        }
+        if not several:
+            return _Others({}, {})
+        app, persons = asked.app, sorted(set(several.values()))
+        subs = await audiences.subscriptions_of_persons(
+            self._db,
+            app_id=app.id,
+            buckets=sorted({bucket_of_text(one.encode(), home=app.home, spread=app.spread) for one in persons}),
+            persons=persons,
+        )
+        of = {one: frozenset(subs.get(person, ())) - {one} for one, person in several.items()}
+        by_bucket: dict[int, set[int]] = {}
+        for number in frozenset[int]().union(*of.values()):
+            by_bucket.setdefault(bucket_of_id(number, home=app.home, spread=app.spread), set()).add(number)
+        return _Others(of, by_bucket)
+
+
+class _Asked:
+    """A group under caps, with what is the same for all of it."""
+
+    def __init__(self, app: App, ready: Prepared, devices: Sequence[Device], *, now: datetime) -> None:
+        self.app = app
+        self.ready = ready
+        self.devices = devices
+        self.windows = windows_of(app.own.caps or ())
+        self.own = {d.subscription_id: own for d in devices if (own := own_windows_of(d.facts))}
+        self.ids = frozenset(device.subscription_id for device in devices)
+        self.kind = kind_of(ready.message.terms.category)
+        self.now_s = now.timestamp()
+        every = [*self.windows, *(window for own in self.own.values() for window in own)]
+        self.since_s = self.now_s - max((window.per_s for window in every), default=0.0)
+        self.kinds = (Kind.MARKETING,) if all(window.is_of_marketing for window in every) else _BOTH
+
+
+class _Others(msgspec.Struct, frozen=True):
+    """Other devices of the same people: by the device in the group, and by the bucket that they lie in."""
+
+    of: Mapping[int, frozenset[int]]
+    by_bucket: Mapping[int, set[int]]
+
+    @property
+    def ids(self) -> frozenset[int]:
+        """All of them."""
+        return frozenset[int]().union(*self.by_bucket.values())
+
+    def buckets(self, besides: int) -> list[int]:
+        """Where they lie, but for the group's own bucket."""
+        return [number for number in self.by_bucket if number != besides]
+
+
+def _fates(asked: _Asked, seen: Mapping[int, tuple[Seen, ...]]) -> dict[int, Fate]:
+    """Who has had enough. Most of a group got the same messages together: each such case is looked at once."""
+    known: dict[tuple[object, ...], Fate | None] = {}
+    fates: dict[int, Fate] = {}
+    for one, got in seen.items():
+        windows = asked.windows + asked.own.get(one, ())
+        case = (windows, *map(id, got))
+        if case not in known:
+            known[case] = _fate(asked, windows, got)
+        fate = known[case]
+        if fate is not None:
+            fates[one] = fate
+    return fates
+
+
+def _fate(asked: _Asked, windows: Sequence[Window], got: Sequence[Seen]) -> Fate | None:
+    at_s = frees_at_s(windows, got, now_s=asked.now_s)
+    if at_s is None:
+        return None
+    message = asked.ready.message
+    if message.terms.on_cap == "drop" or at_s >= message.expires_at.timestamp():
+        return _CAPPED
+    wait_s = at_s - asked.now_s
+    if wait_s < _MINUTE_S:
+        return _again(wait_s)
+    # Of a campaign that took an hour, everybody's window frees at another second: they come back by the minute.
+    by_minute_s = math.ceil(at_s / _MINUTE_S) * _MINUTE_S
+    return _again((by_minute_s if by_minute_s < message.expires_at.timestamp() else at_s) - asked.now_s)
+
+
+def _again(wait_s: float) -> Again:
+    return Again("capped", wait_s, is_counted=False, is_exact=True)
+
+
+def _later(ids: Iterable[int], wait_s: float) -> Decision:
+    return Decision(fates=dict.fromkeys(ids, _again(wait_s)))

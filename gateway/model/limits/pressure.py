@@ -1,0 +1,19 @@
+"""How much a person, a site or a shop's own server gets of it at a time."""
+
+from typing import Final
+
+CAPS_OF_APP_MAX: Final = 10
+"""Frequency caps that an app may set."""
+CAPS_OF_PERSON_MAX: Final = 5
+"""Frequency caps that a person may choose."""
+CAP_MAX: Final = 1_000
+"""The most messages that a cap allows in its period; with more it is none."""
+CAP_PERIOD_S_MIN: Final = 60
+CAP_PERIOD_S_MAX: Final = 31 * 86_400
+"""Outcomes are read this far back at most, and kept for longer."""
+RECENT_IDS_MAX: Final = 4_000_000
+"""Outcomes that a process remembers for caps, of all buckets together: 8 bytes each."""
+RECENT_BUCKETS_MAX: Final = 2_048
+"""Buckets that a process remembers outcomes of."""
+RECENT_ROWS_MAX: Final = 200_000
+"""Rows of outcomes read for one bucket at a time; the oldest of more are not counted."""

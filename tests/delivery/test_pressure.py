@@ -1,0 +1,166 @@
+"""Caps among processes and campaigns: who may send in a bucket, and who is on the way."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest_asyncio
+
+from gateway.delivery import settle
+from gateway.delivery.group import Decision, Group, Prepared
+from gateway.delivery.pressure import Pressure
+from gateway.delivery.rules.caps import Caps
+from gateway.model.app import App
+from gateway.model.delivery import Code, Device
+from gateway.model.message import Content, Message
+from gateway.model.terms import Terms
+from gateway.model.work import Chunk
+from gateway.policy.ending import Again, End
+from gateway.store import chunks, partitions
+from gateway.store.database import Database
+from tests.delivery.world import KeysOf
+from tests.store.rows import EVERYBODY, TODAY, make_app, work
+
+IDS = list(range(100, 110))
+DAILY = {"caps": [{"per": "P1D", "max": 1}]}
+LEASE_S = 30
+CAPPED = End(Code.SKIPPED_CAPPED)
+
+
+class Process:
+    """One worker process, as far as caps go."""
+
+    def __init__(self, db: Database, app: App, owner: int) -> None:
+        self.db = db
+        self.app = app
+        self.owner = owner
+        self.passed_s = 0.0
+        self.pressure = Pressure(db, owner=owner, lease_s=LEASE_S, clock=self._clock)
+        self.caps = Caps(db, KeysOf(app), self.pressure)
+
+    def _clock(self) -> float:
+        return 1_000.0 + self.passed_s
+
+    async def decide(self, message_id: int, ids: list[int] = IDS) -> Decision:
+        """What the rule says of a group."""
+        devices = [Device(number, "stub", 1, b"", 0, None, None) for number in ids]
+        return await self.caps.decide(_ready(self.app, message_id), self.chunk(message_id), devices, now=_now())
+
+    def chunk(self, message_id: int) -> Chunk:
+        """A chunk of the message, claimed by this process."""
+        new = work(self.app, message_id << 10, IDS)
+        return Chunk(
+            key=new.key, hi=new.hi, cursor=new.key.lo - 1, ids=new.ids, strikes=0, claim_no=1, expected=len(IDS),
+            seen=0, tally={},
+        )  # fmt: skip
+
+    async def settle(self, message_id: int, decision: Decision, code: Code = Code.SENT) -> None:
+        """Those who were let pass came to this end, and that is in the store."""
+        chunk = self.chunk(message_id)
+        await chunks.insert_claimed(self.db, [chunk], owner=self.owner, lease_s=60)
+        devices = [Device(number, "stub", 1, b"", 0, None, None) for number in IDS if number not in decision.fates]
+        group = Group(devices, [], chunk.hi, is_last=True, stays=decision.stays)
+        fates = [End(code)] * len(devices)
+        dice: Any = None
+        result = settle.result_of(chunk, _ready(self.app, message_id), group, fates, read_at=_now(), dice=dice)
+        await chunks.settle(self.db, result, owner=self.owner, lease_s=60)
+        group.settled(result, now_s=_now().timestamp())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _ready(app: App, message_id: int) -> Prepared:
+    message = Message(
+        app_id=app.id, id=message_id << 10, content=Content(title="x"), audience=EVERYBODY, planned_at=_now(),
+        expires_at=_now() + timedelta(hours=1), terms=Terms(category="marketing"),
+    )  # fmt: skip
+    signer: Any = None
+    return Prepared(message, TODAY, {}, signer, {}, 3600, "x")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def two(db: Database) -> AsyncIterator[tuple[Process, Process]]:
+    """Two processes of one gateway; the app allows one message a day."""
+    await partitions.ensure(db, today=TODAY)
+    app = msgspec.structs.replace(await make_app(db), settings=DAILY)
+    both = Process(db, app, 1), Process(db, app, 2)
+    yield both
+    for one in both:
+        await one.pressure.aclose()
+
+
+def _turned_away(decision: Decision) -> bool:
+    return set(decision.fates) == set(IDS) and all(isinstance(fate, Again) for fate in decision.fates.values())
+
+
+async def test_one_process_at_a_time(two: tuple[Process, Process]):
+    """While one has people on the way, the other comes back later; then it knows what they got."""
+    first, second = two
+    passed = await first.decide(1)
+    assert (passed.fates, len(passed.stays)) == ({}, 1)
+    assert _turned_away(await second.decide(2))
+    await first.settle(1, passed)
+    assert _turned_away(await second.decide(2))
+    await first.pressure.aclose()
+    assert (await second.decide(2)).fates == dict.fromkeys(IDS, CAPPED)
+
+
+async def test_a_dead_process_holds_a_bucket_for_its_lease(db: Database, two: tuple[Process, Process]):
+    """On database time; what it had on the way and did not record, nobody knows."""
+    first, second = two
+    await first.decide(1)
+    await db.execute("UPDATE bucket_leases SET lease_until = lease_until - $1 * interval '1 second'", LEASE_S - 5.0)
+    assert _turned_away(await second.decide(2))
+    await db.execute("UPDATE bucket_leases SET lease_until = lease_until - interval '5 seconds'")
+    assert (await second.decide(2)).fates == {}
+
+
+async def test_who_slept_through_the_lease_asks_again(db: Database, two: tuple[Process, Process]):
+    """It does not go on with what it knew: another one has sent meanwhile."""
+    first, second = two
+    await first.settle(1, await first.decide(1, []))
+    await db.execute("UPDATE bucket_leases SET lease_until = now()")
+    first.passed_s += LEASE_S + 1
+    await second.settle(2, await second.decide(2))
+    assert _turned_away(await first.decide(3))
+    await second.pressure.aclose()
+    assert (await first.decide(3)).fates == dict.fromkeys(IDS, CAPPED)
+
+
+async def test_two_campaigns_of_one_process(two: tuple[Process, Process]):
+    """Whoever is on the way with one is waited for by the other: neither sent to nor given up."""
+    process, _ = two
+    passed = await process.decide(1)
+    busy = await process.decide(2)
+    assert _turned_away(busy)
+    await process.settle(1, passed)
+    assert (await process.decide(2)).fates == dict.fromkeys(IDS, CAPPED)
+
+
+async def test_only_who_was_reached_counts(two: tuple[Process, Process]):
+    """A push that failed, or a group that was given back, uses nothing up."""
+    process, _ = two
+    await process.settle(1, await process.decide(1), Code.FAILED_REJECTED)
+    passed = await process.decide(2)
+    assert passed.fates == {}
+    for stay in passed.stays:
+        stay.left()
+    assert (await process.decide(3)).fates == {}
+
+
+async def test_the_same_message_waits_for_nobody(two: tuple[Process, Process]):
+    """A recipient's own earlier try is no reason to hold them back."""
+    process, _ = two
+    await process.decide(1)
+    assert (await process.decide(1)).fates == {}
+
+
+async def test_others_are_not_held_up(two: tuple[Process, Process]):
+    """Half of a group is on the way elsewhere: the other half goes."""
+    process, _ = two
+    await process.decide(1, IDS[:5])
+    decision = await process.decide(2)
+    assert set(decision.fates) == set(IDS[:5])
