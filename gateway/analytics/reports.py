@@ -13,6 +13,7 @@ from gateway.model.event import ReceiptKind
 from gateway.model.ids import bucket_of_id, bucket_of_text, to_text
 from gateway.model.message import Content, MessageState, state_word
 from gateway.model.terms import Category
+from gateway.policy.areas import words_of
 from gateway.policy.counting import counts_of, folded
 from gateway.policy.filter_writing import written
 from gateway.store import audiences, chunks, messages, outcomes, receipts
@@ -148,6 +149,7 @@ def audience_words(message: StoredMessage) -> dict[str, object]:
         "languages": audience.languages,
         "channels": audience.channels,
         "where": written(audience.where) if audience.where is not None else None,
+        "geo": None if audience.geo is None else words_of(audience.geo),
     }
     return {name: value for name, value in said.items() if value}
 

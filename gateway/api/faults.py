@@ -30,7 +30,6 @@ _BOUND: Final = re.compile(r"Expected `\w+` (>=|<=|>|<) (-?[\d.]+)")
 LATER: Final = frozenset(
     {
         "segment",
-        "geo",
         "exclude",
         "template",
         "variables",

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.api.contents import check_language, content_of
+from gateway.api.orders_geo import geo_of
 from gateway.api.schema.messages import (
     PROVIDERS,
     AudienceRequest,
@@ -49,6 +50,7 @@ def audience_of(request: AudienceRequest) -> Audience:
         or request.languages
         or request.channels
         or request.where is not None
+        or request.geo
     ):
         raise Invalid(
             "audience_missing", "Say whom it is for: topics, users, subscriptions, a filter or all.", param="audience"
@@ -69,6 +71,7 @@ def audience_of(request: AudienceRequest) -> Audience:
         languages=tuple(request.languages),
         channels=tuple(request.channels),
         where=None if request.where is None else filter_of(request.where, "audience.where"),
+        geo=geo_of(request.geo, param="audience.geo"),
     )
 
 

@@ -5,6 +5,7 @@ Degrees are WGS 84. A corner of an area is (longitude, latitude), the order of G
 
 import unicodedata
 from enum import IntEnum
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -67,8 +68,8 @@ class Area(msgspec.Struct, frozen=True):
 class Geo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where the devices of an audience are. Selectors are joined by AND, the entries of one list by OR.
 
-    regions and cities are keys (`place_key`). counts_guesses: positions guessed from addresses count in places that are
-    too small for them; only a dry run asks so, to tell how many are left out.
+    regions and cities are as they were written, and compared by `place_key`. counts_guesses: positions guessed from
+    addresses count in places that are too small for them; only a dry run asks so, to tell how many are left out.
     """
 
     countries: tuple[str, ...] = ()
@@ -91,6 +92,7 @@ class Whereabouts(msgspec.Struct, frozen=True, kw_only=True):
     located_by: int | None = None
 
 
+@lru_cache(maxsize=4096)
 def place_key(name: str) -> str:
     """What names of regions and cities are compared by: `São Paulo` and `sao paulo` are the same."""
     bare = unicodedata.normalize("NFKD", name.casefold())

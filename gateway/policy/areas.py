@@ -10,8 +10,8 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from gateway.model.errors import Invalid
-from gateway.model.limits import AREA_RINGS_MAX, AREA_VERTICES_MAX
-from gateway.model.place import Area, Corner, Polygon, Ring
+from gateway.model.limits import AREA_RINGS_MAX, AREA_VERTICES_MAX, POSITION_ASKED_DECIMALS
+from gateway.model.place import Area, Corner, Geo, Polygon, Ring
 from gateway.policy.places import is_in_ring
 
 _RING_CORNERS_MIN: Final = 4
@@ -102,7 +102,7 @@ def _corner(position: object, param: str) -> Corner:
             raise _fault("A position is [longitude, latitude].", param)
     if not (abs(lon) <= _LON_MAX and abs(lat) <= _LAT_MAX):
         raise _fault("A position is a longitude of -180 to 180 and a latitude of -90 to 90 degrees.", param)
-    return float(lon), float(lat)
+    return round(float(lon), POSITION_ASKED_DECIMALS), round(float(lat), POSITION_ASKED_DECIMALS)
 
 
 def _check_count(rings: int, param: str) -> None:
@@ -200,6 +200,19 @@ def _too_many(param: str) -> Invalid:
 
 def _fault(why: str, param: str) -> Invalid:
     return Invalid("area_invalid", why, param=param)
+
+
+def words_of(geo: Geo) -> dict[str, Any]:
+    """The places of an audience as the API has them; what is not asked for is left out."""
+    near, within = geo.near, geo.within
+    words: dict[str, Any] = {
+        "countries": geo.countries,
+        "regions": geo.regions,
+        "cities": geo.cities,
+        "near": None if near is None else {"lat": near.lat, "lon": near.lon, "radius_km": near.radius_km},
+        "within": None if within is None else geojson_of(within),
+    }
+    return {name: value for name, value in words.items() if value}
 
 
 def geojson_of(area: Area) -> dict[str, Any]:

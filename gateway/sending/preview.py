@@ -7,8 +7,11 @@ from functools import partial
 import msgspec
 
 from gateway.model.app import App
+from gateway.model.audience import Audience
 from gateway.model.delivery import Device
 from gateway.model.errors import Invalid
+from gateway.model.geometry import needs_device
+from gateway.model.limits import PLACE_IP_RADIUS_KM_MIN
 from gateway.model.message import Content
 from gateway.model.subscriber import PLATFORM_NAMES
 from gateway.policy.liquid import TextUnmade
@@ -74,14 +77,7 @@ async def preview(
 ) -> Preview:
     """Who an order would reach if it were sent now."""
     known = await topics.by_slug(db, app.id, sorted(order.audience.topic_slugs))
-    kinds: dict[tuple[str, int], int] = {}
-    if order.audience.is_named:
-        for _, device in await devices_named(db, app, order.audience, now=now):
-            kinds[device.provider, device.platform] = kinds.get((device.provider, device.platform), 0) + 1
-    else:
-        kinds = await audiences.count_by_kind(
-            db, app_id=app.id, buckets=app.buckets, audience=order.audience, topic_ids=known, now=now
-        )
+    kinds = await _kinds(db, app, order.audience, known, now=now)
     sizes = payload_bytes(order.content, wording_of(app, order.content), transports)
     return Preview(
         audience=sum(kinds.values()),
@@ -89,8 +85,40 @@ async def preview(
         per_platform=_summed(kinds, lambda _provider, platform: PLATFORM_NAMES.get(platform, "other")),
         due_at=order.due_at or now,
         payload_bytes=sizes,
-        warnings=_warnings(order, kinds, sizes, transports, unknown=order.audience.topic_slugs - known.keys()),
+        warnings=[
+            *_warnings(order, kinds, sizes, transports, unknown=order.audience.topic_slugs - known.keys()),
+            *await _guesses(db, app, order.audience, known, reached=sum(kinds.values()), now=now),
+        ],
     )
+
+
+async def _kinds(
+    db: Database, app: App, audience: Audience, topic_ids: Mapping[str, int], *, now: datetime
+) -> dict[tuple[str, int], int]:
+    """How many devices, by provider and platform."""
+    if not audience.is_named:
+        return await audiences.count_by_kind(
+            db, app_id=app.id, buckets=app.buckets, audience=audience, topic_ids=topic_ids, now=now
+        )
+    kinds: dict[tuple[str, int], int] = {}
+    for _, device in await devices_named(db, app, audience, now=now):
+        kinds[device.provider, device.platform] = kinds.get((device.provider, device.platform), 0) + 1
+    return kinds
+
+
+async def _guesses(
+    db: Database, app: App, audience: Audience, topic_ids: Mapping[str, int], *, reached: int, now: datetime
+) -> list[str]:
+    """How many are left out since only a guess from their address puts them into so small a place."""
+    geo = audience.geo
+    if geo is None or not needs_device(geo):
+        return []
+    loose = msgspec.structs.replace(audience, geo=msgspec.structs.replace(geo, counts_guesses=True))
+    left_out = sum((await _kinds(db, app, loose, topic_ids, now=now)).values()) - reached
+    told = (
+        f"An address is no evidence below {PLACE_IP_RADIUS_KM_MIN:g} km: of devices that gave no position of their own,"
+    )
+    return [f"{told} {left_out} are left out."]
 
 
 def _warnings(

@@ -9,6 +9,7 @@ from gateway.model.audience import Audience, Both, Either, Expression, Not, Topi
 from gateway.store.arguments import Arguments, joined
 from gateway.store.conditions_events import done_sql, total_sql
 from gateway.store.conditions_facts import fact_sql
+from gateway.store.conditions_geo import geo_condition
 
 _NO_TOPIC: Final = -1
 """The id of a topic that does not exist: nobody follows it."""
@@ -39,6 +40,8 @@ class Condition:
             sql += " AND " + self._topics(audience.topics)
         if audience.where is not None:
             sql += " AND " + self._where(audience.where)
+        if audience.geo is not None:
+            sql += " AND " + geo_condition(audience.geo, args.value)
         return sql
 
     def _topics(self, tree: Expression) -> LiteralString:

@@ -28,7 +28,7 @@ _WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"audience": {"all": False}}, "audience_missing", "audience"),
     ({"audience": []}, "field_invalid", "audience"),
     ({"audience": {"segment": "regulars"}}, "field_unknown", "audience.segment"),
-    ({"audience": {"geo": {"cities": ["Utrecht"]}}}, "field_unknown", "audience.geo"),
+    ({"audience": {"geo": {"city": ["Utrecht"]}}}, "field_unknown", "audience.geo.city"),
     ({"audience": {"where": {}}}, "filter_invalid", "audience.where"),
     (
         {"audience": {"where": {"all": [{"tag": "a", "is": 1}, {"tag": "b", "over": "x"}]}}},

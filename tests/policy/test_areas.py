@@ -48,6 +48,12 @@ def test_what_tools_write_is_read(shape: dict[str, Any]) -> None:
     assert parse_area(geojson_of(area), "again") == area
 
 
+def test_corners_are_kept_to_a_centimetre() -> None:
+    """Numbers next to nothing would be no finer a place, and the database refuses to reckon with them."""
+    area = parse_area(polygon([[1e-240, 5e-324], [2.00000001, 0], [2, 2], [1e-240, 5e-324]]), "p")
+    assert area.polygons == ((((0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 0.0)),),)
+
+
 def test_altitudes_are_dropped() -> None:
     """Some tools write a third number."""
     flat, high = (parse_area(polygon([[*one, *extra] for one in SQUARE]), "p") for extra in ([], [12.5]))

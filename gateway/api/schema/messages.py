@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from gateway import transports
 from gateway.api.answers import ErrorBody
+from gateway.api.schema.places import GeoRequest
 from gateway.model.delivery import Urgency
 from gateway.model.limits import (
     ACTION_ID_CHARS_MAX,
@@ -43,6 +44,7 @@ class AudienceRequest(
     languages: Annotated[list[str], Meta(max_length=AUDIENCE_LANGUAGES_MAX, description="Such as `nl`.")] = []
     channels: Annotated[list[str], Meta(max_length=16, description="Providers, such as the browsers'.")] = []
     where: Annotated[dict[str, Any], Meta(description="A filter: see the reference of filters.")] | None = None
+    geo: GeoRequest | None = None
 
 
 class ActionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

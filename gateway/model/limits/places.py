@@ -21,6 +21,8 @@ POSITION_IP_DECIMALS: Final = 1
 """Degrees of a position guessed from an address are kept to 11 km: more digits would claim what nobody knows."""
 POSITION_DEVICE_DECIMALS: Final = 3
 """The same for positions that devices give: 110 m."""
+POSITION_ASKED_DECIMALS: Final = 7
+"""The same for circles and corners that are asked for: 1 cm. Postgres refuses to reckon with much smaller numbers."""
 POSITION_ACCURACY_M_MAX: Final = 20_000.0
 """A position that is off by more is none."""
 
