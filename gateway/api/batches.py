@@ -18,9 +18,10 @@ from gateway.api.call import Call, decoder_of
 from gateway.api.messages import channels_of, check_fits, renderer
 from gateway.api.orders import order_of
 from gateway.api.schema.messages import BatchAnswer, BatchRequest, BatchResult, MessageFields, SendRequest
+from gateway.api.templates import from_template
 from gateway.model.app import App
 from gateway.model.errors import GatewayError, Invalid
-from gateway.model.limits import BATCH_IN_FLIGHT_MAX
+from gateway.model.limits import BATCH_IN_FLIGHT_MAX, SEND_BODY_BYTES_MAX
 from gateway.sending.accept import Claim, Order
 
 _OUTER: Final = decoder_of(BatchRequest)
@@ -57,7 +58,9 @@ async def _send_one(call: Call, app: App, at: int, body: bytes, key: str | None)
     try:
         request = _request(body, at)
         await call.app_for(request.app, param=f"messages[{at}].app")
-        order = await _order(call, request, app, at, len(body))
+        request = await from_template(call.services.database, app, request, body, prefix=f"messages[{at}].")
+        size = len(body) if request.template is None else SEND_BODY_BYTES_MAX
+        order = await _order(call, request, app, at, size)
         # A header holds no line break, so this is nobody's own key.
         claim = None if key is None else Claim(f"{key}\n{at}", hashlib.sha256(body).digest())
         acceptance = await call.services.acceptor.accept(app, order, claim=claim, render=renderer(order))

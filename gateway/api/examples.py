@@ -20,6 +20,14 @@ EXAMPLES: Final[dict[tuple[str, str], Any]] = {
             {"audience": {"users": ["cust-18"]}, "title": "Your parcel is here"},
         ]
     },
+    ("POST", "/v1/templates"): {
+        "name": "shipped",
+        "content": {
+            "title": "Order {{ number }} is on its way",
+            "body": 'Hi {{ user.first_name | default: "there" }}, it arrives {{ day | date: "full" }}.',
+            "url": "https://shop.example/orders/{{ number }}",
+        },
+    },
     ("POST", "/v1/topics"): {"slug": "sale", "name": "Sales and offers"},
     ("POST", "/v1/apps"): {
         "name": "My shop",

@@ -31,8 +31,6 @@ LATER: Final = frozenset(
     {
         "segment",
         "exclude",
-        "template",
-        "variables",
         "limits",
         "variants",
         "coupon",

@@ -16,9 +16,11 @@ from gateway.api.schema.messages import (
     PreviewAnswer,
     SendRequest,
 )
+from gateway.api.templates import from_template
 from gateway.model import message
 from gateway.model.app import App
 from gateway.model.ids import to_text
+from gateway.model.limits import SEND_BODY_BYTES_MAX
 from gateway.policy.wording import wording_of
 from gateway.sending import control
 from gateway.sending.accept import Order, Render
@@ -35,10 +37,12 @@ async def send(call: Call) -> web.Response:
     """POST /v1/messages"""
     request = call.decode(_DECODER)
     app = call.app if request.app is None and call.app is not None else await call.app_for(request.app)
+    request = await from_template(call.services.database, app, request, call.body)
     order = order_of(request, app, call.now())
     if call.request.query_string and call.flag("dry_run"):
         return await _preview(call, app, order)
-    check_fits(app, order, len(call.body), call.services.transports, await channels_of(call, app))
+    size = len(call.body) if request.template is None else SEND_BODY_BYTES_MAX
+    check_fits(app, order, size, call.services.transports, await channels_of(call, app))
     acceptance = await call.services.acceptor.accept(app, order, claim=call.claim(), render=renderer(order))
     answer = json_bytes(acceptance.answer, status=HTTPStatus.ACCEPTED)
     if acceptance.replayed:

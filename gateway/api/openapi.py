@@ -22,6 +22,7 @@ _PATH_WORDS: Final = {
     "id": "Id.",
     "key": "Id of the credential, `key_...`.",
     "slug": "Name of the topic.",
+    "pool": "Name of the pool.",
     "file": "`steeple.js` or `worker.js`.",
     "version": "Such as 1.0.0.",
 }

@@ -22,6 +22,7 @@ from gateway.api import (
     sdk,
     subscriptions,
     system,
+    templates,
     topics,
     transfers,
 )
@@ -35,6 +36,7 @@ from gateway.api.schema import lists as li
 from gateway.api.schema import messages as m
 from gateway.api.schema import receipts as r
 from gateway.api.schema import subscriptions as s
+from gateway.api.schema import templates as p
 from gateway.api.schema.sdk import SdkConfig
 from gateway.api.schema.system import Alive, Ready, Version
 from gateway.api.services import Services
@@ -88,6 +90,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET",    "/v1/lists/{slug}",                   lists.show,          READ,   "Lists", "Show a list", 0, None, li.ListAnswer, query=(APP, COUNT)),
     Route("DELETE", "/v1/lists/{slug}",                   lists.delete,        MANAGE, "Lists", "Delete a list", SMALL, None, None, 204, query=(APP,)),
     Route("POST",   "/v1/lists/{slug}/import",            lists.load,          MANAGE, "Lists", "Say who is on a list, one id a line", 0, None, ListImportReport, query=(APP, MODE), reads="text/csv"),
+
+    Route("GET",    "/v1/templates",                      templates.page,      READ,   "Templates", "List templates", 0, None, p.TemplatePage, query=PAGE),
+    Route("POST",   "/v1/templates",                      templates.create,    MANAGE, "Templates", "Make a template", SMALL, p.TemplateRequest, p.TemplateAnswer, 201, "plain"),
+    Route("GET",    "/v1/templates/{id}",                 templates.show,      READ,   "Templates", "Show a template", 0, None, p.TemplateAnswer, query=(APP,)),
+    Route("PATCH",  "/v1/templates/{id}",                 templates.change,    MANAGE, "Templates", "Change a template", SMALL, p.TemplateChange, p.TemplateAnswer, query=(APP,)),
+    Route("DELETE", "/v1/templates/{id}",                 templates.delete,    MANAGE, "Templates", "Delete a template", SMALL, None, None, 204, query=(APP,)),
 
     Route("GET",    "/v1/coupons",                        coupons.page,        READ,   "Coupons", "List pools of codes", 0, None, c.PoolPage, query=(APP,)),
     Route("POST",   "/v1/coupons",                        coupons.create,      MANAGE, "Coupons", "Make a pool", SMALL, c.PoolRequest, c.PoolAnswer, 201, "plain"),

@@ -28,6 +28,7 @@ _VERBS: Final[dict[str, str]] = {
     "messages": "messages",
     "lists": "lists",
     "coupons": "coupons",
+    "templates": "templates",
     "lanes": "lanes",
     "import": "import_",
     "export": "export",

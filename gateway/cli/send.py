@@ -14,7 +14,7 @@ from gateway.cli import progress
 from gateway.cli.answer import hint, is_watched, say, table
 from gateway.cli.client import Gateway
 from gateway.cli.command import Verb
-from gateway.cli.options import with_gateway
+from gateway.cli.options import Id, with_gateway
 from gateway.model.limits import SEND_BODY_BYTES_MAX
 
 _AUDIENCE: Final = ("topics", "users", "subscriptions", "languages", "channels", "all")
@@ -68,9 +68,13 @@ def _with_provider_fields(verb: Any) -> Any:
 @click.option("--subscription", "subscriptions", multiple=True, metavar="SUB", help="To this device. Repeatable.")
 @click.option("--language", "languages", multiple=True, metavar="TAG", help="Only where this is spoken. Repeatable.")
 @click.option("--channel", "channels", multiple=True, metavar="NAME", help="Only through this channel. Repeatable.")
-@click.option("--title", metavar="TEXT")
+@click.option("--template", type=Id("tpl"), help="Say what this template says, but for the options given.")
+@click.option("--variables", callback=_json_object, metavar="JSON", help="Values for the fields of the texts.")
+@click.option("--title", metavar="TEXT", help="Texts may have fields: 'Hi {{ user.first_name | default: \"there\" }}'.")
 @click.option("--body", metavar="TEXT")
 @click.option("--url", metavar="URL", help="The page that a click opens, on one of the app's link hosts.")
+@click.option("--deep-link", metavar="LINK", help="Where a click leads inside apps.")
+@click.option("--utm", callback=_json_object, metavar="JSON", help="Campaign parameters of links, over the app's.")
 @click.option("--icon", metavar="URL")
 @click.option("--image", metavar="URL")
 @click.option("--badge", metavar="URL")

@@ -60,6 +60,8 @@ ERROR_CODES: Final[dict[str, str]] = {
     "link_refused": "A link leads to a host that is not on the app's list.",
     "content_missing": "The message has neither a title nor a body.",
     "content_too_large": "The payload would not fit into a push message.",
+    "template_unknown": "The app has no template of that id.",
+    "templates_too_many": "The app has as many templates as it may have.",
     "template_invalid": "A text with fields in it cannot be read, or names something that cannot be.",
     "schedule_invalid": "The time to send at is in the past or too far ahead.",
     "subject_invalid": "The VAPID subject is not an address that push services accept.",

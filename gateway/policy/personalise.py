@@ -107,10 +107,13 @@ class _Speaker:
 
 
 class _Place(msgspec.Struct, frozen=True):
-    """Where a part stands in a payload: its mark on each level of text inside text, None where it is not."""
+    """Where a part stands in a payload: its mark on each level of text inside text, b"" where it is not.
+
+    The text is escaped once for each level on its way there.
+    """
 
     part: int
-    forms: tuple[bytes | None, ...]
+    forms: tuple[bytes, ...]
 
 
 class _Rendering(msgspec.Struct, frozen=True, eq=False):
@@ -152,7 +155,11 @@ class _Speech:
             rendering = self._rendering(silent)
         payload = rendering.render(device, token, ttl_s)
         for place in rendering.places:
-            payload = _filled(payload, place.forms, texts[place.part])
+            text = texts[place.part]
+            for form in place.forms:
+                text = encode_basestring(text)[1:-1]
+                if form:
+                    payload = payload.replace(form, text.encode("utf-8", "replace"))
         return payload
 
     def _texts(self, device: Device) -> list[str]:
@@ -179,22 +186,13 @@ class _Speech:
         return content
 
 
-def _forms_in(payload: bytes, mark: str) -> tuple[bytes | None, ...]:
+def _forms_in(payload: bytes, mark: str) -> tuple[bytes, ...]:
     """How the mark reads in this payload on each level, up to the deepest where it is."""
-    forms: list[bytes | None] = []
+    forms: list[bytes] = []
     for _ in range(_LEVELS_MAX):
         mark = encode_basestring(mark)[1:-1]
         form = mark.encode()
-        forms.append(form if form in payload else None)
-    while forms and forms[-1] is None:
+        forms.append(form if form in payload else b"")
+    while forms and not forms[-1]:
         forms.pop()
     return tuple(forms)
-
-
-def _filled(payload: bytes, forms: Sequence[bytes | None], text: str) -> bytes:
-    """The payload with the text where its mark stands, escaped once for each level."""
-    for form in forms:
-        text = encode_basestring(text)[1:-1]
-        if form is not None:
-            payload = payload.replace(form, text.encode("utf-8", "replace"))
-    return payload

@@ -6,6 +6,7 @@ names. What is not known reads as nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,8 @@ from gateway.model.subscriber import PLATFORM_NAMES
 Step = str | int
 
 _OF_PERSON: Final = ("language", "timezone", "country")
+_NO_ATTRIBUTES: Final = ("id", "tags")
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class Values(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +63,9 @@ class Scope(dict[str, Any]):
         return self.device.timezone or _text(self.device.facts, "timezone") or self.fixed.timezone
 
 
+LookUp = Callable[[Scope], Any]
+
+
 def locale_of(device: Device) -> str | None:
     """The language of a device: what it says, else what is known of its person."""
     return device.locale or _text(device.facts, "language")
@@ -76,6 +82,17 @@ def value_at(scope: Mapping[str, Any], root: str, steps: Sequence[Step]) -> Any:
     return value
 
 
+def look_up_of(root: str, steps: Sequence[Step]) -> LookUp:
+    """What finds the value of a path. For what most texts name, without putting all that is known together first."""
+    match root, *steps:
+        case "user", str() as name if name not in _NO_ATTRIBUTES:
+            return partial(_attribute, name)
+        case "user", "tags", str() as name:
+            return partial(_tag, name)
+        case _:
+            return partial(_value, root, steps)
+
+
 def is_personal(root: str, variables: Mapping[str, Any]) -> bool:
     """Whether the values under this root may differ from person to person."""
     return root in _ROOTS and root != "variables" and not (root == "recommendations" and root in variables)
@@ -89,6 +106,25 @@ def reads_person(root: str, variables: Mapping[str, Any]) -> bool:
 def is_known(root: str, variables: Mapping[str, Any]) -> bool:
     """Whether there can be anything under this root."""
     return root in _ROOTS or root in variables
+
+
+def _attribute(name: str, scope: Scope) -> Any:
+    facts = scope.device.facts
+    if facts is None:
+        return None
+    attributes = facts.get("attributes")
+    if attributes is not None and name in attributes:
+        return attributes[name]
+    return facts.get(name) if name in _OF_PERSON else None
+
+
+def _tag(name: str, scope: Scope) -> Any:
+    tags = (scope.device.facts or _NOTHING).get("tags") or _NOTHING
+    return tags[name] if name in tags else _tags(scope).get(name)
+
+
+def _value(root: str, steps: Sequence[Step], scope: Scope) -> Any:
+    return value_at(scope, root, steps)
 
 
 def _user(scope: Scope) -> dict[str, Any]:
@@ -112,7 +148,7 @@ def _device(scope: Scope) -> dict[str, Any]:
 
 
 def _tags(scope: Scope) -> dict[str, Any]:
-    return (scope.device.attrs or {}).get("tags") or {}
+    return (scope.device.attrs or _NOTHING).get("tags") or {}
 
 
 def _given(name: str) -> Callable[[Scope], Any]:

@@ -14,7 +14,7 @@ import msgspec
 from gateway.model.errors import Invalid
 from gateway.model.limits import FIELD_PATH_STEPS_MAX, TEXTS_KEPT_MAX
 from gateway.policy.liquid import LiquidText
-from gateway.policy.scope import Scope, Step, value_at
+from gateway.policy.scope import LookUp, Scope, Step, look_up_of
 
 _FIELD: Final = re.compile(
     r"""\{\{ \s* (?P<path> [A-Za-z_][A-Za-z0-9_]* (?: \.[A-Za-z_][A-Za-z0-9_]* | \[[0-9]{1,4}\] )* ) \s*
@@ -44,16 +44,16 @@ class TextTemplate(Protocol):
         ...
 
 
-class Field(msgspec.Struct, frozen=True):
+class Field(msgspec.Struct, frozen=True, eq=False):
     """`{{ root.step.step | default: "..." }}`."""
 
-    root: str
-    steps: tuple[Step, ...]
+    path: tuple[Step, ...]
+    look_up: LookUp
     default: str
 
     def fill(self, scope: Scope) -> str:
         """The value as Liquid would write it, or the default where there is none."""
-        value = value_at(scope, self.root, self.steps)
+        value = self.look_up(scope)
         if type(value) is str:
             return value or self.default
         return written(value) or self.default if value not in _NOTHING else self.default
@@ -67,7 +67,7 @@ class PlainText(msgspec.Struct, frozen=True):
     @property
     def paths(self) -> Sequence[tuple[Step, ...]]:
         """What it names, root first."""
-        return [(piece.root, *piece.steps) for piece in self.pieces if isinstance(piece, Field)]
+        return [piece.path for piece in self.pieces if isinstance(piece, Field)]
 
     def fill(self, scope: Scope) -> str:
         """The text for one person."""
@@ -117,8 +117,5 @@ def _field_of(match: re.Match[str]) -> Field | None:
         raise Invalid("template_invalid", f"A field has at most {FIELD_PATH_STEPS_MAX} names.")
     if not _WORDS_OF_LIQUID.isdisjoint((root, *steps)):
         return None
-    return Field(
-        root,
-        tuple(int(step) if step.isdigit() else step for step in steps),
-        match["double"] or match["single"] or "",
-    )
+    places: list[Step] = [int(step) if step.isdigit() else step for step in steps]
+    return Field((root, *places), look_up_of(root, places), match["double"] or match["single"] or "")

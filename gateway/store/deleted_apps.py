@@ -167,6 +167,17 @@ async def _coupon_uses(db: Queryable, app_id: int, buckets: Sequence[int]) -> in
     return _count(tag)
 
 
+async def _templates(db: Queryable, app_id: int, _buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM templates WHERE app_id = $1 AND id IN (SELECT id FROM templates WHERE app_id = $1 LIMIT $2)
+        """,
+        app_id,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
 _CLEAR: Final[tuple[Callable[[Queryable, int, Sequence[int]], Awaitable[int]], ...]] = (
     _chunks,  # work first: nothing of it is claimed any more then
     _messages,
@@ -178,6 +189,7 @@ _CLEAR: Final[tuple[Callable[[Queryable, int, Sequence[int]], Awaitable[int]], .
     _coupon_codes,
     _coupon_given,
     _coupon_uses,
+    _templates,
 )
 
 

@@ -1,5 +1,6 @@
 """What a shop says, and what each of its people reads."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.journeys.world import Shop
@@ -51,3 +52,43 @@ async def test_named_people_read_their_own_words_at_once(shop: Shop):
     message = await shop.send({"users": ["ada"]}, title="Hi {{ user.id }} ({{ device.language }})")
     await shop.done(message)
     assert (await shown(shop, message))[ada.token]["title"] == "Hi ada (nl-NL)"
+
+
+async def test_what_is_said_often_is_kept_as_a_template(shop: Shop):
+    """A template says what the message does not say itself; variables of both are joined, the message's go first."""
+    (ada,) = await shop.devices(lines=[ADA])
+    content = {
+        "title": "Order {{ number }} is {{ state }}",
+        "body": "See you soon",
+        "url": "https://shop.example/orders/{{ number }}",
+        "variables": {"state": "on its way"},
+    }
+    status, _, made = await shop.call("POST", "/v1/templates", {"name": "shipped", "content": content})
+    assert (status, made["content"]) == (201, content)
+    body = {"audience": {"users": ["ada"]}, "template": made["id"], "variables": {"number": 17}, "body": "Bye"}
+    _, _, accepted = await shop.call("POST", "/v1/messages", body)
+    await shop.done(accepted["id"])
+    got = (await shown(shop, accepted["id"]))[ada.token]
+    assert (got["title"], got["body"], got["navigate"]) == (
+        "Order 17 is on its way",
+        "Bye",
+        "https://shop.example/orders/17",
+    )
+
+
+async def test_a_scheduled_message_keeps_what_its_template_said(shop: Shop):
+    """Templates change; what was ordered before stays as it was ordered."""
+    (ada,) = await shop.devices(lines=[ADA])
+    _, _, made = await shop.call("POST", "/v1/templates", {"name": "sale", "content": {"title": "Ten percent"}})
+    body = {"audience": {"users": ["ada"]}, "template": made["id"], "schedule": {"at": _soon()}}
+    status, _, accepted = await shop.call("POST", "/v1/messages", body)
+    assert status == 202
+    await shop.call("PATCH", f"/v1/templates/{made['id']}", {"content": {"title": "Twenty percent"}})
+    status, _, _ = await shop.call("DELETE", f"/v1/templates/{made['id']}")
+    assert status == 204
+    await shop.done(accepted["id"])
+    assert (await shown(shop, accepted["id"]))[ada.token]["title"] == "Ten percent"
+
+
+def _soon() -> str:
+    return (datetime.now(UTC) + timedelta(seconds=1)).isoformat()

@@ -122,6 +122,9 @@ class MessageFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         Meta(description="Where a click leads inside apps: a scheme of the app's settings, or a link as `url` may be."),
     ] = ""
     utm: Annotated[Utm | None, Meta(description="Campaign parameters for all links, in place of the app's.")] = None
+    template: Annotated[
+        str | None, Meta(description="`tpl_...`: says what this message does not say itself, as of now.")
+    ] = None
     variables: Annotated[
         dict[str, Any], Meta(description="Values for the fields of the texts; at most 16 KiB as JSON, nested 8 deep.")
     ] = {}
