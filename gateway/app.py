@@ -172,7 +172,7 @@ def _pressure(base: Base) -> Pressure:
 
 
 def _feed(base: Base, pressure: Pressure) -> Feed:
-    return Feed(base.db, base.keyring, base.transports, pressure=pressure)
+    return Feed(base.db, base.keyring, base.transports, pressure=pressure, clock=base.clock.now_s)
 
 
 def _engine(base: Base, work: StoredWork, feed: Feed, *, claims: bool) -> Engine:

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from gateway.model.app import App
-from gateway.model.audience import topics_text
+from gateway.model.audience import Audience, topics_text
 from gateway.model.delivery import REASONS, Code, state_of
 from gateway.model.errors import Invalid, NotFound
 from gateway.model.event import ReceiptKind
@@ -113,7 +113,7 @@ async def _report(db: Queryable, app: App, message: StoredMessage) -> MessageRep
         state=message.state,
         state_word=state_word(state=message.state, due_at=message.due_at, created_at=message.created_at),
         content=message.content,
-        audience=audience_words(message),
+        audience=audience_words(message.audience),
         category=message.terms.category,
         created_at=message.created_at,
         due_at=message.due_at,
@@ -138,9 +138,8 @@ async def _under_way(db: Queryable, app: App, message: StoredMessage) -> tuple[i
     return folded(await chunks.sums(db, app_id=app.id, buckets=app.buckets, message_id=message.id))
 
 
-def audience_words(message: StoredMessage) -> dict[str, object]:
+def audience_words(audience: Audience) -> dict[str, object]:
     """The audience in the words of the API."""
-    audience = message.audience
     said: dict[str, object] = {
         "all": audience.everybody,
         "users": audience.users,
@@ -150,6 +149,9 @@ def audience_words(message: StoredMessage) -> dict[str, object]:
         "channels": audience.channels,
         "where": written(audience.where) if audience.where is not None else None,
         "geo": None if audience.geo is None else words_of(audience.geo),
+        "segment": audience.segments[0] if len(audience.segments) == 1 else audience.segments,
+        "lists": audience.lists,
+        "exclude": audience_words(audience.exclude) if audience.exclude is not None else None,
     }
     return {name: value for name, value in said.items() if value}
 

@@ -23,6 +23,7 @@ from gateway.model.app import App
 from gateway.model.errors import GatewayError, Invalid
 from gateway.model.limits import BATCH_IN_FLIGHT_MAX, SEND_BODY_BYTES_MAX
 from gateway.sending.accept import Claim, Order
+from gateway.sending.segments import check_names
 
 _OUTER: Final = decoder_of(BatchRequest)
 _DECODER: Final = decoder_of(SendRequest)
@@ -84,6 +85,7 @@ async def _order(call: Call, request: MessageFields, app: App, at: int, size: in
     channels = await channels_of(call, app)
     try:
         order = order_of(request, app, call.now())
+        await check_names(call.services.database, app, order.audience)
         check_fits(app, order, size, call.services.transports, channels)
     except Invalid as fault:
         fault.param = f"messages[{at}].{fault.param}" if fault.param else f"messages[{at}]"

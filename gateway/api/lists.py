@@ -14,7 +14,8 @@ from gateway.api.transfers import pieces
 from gateway.model.app import App
 from gateway.model.audience import SLUG
 from gateway.model.errors import Conflict, Invalid, NotFound
-from gateway.model.limits import LIST_NUMBER_KEPT_S, LISTS_PER_APP_MAX
+from gateway.model.limits import LISTS_PER_APP_MAX
+from gateway.sending.segments import delete_list
 from gateway.store import list_members, lists
 from gateway.store.lists import StoredList
 from gateway.subscribers.lists import Mode, import_lines
@@ -62,9 +63,9 @@ async def delete(call: Call) -> web.Response:
     """DELETE /v1/lists/{slug}"""
     app = await call.app_for(call.query("app"))
     slug = call.request.match_info["slug"]
-    db = call.services.database
-    if SLUG.fullmatch(slug) is None or not await lists.delete(db, app.id, slug, kept_s=LIST_NUMBER_KEPT_S):
+    if SLUG.fullmatch(slug) is None:
         raise NotFound("list")
+    await delete_list(call.services.database, app, slug)
     return no_content()
 
 

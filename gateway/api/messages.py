@@ -25,6 +25,7 @@ from gateway.policy.wording import wording_of
 from gateway.sending import control
 from gateway.sending.accept import Order, Render
 from gateway.sending.preview import check_size, preview
+from gateway.sending.segments import check_names
 from gateway.store.database import Database
 from gateway.transports.base import Transport
 
@@ -39,6 +40,7 @@ async def send(call: Call) -> web.Response:
     app = call.app if request.app is None and call.app is not None else await call.app_for(request.app)
     request = await from_template(call.services.database, app, request, call.body)
     order = order_of(request, app, call.now())
+    await check_names(call.services.database, app, order.audience)
     if call.request.query_string and call.flag("dry_run"):
         return await _preview(call, app, order)
     size = len(call.body) if request.template is None else SEND_BODY_BYTES_MAX

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
+
 from gateway.api.contents import check_language, content_of
 from gateway.api.orders_geo import geo_of
 from gateway.api.schema.messages import (
@@ -11,17 +13,20 @@ from gateway.api.schema.messages import (
     LimitsRequest,
     MessageFields,
     ScheduleRequest,
+    SelectorsRequest,
 )
 from gateway.model.app import App
 from gateway.model.audience import Audience, parse_topics
 from gateway.model.errors import Invalid
-from gateway.model.filter import Fact, InSegment, Is, IsNot, Known, Where, leaves
+from gateway.model.filter import Fact, Is, IsNot, Known, Where, leaves
 from gateway.model.ids import from_text
 from gateway.model.limits import (
+    AUDIENCE_SEGMENTS_MAX,
     EXTERNAL_ID_BYTES_MAX,
     SCHEDULE_DAYS_MAX,
     SCHEDULE_PAST_S_MAX,
 )
+from gateway.model.slug import SLUG
 from gateway.model.terms import Category, OnCap, Terms
 from gateway.policy.filter_reading import read_where
 from gateway.sending.accept import Order
@@ -41,7 +46,15 @@ def order_of(request: MessageFields, app: App, now: datetime) -> Order:
 
 
 def audience_of(request: AudienceRequest) -> Audience:
-    """The selectors, checked. Raises `Invalid`; a message has to say at least one."""
+    """The audience, checked. Raises `Invalid`; a message has to say at least one selector."""
+    audience = selectors_of(request, "audience")
+    if request.exclude is None:
+        return audience
+    return msgspec.structs.replace(audience, exclude=selectors_of(request.exclude, "audience.exclude"))
+
+
+def selectors_of(request: SelectorsRequest, param: str) -> Audience:
+    """The selectors, checked. Raises `Invalid` with the path of the fault below `param`."""
     if not (
         request.users
         or request.subscriptions
@@ -51,27 +64,29 @@ def audience_of(request: AudienceRequest) -> Audience:
         or request.channels
         or request.where is not None
         or request.geo
+        or request.segment
+        or request.lists
     ):
-        raise Invalid(
-            "audience_missing", "Say whom it is for: topics, users, subscriptions, a filter or all.", param="audience"
-        )
+        raise Invalid("audience_missing", "Say who is meant: topics, users, a segment, a filter or all.", param=param)
     for at, user in enumerate(request.users):
         if not user or len(user.encode()) > EXTERNAL_ID_BYTES_MAX:
-            raise Invalid("field_invalid", _USER_RULE, param=f"audience.users[{at}]")
+            raise Invalid("field_invalid", _USER_RULE, param=f"{param}.users[{at}]")
     for at, language in enumerate(request.languages):
-        check_language(language, f"audience.languages[{at}]")
+        check_language(language, f"{param}.languages[{at}]")
     for at, channel in enumerate(request.channels):
         if channel not in PROVIDERS:
-            raise Invalid("channel_unknown", "No provider of that name is installed.", param=f"audience.channels[{at}]")
+            raise Invalid("channel_unknown", "No provider of that name is installed.", param=f"{param}.channels[{at}]")
     return Audience(
         everybody=request.everybody,
         users=tuple(dict.fromkeys(request.users)),
-        subscriptions=_subscriptions(request.subscriptions),
-        topics=None if request.topics is None else parse_topics(request.topics),
+        subscriptions=_subscriptions(request.subscriptions, f"{param}.subscriptions"),
+        topics=None if request.topics is None else parse_topics(request.topics, f"{param}.topics"),
         languages=tuple(request.languages),
         channels=tuple(request.channels),
-        where=None if request.where is None else filter_of(request.where, "audience.where"),
-        geo=geo_of(request.geo, param="audience.geo"),
+        where=None if request.where is None else filter_of(request.where, f"{param}.where"),
+        geo=geo_of(request.geo, param=f"{param}.geo"),
+        segments=_slugs(_listed(request.segment), f"{param}.segment"),
+        lists=_slugs(request.lists, f"{param}.lists"),
     )
 
 
@@ -82,8 +97,6 @@ def filter_of(value: object, param: str) -> Where:
         match leaf:
             case Fact(Known("channel"), Is(name) | IsNot(name)) if name not in PROVIDERS:
                 raise Invalid("channel_unknown", "No provider of that name is installed.", param=param)
-            case InSegment():
-                raise Invalid("field_unknown", "This version has no saved segments.", param=param)
             case _:
                 pass
     return where
@@ -92,14 +105,25 @@ def filter_of(value: object, param: str) -> Where:
 _USER_RULE: Final = f"A user's id has 1 to {EXTERNAL_ID_BYTES_MAX} bytes."
 
 
-def _subscriptions(texts: list[str]) -> tuple[int, ...]:
+def _listed(slug: str | list[str]) -> list[str]:
+    """One name, or several."""
+    return [slug] if isinstance(slug, str) else slug
+
+
+def _slugs(slugs: list[str], param: str) -> tuple[str, ...]:
+    if len(slugs) > AUDIENCE_SEGMENTS_MAX:
+        raise Invalid("field_invalid", f"At most {AUDIENCE_SEGMENTS_MAX} names.", param=param)
+    if not all(SLUG.fullmatch(slug) for slug in slugs):
+        raise Invalid("field_invalid", "A slug has lower-case letters, digits, `.`, `-` and `_`.", param=param)
+    return tuple(dict.fromkeys(slugs))
+
+
+def _subscriptions(texts: list[str], param: str) -> tuple[int, ...]:
     numbers: dict[int, None] = {}
     for at, text in enumerate(texts):
         number = from_text("sub", text)
         if number is None:
-            raise Invalid(
-                "field_invalid", "Expected a subscription's id, `sub_...`.", param=f"audience.subscriptions[{at}]"
-            )
+            raise Invalid("field_invalid", "Expected a subscription's id, `sub_...`.", param=f"{param}[{at}]")
         numbers[number] = None
     return tuple(numbers)
 

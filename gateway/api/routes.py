@@ -12,6 +12,7 @@ from gateway.api import (
     coupons,
     credentials,
     documents,
+    explain,
     keys,
     lanes,
     lists,
@@ -20,6 +21,7 @@ from gateway.api import (
     progress,
     receipts,
     sdk,
+    segments,
     subscriptions,
     system,
     templates,
@@ -31,10 +33,12 @@ from gateway.api.middleware import endpoint, expectation
 from gateway.api.route import ADMIN, DEVICE_CHANGE, DEVICE_READ, ENROL, MANAGE, OPEN, PUBLIC, READ, SEND, Query, Route
 from gateway.api.schema import apps as a
 from gateway.api.schema import coupons as c
+from gateway.api.schema import explain as x
 from gateway.api.schema import lanes as n
 from gateway.api.schema import lists as li
 from gateway.api.schema import messages as m
 from gateway.api.schema import receipts as r
+from gateway.api.schema import segments as sg
 from gateway.api.schema import subscriptions as s
 from gateway.api.schema import templates as p
 from gateway.api.schema.sdk import SdkConfig
@@ -56,6 +60,7 @@ TOPIC: Final = Query("topic", "Only those that follow this topic.")
 CHANNEL: Final = Query("channel", "Only those of this channel.")
 SUBSCRIPTION: Final = Query("subscription", "Only this device: why did it (not) get the message?")
 COUNT: Final = Query("count", "true: also how many are in it.", "boolean")
+EXACT: Final = Query("exact", "true: count everybody rather than a sample.", "boolean")
 MODE: Final = Query("mode", "add (what happens where it is left out), remove, or replace: the list is then who the lines name.")
 WHICH: Final = Query("app", "The app.", is_needed=True)
 
@@ -84,6 +89,13 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET",    "/v1/topics",                         topics.page,         READ,   "Topics", "List topics", 0, None, a.TopicPage, query=(APP,)),
     Route("POST",   "/v1/topics",                         topics.create,       MANAGE, "Topics", "Make a topic", SMALL, a.TopicRequest, a.TopicAnswer, 201, "plain"),
     Route("DELETE", "/v1/topics/{slug}",                  topics.delete,       MANAGE, "Topics", "Delete a topic", SMALL, None, None, 204, query=(APP,)),
+
+    Route("GET",    "/v1/segments",                       segments.page,       READ,   "Segments", "List segments", 0, None, sg.SegmentPage, query=(*PAGE, COUNT)),
+    Route("POST",   "/v1/segments",                       segments.create,     MANAGE, "Segments", "Save an audience", SMALL, sg.SegmentRequest, sg.SegmentAnswer, 201, "plain", (COUNT,)),
+    Route("GET",    "/v1/segments/{slug}",                segments.show,       READ,   "Segments", "Show a segment", 0, None, sg.SegmentAnswer, query=(APP, COUNT, EXACT)),
+    Route("PATCH",  "/v1/segments/{slug}",                segments.change,     MANAGE, "Segments", "Change a segment", SMALL, sg.SegmentChange, sg.SegmentAnswer, query=(APP, COUNT)),
+    Route("DELETE", "/v1/segments/{slug}",                segments.delete,     MANAGE, "Segments", "Delete a segment", SMALL, None, None, 204, query=(APP,)),
+    Route("POST",   "/v1/audience/explain",               explain.audience,    READ,   "Segments", "Why is somebody in an audience, or not?", LARGE, x.ExplainRequest, x.ExplainAnswer, query=(APP,)),
 
     Route("GET",    "/v1/lists",                          lists.page,          READ,   "Lists", "List lists", 0, None, li.ListPage, query=(APP,)),
     Route("POST",   "/v1/lists",                          lists.create,        MANAGE, "Lists", "Make a list", SMALL, li.ListRequest, li.ListAnswer, 201, "plain"),

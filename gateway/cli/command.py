@@ -26,6 +26,7 @@ _VERBS: Final[dict[str, str]] = {
     "keys": "keys",
     "send": "send",
     "messages": "messages",
+    "segments": "segments",
     "lists": "lists",
     "coupons": "coupons",
     "templates": "templates",

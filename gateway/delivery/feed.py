@@ -4,6 +4,7 @@ A group is read complete and as of now: whoever left since the message was plann
 asks the database again.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import UTC
@@ -12,6 +13,7 @@ from typing import Final
 
 from gateway.delivery.group import Group, Prepared
 from gateway.delivery.keys import Keys
+from gateway.delivery.names import LiveNames
 from gateway.delivery.pressure import Pressure
 from gateway.delivery.rules import Rulebook
 from gateway.model.app import App
@@ -22,23 +24,35 @@ from gateway.model.message import Message
 from gateway.model.work import Chunk
 from gateway.policy.personalise import made, reads_person
 from gateway.policy.wording import wording_of
-from gateway.store import audiences, messages, topics
+from gateway.store import audiences, messages
 from gateway.store.database import Database
 from gateway.transports.base import Credential, Transport
 
 _MESSAGES_KEPT_MAX: Final = 512
+
+Clock = Callable[[], float]
 
 
 class Feed:
     """Reads for the lanes of one process."""
 
     def __init__(
-        self, db: Database, keys: Keys, transports: Mapping[str, Transport], *, pressure: Pressure | None = None
+        self,
+        db: Database,
+        keys: Keys,
+        transports: Mapping[str, Transport],
+        *,
+        pressure: Pressure | None = None,
+        clock: Clock = time.monotonic,
     ) -> None:
-        """`pressure`: what this process counts caps by; without it, one that nobody else knows the owner of."""
+        """`pressure`: what this process counts caps by; without it, one that nobody else knows the owner of.
+
+        `clock`: seconds that go on.
+        """
         self._db = db
         self._keys = keys
         self._transports = transports
+        self._clock = clock
         self._rulebook = Rulebook(db, keys, pressure or Pressure(db, owner=new_id(), lease_s=LEASE_S))
         self._prepared: OrderedDict[tuple[int, int], Prepared] = OrderedDict()
 
@@ -63,7 +77,6 @@ class Feed:
 
     async def compile(self, message: Message) -> Prepared:
         """Compiles a message that may not have been planned yet, and keeps nothing."""
-        slugs = sorted(message.audience.topic_slugs)
         rules = self._rulebook.of(message)
         content = message.content
         wording = wording_of(await self.app(message.app_id), content)
@@ -75,7 +88,7 @@ class Feed:
                 for name, transport in self._transports.items()
             },
             await self._keys.receipt_signer(message.app_id),
-            await topics.by_slug(self._db, message.app_id, slugs) if slugs else {},
+            LiveNames(self._db, message.app_id, message.audience, clock=self._clock),
             content.ttl_s,
             # Copies of one message collapse at the push service, so that a repetition after a crash replaces.
             content.collapse_key or f"{message.app_id}.{message.id}",
@@ -122,13 +135,9 @@ class Feed:
             up_to=chunk.hi,
             planned_at=ready.message.planned_at,
             audience=ready.message.audience,
-            topic_ids=ready.topic_ids,
+            names=await ready.names.current(),
             limit=limit,
             reads_person=ready.reads_person,
         )
         is_last = len(devices) < limit
         return Group(devices, [], chunk.hi if is_last else devices[-1].subscription_id, is_last)
-
-
-Clock = Callable[[], float]
-"""Unix time in seconds, the database's."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from gateway.delivery.names import LiveNames
 from gateway.model.delivery import Device
 from gateway.model.message import Message
 from gateway.model.work import Chunk, GroupResult
@@ -23,7 +24,7 @@ class Prepared(msgspec.Struct, frozen=True, eq=False):
     day: date
     compiled: dict[str, Compiled]
     signer: ReceiptSigner
-    topic_ids: Mapping[str, int]
+    names: LiveNames
     ttl_s: int
     collapse_key: str
     rules: tuple[Rule, ...] = ()

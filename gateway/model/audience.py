@@ -132,11 +132,18 @@ class _Reader:
 
 
 def _fault(why: str) -> Invalid:
-    return Invalid("audience_invalid", f"The topic expression cannot be read: {why}.", param="audience.topics")
+    return Invalid("audience_invalid", f"The topic expression cannot be read: {why}.")
 
 
-def parse_topics(text: str) -> Expression:
-    """The tree of `sale && !(wholesale || staff)`. Raises `Invalid` with what is wrong."""
+def parse_topics(text: str, param: str = "audience.topics") -> Expression:
+    """The tree of `sale && !(wholesale || staff)`. Raises `Invalid` with what is wrong, at `param`."""
+    try:
+        return _parsed(text)
+    except Invalid as fault:
+        raise Invalid(fault.code, fault.message, param=param) from None
+
+
+def _parsed(text: str) -> Expression:
     tokens = _TOKEN.findall(text)
     if "".join(tokens) != re.sub(r"\s+", "", text):
         raise _fault("use `&&`, `||`, `!` and brackets between topic names")

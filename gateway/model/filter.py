@@ -7,7 +7,7 @@ is frozen and stored with the message. `policy.filter_reading` makes it from JSO
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -164,13 +164,19 @@ class Follows(_Node, frozen=True):
 
 
 class InSegment(_Node, frozen=True):
-    """The saved filter of this name is met. `resolved` puts the filter in its place."""
+    """The device is in the saved audience of this name."""
+
+    slug: str
+
+
+class OnList(_Node, frozen=True):
+    """The device, or its person, is on the list of this name."""
 
     slug: str
 
 
 Group = All | AnyOf | NoneOf
-Leaf = Fact | Done | Total | Follows | InSegment
+Leaf = Fact | Done | Total | Follows | InSegment | OnList
 Where = Group | Leaf
 GROUPS: Final = (All, AnyOf, NoneOf)
 
@@ -198,11 +204,6 @@ def mapped(where: Where, change: Callable[[Leaf], Where]) -> Where:
             return NoneOf(tuple(mapped(term, change) for term in terms))
         case _:
             return change(where)
-
-
-def resolved(where: Where, segments: Mapping[str, Where]) -> Where:
-    """The tree with each segment's filter in place of its name; a segment that is not among them has nobody in it."""
-    return mapped(where, lambda leaf: segments.get(leaf.slug, NOBODY) if isinstance(leaf, InSegment) else leaf)
 
 
 def topics_of(where: Where | None) -> set[str]:

@@ -309,6 +309,11 @@ def _segment(fields: Mapping[str, object], param: str) -> f.Leaf:
     return f.InSegment(slug_of(fields["segment"], f"{param}.segment"))
 
 
+def _list(fields: Mapping[str, object], param: str) -> f.Leaf:
+    only(fields, {"list"}, param)
+    return f.OnList(slug_of(fields["list"], f"{param}.list"))
+
+
 _CONDITIONS: Final[dict[str, Callable[[Mapping[str, object], str], f.Leaf]]] = {
     "tag": _tag,
     "attribute": _attribute,
@@ -318,4 +323,5 @@ _CONDITIONS: Final[dict[str, Callable[[Mapping[str, object], str], f.Leaf]]] = {
     "orders": _orders,
     "topic": _topic,
     "segment": _segment,
+    "list": _list,
 }

@@ -19,6 +19,7 @@ from gateway.model.filter import (
     Leaf,
     NoneOf,
     OneOf,
+    OnList,
     Over,
     Starts,
     Subject,
@@ -58,6 +59,8 @@ def _leaf(leaf: Leaf) -> dict[str, Any]:
             return {"topic": slug}
         case InSegment(slug):
             return {"segment": slug}
+        case OnList(slug):
+            return {"list": slug}
         case _:
             assert_never(leaf)
 

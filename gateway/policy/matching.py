@@ -24,7 +24,10 @@ _MOMENT: Final = re.compile(MOMENT.pattern, re.ASCII)
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True):
-    """A device as filters see it. `attrs` are its own tags, `facts` what is copied from its person."""
+    """A device as filters see it. `attrs` are its own tags, `facts` what is copied from its person.
+
+    topics, lists and segments by name: those that it is in, of those that the filter asks for.
+    """
 
     channel: str
     platform: int = 0
@@ -36,6 +39,8 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     first_seen: datetime
     last_seen: datetime
     topics: Collection[str] = ()
+    lists: Collection[str] = ()
+    segments: Collection[str] = ()
     attrs: Mapping[str, Any] | None = None
     facts: Mapping[str, Any] | None = None
 
@@ -84,8 +89,10 @@ def _holds(leaf: f.Leaf, device: Described, now: datetime) -> bool:
             return total > bound if leaf.relation == "over" else total < bound
         case f.Follows(slug):
             return slug in device.topics
-        case f.InSegment():
-            return False  # its filter stands in its place already, where there is such a segment
+        case f.InSegment(slug):
+            return slug in device.segments
+        case f.OnList(slug):
+            return slug in device.lists
         case _:
             assert_never(leaf)
 

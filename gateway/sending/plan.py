@@ -16,9 +16,10 @@ from gateway.model.ids import bucket_of_id, bucket_of_text
 from gateway.model.message import MessageState
 from gateway.model.work import ChunkKey, NewChunk
 from gateway.policy.chunking import lists, ranges
-from gateway.store import audiences, chunks, messages, topics
+from gateway.store import audiences, chunks, messages
 from gateway.store.database import Database, Queryable
 from gateway.store.messages import StoredMessage
+from gateway.store.names import names_of
 from gateway.telemetry import log
 
 _MESSAGES_PER_ROUND: Final = 8
@@ -69,9 +70,9 @@ async def chunks_of(db: Queryable, app: App, message: StoredMessage) -> list[New
     now = message.planned_at or message.due_at
     if audience.is_named:
         return _list_chunks(app, message.id, await _named(db, app, audience, now=now))
-    known = await topics.by_slug(db, app.id, sorted(audience.topic_slugs))
+    names = await names_of(db, app.id, audience)
     slices = await audiences.count_slices(
-        db, app_id=app.id, buckets=app.buckets, audience=audience, topic_ids=known, now=now
+        db, app_id=app.id, buckets=app.buckets, audience=audience, names=names, now=now
     )
     cut = ranges([(part.top_bits, part.recipients) for part in slices], home=app.home, spread=app.spread)
     return [
@@ -89,9 +90,9 @@ async def devices_named(db: Queryable, app: App, audience: Audience, *, now: dat
     if not ids:
         return []
     buckets = sorted({bucket_of_id(number, home=app.home, spread=app.spread) for number in ids})
-    known = await topics.by_slug(db, app.id, sorted(audience.topic_slugs))
+    names = await names_of(db, app.id, audience)
     return await audiences.named(
-        db, app_id=app.id, buckets=buckets, ids=sorted(ids), audience=audience, topic_ids=known, now=now
+        db, app_id=app.id, buckets=buckets, ids=sorted(ids), audience=audience, names=names, now=now
     )
 
 

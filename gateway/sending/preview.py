@@ -13,14 +13,16 @@ from gateway.model.errors import Invalid
 from gateway.model.geometry import needs_device
 from gateway.model.limits import PLACE_IP_RADIUS_KM_MIN
 from gateway.model.message import Content
+from gateway.model.segment import Names
 from gateway.model.subscriber import PLATFORM_NAMES
 from gateway.policy.liquid import TextUnmade
 from gateway.policy.personalise import made
 from gateway.policy.wording import Wording, wording_of
 from gateway.sending.accept import Order
 from gateway.sending.plan import devices_named
-from gateway.store import audiences, topics
+from gateway.store import audiences
 from gateway.store.database import Database
+from gateway.store.names import names_of
 from gateway.transports.base import Compiled, Transport
 
 _SAMPLE_TOKEN = "0" * 55
@@ -76,8 +78,8 @@ async def preview(
     db: Database, app: App, order: Order, *, transports: Mapping[str, Transport], now: datetime
 ) -> Preview:
     """Who an order would reach if it were sent now."""
-    known = await topics.by_slug(db, app.id, sorted(order.audience.topic_slugs))
-    kinds = await _kinds(db, app, order.audience, known, now=now)
+    names = await names_of(db, app.id, order.audience)
+    kinds = await _kinds(db, app, order.audience, names, now=now)
     sizes = payload_bytes(order.content, wording_of(app, order.content), transports)
     return Preview(
         audience=sum(kinds.values()),
@@ -86,19 +88,19 @@ async def preview(
         due_at=order.due_at or now,
         payload_bytes=sizes,
         warnings=[
-            *_warnings(order, kinds, sizes, transports, unknown=order.audience.topic_slugs - known.keys()),
-            *await _guesses(db, app, order.audience, known, reached=sum(kinds.values()), now=now),
+            *_warnings(order, kinds, sizes, transports, unknown=order.audience.topic_slugs - names.topics.keys()),
+            *await _guesses(db, app, order.audience, names, reached=sum(kinds.values()), now=now),
         ],
     )
 
 
 async def _kinds(
-    db: Database, app: App, audience: Audience, topic_ids: Mapping[str, int], *, now: datetime
+    db: Database, app: App, audience: Audience, names: Names, *, now: datetime
 ) -> dict[tuple[str, int], int]:
     """How many devices, by provider and platform."""
     if not audience.is_named:
         return await audiences.count_by_kind(
-            db, app_id=app.id, buckets=app.buckets, audience=audience, topic_ids=topic_ids, now=now
+            db, app_id=app.id, buckets=app.buckets, audience=audience, names=names, now=now
         )
     kinds: dict[tuple[str, int], int] = {}
     for _, device in await devices_named(db, app, audience, now=now):
@@ -107,14 +109,14 @@ async def _kinds(
 
 
 async def _guesses(
-    db: Database, app: App, audience: Audience, topic_ids: Mapping[str, int], *, reached: int, now: datetime
+    db: Database, app: App, audience: Audience, names: Names, *, reached: int, now: datetime
 ) -> list[str]:
     """How many are left out since only a guess from their address puts them into so small a place."""
     geo = audience.geo
     if geo is None or not needs_device(geo):
         return []
     loose = msgspec.structs.replace(audience, geo=msgspec.structs.replace(geo, counts_guesses=True))
-    left_out = sum((await _kinds(db, app, loose, topic_ids, now=now)).values()) - reached
+    left_out = sum((await _kinds(db, app, loose, names, now=now)).values()) - reached
     told = (
         f"An address is no evidence below {PLACE_IP_RADIUS_KM_MIN:g} km: of devices that gave no position of their own,"
     )

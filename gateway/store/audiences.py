@@ -4,7 +4,7 @@ An `Audience` is one condition on the subscription row alone (`store.conditions`
 days", go back from `now`: for a message from when it was planned, so that counting and reading mean the same people.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, LiteralString
 
@@ -12,6 +12,7 @@ import msgspec
 
 from gateway.model.audience import Audience
 from gateway.model.delivery import Device
+from gateway.model.segment import Names
 from gateway.store.conditions import Condition
 from gateway.store.database import Queryable
 
@@ -37,14 +38,14 @@ async def count_slices(
     app_id: int,
     buckets: Sequence[int],
     audience: Audience,
-    topic_ids: Mapping[str, int],
+    names: Names,
     now: datetime,
 ) -> list[Slice]:
     """How the audience lies in the app's key space, in key order: at most 1,024 slices.
 
     Without a filter this is an index-only scan of `subscriptions_live`.
     """
-    condition = Condition(first=3, topic_ids=topic_ids, now=now)
+    condition = Condition(first=3, names=names, now=now)
     where = condition.of(audience)
     rows = await db.fetch(
         "SELECT id >> 52 AS top_bits, count(*) AS recipients FROM subscriptions"
@@ -62,11 +63,11 @@ async def count_by_kind(
     app_id: int,
     buckets: Sequence[int],
     audience: Audience,
-    topic_ids: Mapping[str, int],
+    names: Names,
     now: datetime,
 ) -> dict[tuple[str, int], int]:
     """How many devices the audience has, by provider and platform: what a dry run shows."""
-    condition = Condition(first=3, topic_ids=topic_ids, now=now)
+    condition = Condition(first=3, names=names, now=now)
     where = condition.of(audience)
     rows = await db.fetch(
         "SELECT provider, platform, count(*) AS recipients FROM subscriptions"
@@ -87,12 +88,12 @@ async def read_range(
     up_to: int,
     planned_at: datetime,
     audience: Audience,
-    topic_ids: Mapping[str, int],
+    names: Names,
     limit: int,
     reads_person: bool = False,
 ) -> list[Device]:
     """The next recipients behind a cursor, as they are now: who left since planning is not among them."""
-    condition = Condition(first=7, topic_ids=topic_ids, now=planned_at)
+    condition = Condition(first=7, names=names, now=planned_at)
     where = condition.of(audience)
     rows = await db.fetch(
         "SELECT " + _columns(reads_person=reads_person) + " FROM subscriptions"
@@ -145,11 +146,11 @@ async def named(
     buckets: Sequence[int],
     ids: Sequence[int],
     audience: Audience,
-    topic_ids: Mapping[str, int],
+    names: Names,
     now: datetime,
 ) -> list[tuple[int, Device]]:
     """Of devices named one by one, those that the other selectors leave, each with its bucket, in id order."""
-    condition = Condition(first=4, topic_ids=topic_ids, now=now)
+    condition = Condition(first=4, names=names, now=now)
     where = condition.of(audience)
     rows = await db.fetch(
         "SELECT bucket, id, provider, credential_id, wire, platform, locale, suspect_at FROM subscriptions"
@@ -162,6 +163,29 @@ async def named(
         *condition.args,
     )
     return [(row["bucket"], Device(*row[1:])) for row in rows]
+
+
+async def excluded(
+    db: Queryable,
+    *,
+    app_id: int,
+    bucket: int,
+    ids: Sequence[int],
+    audience: Audience,
+    names: Names,
+    now: datetime,
+) -> list[int]:
+    """Which of these devices are in an audience with every selector, as they are now."""
+    condition = Condition(first=4, names=names, now=now)
+    where = condition.whole(audience)
+    rows = await db.fetch(
+        "SELECT id FROM subscriptions WHERE app_id = $1 AND bucket = $2 AND id = ANY($3::bigint[]) AND " + where,
+        app_id,
+        bucket,
+        list(ids),
+        *condition.args,
+    )
+    return [row["id"] for row in rows]
 
 
 async def subscriptions_of_persons(

@@ -1,26 +1,26 @@
 """An audience as one condition on the subscription row: literal fragments, and every value an argument."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, LiteralString, assert_never
 
 from gateway.model import filter as f
 from gateway.model.audience import Audience, Both, Either, Expression, Not, Topic
+from gateway.model.segment import Names
 from gateway.store.arguments import Arguments, joined
 from gateway.store.conditions_events import done_sql, total_sql
 from gateway.store.conditions_facts import fact_sql
 from gateway.store.conditions_geo import geo_condition
 
-_NO_TOPIC: Final = -1
-"""The id of a topic that does not exist: nobody follows it."""
+_NONE: Final = -1
+"""The number of a topic, or a list, that does not exist: nobody follows it, nobody is on it."""
 
 
 class Condition:
-    """A WHERE condition under construction, for topics by their numbers and periods back from `now`."""
+    """A WHERE condition under construction, for names as they stand at the moment and periods back from `now`."""
 
-    def __init__(self, *, first: int, topic_ids: Mapping[str, int], now: datetime) -> None:
+    def __init__(self, *, first: int, names: Names, now: datetime) -> None:
         self._arguments = Arguments(first=first)
-        self._topic_ids = topic_ids
+        self._names = names
         self._now = now
 
     @property
@@ -29,7 +29,24 @@ class Condition:
         return self._arguments.values
 
     def of(self, audience: Audience) -> LiteralString:
-        """The condition of the selectors that do not name recipients one by one."""
+        """The condition of the selectors that do not name recipients one by one, and of `exclude`, which may."""
+        if not self._names.is_whole:
+            return "FALSE"
+        sql = self._selectors(audience)
+        if audience.exclude is not None:
+            sql += " AND (" + self.whole(audience.exclude) + ") IS NOT TRUE"
+        return sql
+
+    def whole(self, audience: Audience) -> LiteralString:
+        """The condition of every selector."""
+        sql = self.of(audience)
+        if audience.users:
+            sql += " AND person = ANY(" + self._arguments.value(list(audience.users)) + "::text[])"
+        if audience.subscriptions:
+            sql += " AND id = ANY(" + self._arguments.value(list(audience.subscriptions)) + "::bigint[])"
+        return sql
+
+    def _selectors(self, audience: Audience) -> LiteralString:
         args = self._arguments
         sql: LiteralString = "TRUE"
         if audience.channels:
@@ -42,7 +59,23 @@ class Condition:
             sql += " AND " + self._where(audience.where)
         if audience.geo is not None:
             sql += " AND " + geo_condition(audience.geo, args.value)
+        if audience.segments:
+            sql += " AND " + joined(" OR ", [self._in_segment(slug) for slug in audience.segments], empty="FALSE")
+        if audience.lists:
+            sql += " AND " + joined(" OR ", [self._on_list(slug) for slug in audience.lists], empty="FALSE")
         return sql
+
+    def _in_segment(self, slug: str) -> LiteralString:
+        """The segment written out. That none stands on itself is seen to before it is saved."""
+        return "(" + self.of(self._names.segments[slug]) + ")"
+
+    def _on_list(self, slug: str) -> LiteralString:
+        number = self._arguments.value(self._names.lists.get(slug, _NONE))
+        # NULL is "on none"; the first halves are what the partial indexes demand.
+        return (
+            "((lists IS NOT NULL AND lists @> ARRAY[" + number + "::int])"
+            " OR (person_lists IS NOT NULL AND person_lists @> ARRAY[" + number + "::int]))"
+        )
 
     def _topics(self, tree: Expression) -> LiteralString:
         match tree:
@@ -56,7 +89,7 @@ class Condition:
                 return joined(" OR ", [self._topics(term) for term in terms], empty="FALSE")
 
     def _follows(self, slug: str) -> LiteralString:
-        topic_id = self._arguments.value(self._topic_ids.get(slug, _NO_TOPIC))
+        topic_id = self._arguments.value(self._names.topics.get(slug, _NONE))
         # The first half is what the partial index subscriptions_topics demands to be used.
         return "(topics <> '{}' AND topics @> ARRAY[" + topic_id + "::int])"
 
@@ -81,7 +114,9 @@ class Condition:
                 return total_sql(leaf, self._arguments, now=self._now)
             case f.Follows(slug):
                 return self._follows(slug)
-            case f.InSegment():
-                return "FALSE"  # its filter stands in its place already, where there is such a segment
+            case f.InSegment(slug):
+                return self._in_segment(slug)
+            case f.OnList(slug):
+                return self._on_list(slug)
             case _:
                 assert_never(leaf)

@@ -31,7 +31,7 @@ _WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"audience": {}}, "audience_missing", "audience"),
     ({"audience": {"all": False}}, "audience_missing", "audience"),
     ({"audience": []}, "field_invalid", "audience"),
-    ({"audience": {"segment": "regulars"}}, "field_unknown", "audience.segment"),
+    ({"audience": {"segment": "regulars"}}, "segment_unknown", "audience.segment"),
     ({"audience": {"geo": {"city": ["Utrecht"]}}}, "field_unknown", "audience.geo.city"),
     ({"audience": {"where": {}}}, "filter_invalid", "audience.where"),
     (

@@ -98,7 +98,7 @@ def _prepared(message: Message) -> Prepared:
         day=message.planned_at.astimezone(UTC).date(),
         compiled={NAME: Compiled(lambda _device, _token, _ttl_s: str(message.id).encode())},
         signer=cast("Any", _Signer()),
-        topic_ids={},
+        names=cast("Any", None),
         ttl_s=message.content.ttl_s,
         collapse_key=f"{message.app_id}.{message.id}",
     )

@@ -10,6 +10,7 @@ from gateway.model.app import App
 from gateway.model.audience import Audience, Both, Either, Expression, Not, Topic
 from gateway.model.delivery import Device
 from gateway.model.ids import bucket_of_id
+from gateway.model.segment import Names
 from gateway.policy.chunking import ranges
 from gateway.store import audiences
 from gateway.store.database import Database
@@ -63,7 +64,7 @@ async def read_all(db: Database, app: App, audience: Audience, *, planned_at: da
         while True:
             group = await audiences.read_range(
                 db, app_id=app.id, bucket=bucket, after=after, up_to=2**62, planned_at=planned_at, audience=audience,
-                topic_ids=TOPICS, limit=7,
+                names=Names(topics=TOPICS), limit=7,
             )  # fmt: skip
             assert [device.subscription_id for device in group] == sorted(device.subscription_id for device in group)
             found += group
@@ -75,7 +76,7 @@ async def read_all(db: Database, app: App, audience: Audience, *, planned_at: da
 
 async def count(db: Database, app: App, audience: Audience) -> int:
     slices = await audiences.count_slices(
-        db, app_id=app.id, buckets=app.buckets, audience=audience, topic_ids=TOPICS, now=SOON
+        db, app_id=app.id, buckets=app.buckets, audience=audience, names=Names(topics=TOPICS), now=SOON
     )
     return sum(one.recipients for one in slices)
 
@@ -169,14 +170,14 @@ async def test_slices_and_ranges_lead_to_everybody_once(db: Database, spread: in
     app = await make_app(db, spread=spread, home=1000)
     ids = await enrol(db, app, drawn_ids(700))
     slices = await audiences.count_slices(
-        db, app_id=app.id, buckets=app.buckets, audience=EVERYBODY, topic_ids={}, now=SOON
+        db, app_id=app.id, buckets=app.buckets, audience=EVERYBODY, names=Names(), now=SOON
     )
 
     found: list[int] = []
     for part in ranges([(one.top_bits, one.recipients) for one in slices], home=app.home, spread=app.spread):
         group = await audiences.read_range(
             db, app_id=app.id, bucket=part.bucket, after=part.lo - 1, up_to=part.hi, planned_at=SOON,
-            audience=EVERYBODY, topic_ids={}, limit=10_000,
+            audience=EVERYBODY, names=Names(), limit=10_000,
         )  # fmt: skip
         assert len(group) == part.recipients
         found += [device.subscription_id for device in group]
@@ -195,10 +196,10 @@ async def test_a_device_is_read_with_all_that_sending_needs(db: Database):
     assert await audiences.read_listed(db, app_id=app.id, bucket=bucket, ids=[number, 5]) == [device]
     assert await audiences.devices(db, app_id=app.id, buckets=[bucket], ids=[number]) == {number: device}
     assert await audiences.named(
-        db, app_id=app.id, buckets=[bucket], ids=[number], audience=Audience(languages=("nl",)), topic_ids={}, now=SOON
+        db, app_id=app.id, buckets=[bucket], ids=[number], audience=Audience(languages=("nl",)), names=Names(), now=SOON
     ) == [(bucket, device)]
     assert await audiences.count_by_kind(
-        db, app_id=app.id, buckets=app.buckets, audience=EVERYBODY, topic_ids={}, now=SOON
+        db, app_id=app.id, buckets=app.buckets, audience=EVERYBODY, names=Names(), now=SOON
     ) == {("stub", 0): 1}
 
 

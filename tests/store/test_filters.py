@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gateway.model import filter as f
 from gateway.model.app import App
 from gateway.model.audience import Audience
+from gateway.model.segment import Names
 from gateway.policy.filter_writing import written
 from gateway.policy.matching import Described, matches
 from gateway.store import audiences
@@ -49,7 +50,7 @@ async def found(db: Queryable, app: App, audience: Audience) -> list[int]:
     """Whom the database finds."""
     group = await audiences.read_range(
         db, app_id=app.id, bucket=app.home, after=-1, up_to=2**62, planned_at=NOW, audience=audience,
-        topic_ids=TOPIC_IDS, limit=1000,
+        names=Names(topics=TOPIC_IDS), limit=1000,
     )  # fmt: skip
     return [device.subscription_id for device in group]
 

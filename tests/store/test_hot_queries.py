@@ -17,6 +17,7 @@ from gateway.model.audience import Audience, parse_topics
 from gateway.model.delivery import Code
 from gateway.model.ids import bucket_of_id
 from gateway.model.message import MessageState
+from gateway.model.segment import Names
 from gateway.model.work import Chunk, GroupResult, Turn
 from gateway.store import (
     audiences,
@@ -130,7 +131,7 @@ async def _result(db: Any, app: App) -> GroupResult:
 
 
 def reading(app: App, audience: Audience = EVERYBODY) -> dict[str, Any]:
-    return {"app_id": app.id, "audience": audience, "topic_ids": {"vip": TOPIC + app.id}}
+    return {"app_id": app.id, "audience": audience, "names": Names(topics={"vip": TOPIC + app.id})}
 
 
 NOW = datetime.now(UTC)

@@ -17,6 +17,7 @@ from gateway.model.audience import Audience
 from gateway.model.geometry import box_of, distance_km
 from gateway.model.limits import POSITION_ASKED_DECIMALS
 from gateway.model.place import Area, Geo, LocatedBy, Near, Ring, Whereabouts, place_key
+from gateway.model.segment import Names
 from gateway.policy.places import is_there
 from gateway.store import audiences
 from gateway.store.conditions import Condition
@@ -98,11 +99,11 @@ async def found(people: People, geo: Geo) -> set[int]:
     for bucket in app.buckets:
         devices = await audiences.read_range(
             db, app_id=app.id, bucket=bucket, after=-1, up_to=2**62, planned_at=SOON + timedelta(days=1),
-            audience=audience, topic_ids={}, limit=500,
+            audience=audience, names=Names(), limit=500,
         )  # fmt: skip
         numbers |= {device.subscription_id for device in devices}
     slices = await audiences.count_slices(
-        db, app_id=app.id, buckets=app.buckets, audience=audience, topic_ids={}, now=SOON
+        db, app_id=app.id, buckets=app.buckets, audience=audience, names=Names(), now=SOON
     )
     assert sum(one.recipients for one in slices) == len(numbers)
     return numbers
@@ -235,7 +236,7 @@ TRIANGLE = Area((((((3.0, 51.0), (7.0, 51.0), (7.0, 54.0), (3.0, 51.0)),)),))
 )
 async def test_who_is_not_there_is_elsewhere(people: People, geo: Geo) -> None:
     """An audience that leaves a city out has everybody else in it, also those of whom nothing is known."""
-    condition = Condition(first=2, topic_ids={}, now=SOON)
+    condition = Condition(first=2, names=Names(), now=SOON)
     where = condition.of(Audience(geo=geo))
     elsewhere = await people.db.fetch(
         "SELECT id FROM subscriptions WHERE app_id = $1 AND NOT (" + where + ")",  # noqa: S608 - joined from literals

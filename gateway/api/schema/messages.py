@@ -15,6 +15,7 @@ from gateway.model.limits import (
     ACTION_TITLE_CHARS_MAX,
     ACTIONS_MAX,
     AUDIENCE_LANGUAGES_MAX,
+    AUDIENCE_SEGMENTS_MAX,
     BADGE_COUNT_MAX,
     BATCH_MESSAGES_MAX,
     COLLAPSE_KEY_CHARS_MAX,
@@ -32,10 +33,10 @@ Text: TypeAlias = str | dict[str, str]
 StateWord = Literal["accepted", "scheduled", "planning", "sending", "paused", "done", "cancelled", "failed"]
 
 
-class AudienceRequest(
+class SelectorsRequest(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"everybody": "all"}
 ):
-    """Whom it is for. Several selectors are joined by AND, the entries of one list by OR."""
+    """Who is meant. Several selectors are joined by AND, the entries of one list by OR."""
 
     topics: Annotated[str, Meta(max_length=4096, description="Such as `sale && !wholesale`.")] | None = None
     users: Annotated[list[str], Meta(max_length=NAMED_RECIPIENTS_MAX, description="The shop's own ids.")] = []
@@ -45,6 +46,14 @@ class AudienceRequest(
     channels: Annotated[list[str], Meta(max_length=16, description="Providers, such as the browsers'.")] = []
     where: Annotated[dict[str, Any], Meta(description="A filter: see the reference of filters.")] | None = None
     geo: GeoRequest | None = None
+    segment: Annotated[str | list[str], Meta(description="A saved audience by its slug, or several.")] = []
+    lists: Annotated[list[str], Meta(max_length=AUDIENCE_SEGMENTS_MAX, description="Lists by their slugs.")] = []
+
+
+class AudienceRequest(SelectorsRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whom it is for. Several selectors are joined by AND, the entries of one list by OR."""
+
+    exclude: Annotated[SelectorsRequest, Meta(description="Whoever is meant by these does not get it.")] | None = None
 
 
 class ActionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

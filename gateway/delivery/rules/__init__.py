@@ -7,6 +7,7 @@ from gateway.delivery.group import Rule
 from gateway.delivery.keys import Keys
 from gateway.delivery.pressure import Pressure
 from gateway.delivery.rules.caps import Caps
+from gateway.delivery.rules.excluded import Excluded
 from gateway.delivery.rules.holdout import Holdout
 from gateway.model.message import Message
 from gateway.store.database import Database
@@ -22,9 +23,11 @@ class Rulebook:
 
     def of(self, message: Message) -> tuple[Rule, ...]:
         """The rules that a message is under, in the order in which they are asked."""
-        if message.terms.category != "marketing":
-            return ()
-        rules: tuple[Rule, ...] = (Holdout(self._keys),)
-        if message.terms.obeys_caps:
-            rules += (Caps(self._db, self._keys, self._pressure),)
-        return rules
+        rules: list[Rule] = []
+        if message.audience.exclude is not None:
+            rules.append(Excluded(self._db))
+        if message.terms.category == "marketing":
+            rules.append(Holdout(self._keys))
+            if message.terms.obeys_caps:
+                rules.append(Caps(self._db, self._keys, self._pressure))
+        return tuple(rules)

@@ -20,3 +20,5 @@ NAMES_KEPT_S: Final = 5.0
 """How long a running message goes on with what it knows of segments, lists and topics before it looks again."""
 HOLDOUT_PERCENT_MAX: Final = 50.0
 """Of an app: a control group beyond half of everybody is a typing error."""
+SEGMENT_USES_READ_MAX: Final = 1_000
+"""Messages under way that are looked through before a segment goes."""

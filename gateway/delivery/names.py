@@ -1,0 +1,36 @@
+"""What the names in a message's audience stand for, looked up again every few seconds while it runs.
+
+A segment that is changed, and a list that gets a new upload, so take effect on whoever has not had their turn.
+"""
+
+import time
+from collections.abc import Callable
+
+from gateway.model.audience import Audience
+from gateway.model.limits import NAMES_KEPT_S
+from gateway.model.segment import Names, named_lists, named_segments
+from gateway.store.database import Queryable
+from gateway.store.names import names_of
+
+
+class LiveNames:
+    """The names of one message, for one process."""
+
+    def __init__(
+        self, db: Queryable, app_id: int, audience: Audience, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._db = db
+        self._app_id = app_id
+        self._audience = audience
+        self._clock = clock
+        # The number of a topic is its own for ever; only these may come to mean others.
+        self._may_change = bool(named_segments(audience) or named_lists(audience))
+        self._known: Names | None = None
+        self._read_at = 0.0
+
+    async def current(self) -> Names:
+        """The names as of at most `NAMES_KEPT_S` ago. Raises `StoreUnavailable`."""
+        if self._known is None or (self._may_change and self._clock() - self._read_at > NAMES_KEPT_S):
+            self._known = await names_of(self._db, self._app_id, self._audience)
+            self._read_at = self._clock()
+        return self._known

@@ -1,0 +1,41 @@
+"""What the names in an audience stand for: at most three statements, none for an audience without names."""
+
+from collections.abc import Iterable, Mapping
+
+from gateway.model.audience import Audience
+from gateway.model.segment import Names, named_lists, named_segments
+from gateway.store import lists, segments, topics
+from gateway.store.database import Queryable
+
+
+async def names_of(db: Queryable, app_id: int, *audiences: Audience) -> Names:
+    """The names of these audiences, and of the segments that they stand on, as of now."""
+    found: dict[str, Audience] = {}
+    missing = False
+    if any(named_segments(audience) for audience in audiences):
+        found, missing = _reached(audiences, await segments.all_of_app(db, app_id))
+    every = (*audiences, *found.values())
+    topic_slugs = sorted({slug for audience in every for slug in audience.topic_slugs})
+    list_slugs = sorted({slug for audience in every for slug in named_lists(audience)})
+    numbers = await lists.by_slug(db, app_id, list_slugs) if list_slugs else {}
+    return Names(
+        topics=await topics.by_slug(db, app_id, topic_slugs) if topic_slugs else {},
+        lists=numbers,
+        segments=found,
+        is_whole=not missing and len(numbers) == len(list_slugs),
+    )
+
+
+def _reached(audiences: Iterable[Audience], held: Mapping[str, Audience]) -> tuple[dict[str, Audience], bool]:
+    """The segments that the audiences stand on, one by way of the other; and whether any is missing."""
+    found: dict[str, Audience] = {}
+    waiting = list(audiences)
+    missing = False
+    while waiting:
+        for slug in named_segments(waiting.pop()):
+            if slug not in held:
+                missing = True
+            elif slug not in found:
+                found[slug] = held[slug]
+                waiting.append(held[slug])
+    return found, missing
