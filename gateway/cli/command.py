@@ -31,6 +31,7 @@ _VERBS: Final[dict[str, str]] = {
     "coupons": "coupons",
     "templates": "templates",
     "lanes": "lanes",
+    "geo": "geo",
     "import": "import_",
     "export": "export",
     "backup": "backup",

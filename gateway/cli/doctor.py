@@ -15,6 +15,7 @@ import msgspec
 
 from gateway.cli.answer import say, table
 from gateway.cli.command import Verb
+from gateway.cli.geo_files import remarks_on
 from gateway.cli.installation import Installation, database_url
 from gateway.cli.keys_check import check_keys
 from gateway.cli.options import own_url, with_settings
@@ -56,7 +57,7 @@ def command(settings: Settings) -> int:
 
 
 async def _examine(settings: Settings) -> list[Finding]:
-    findings = [*_machine(settings), _encryption(settings), *_addresses(settings)]
+    findings = [*_machine(settings), _encryption(settings), *_addresses(settings), *_places(settings)]
     if not settings.database_url and not (settings.data_path / "postgres").is_dir():
         findings.append(Finding("database", "warning", "There is none yet.", "`steeple serve` makes it."))
     else:
@@ -115,6 +116,11 @@ def _addresses(settings: Settings) -> Generator[Finding]:
         yield Finding(
             "sandbox", "warning", "This gateway is set to rehearse.", "Unset STEEPLE_SANDBOX for real sending."
         )
+
+
+def _places(settings: Settings) -> Generator[Finding]:
+    for one in remarks_on(settings, now=datetime.now(UTC)):
+        yield Finding("places", one.state, one.text, one.remedy)
 
 
 async def _database(settings: Settings) -> AsyncGenerator[Finding]:

@@ -1,6 +1,6 @@
 """Messages to places: a city, a region, a circle, a delivery zone."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ AROUND = [[170, 0], [-170, 0], [-170, 5], [170, 0]]
 ENDLESS = [[at / 1000, at % 7] for at in range(10_000)]
 
 
-def polygon(*rings: list[list[float]]) -> dict[str, Any]:
+def polygon(*rings: Sequence[Sequence[float]]) -> dict[str, Any]:
     return {"type": "Polygon", "coordinates": list(rings)}
 
 

@@ -13,7 +13,8 @@ GUARDED = PACKAGE / "wire"
 DOOR = GUARDED / "dial.py"
 """Where connections are opened, to addresses that the guarded resolver gave."""
 NOT_SERVING = (PACKAGE / "cli", PACKAGE / "sandbox")
-"""The command line talks to the gateway that the operator names; the sandbox is no part of a running gateway."""
+"""The command line talks to the gateway that the operator names, and fetches files that the operator asks for; the
+sandbox is no part of a running gateway."""
 WAYS_OUT = {
     "ClientSession",
     "TCPConnector",
