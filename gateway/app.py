@@ -42,6 +42,7 @@ from gateway.store import chunks, lanes, migrate, partitions, places, pressure, 
 from gateway.store.clock import DatabaseClock
 from gateway.store.database import Database
 from gateway.store.stops import LOOK_EVERY_S, Stops
+from gateway.subscribers import people
 from gateway.subscribers.enrol import Enroller
 from gateway.telemetry import SSRF_BLOCKED, log
 from gateway.tenancy.api_keys import ApiKeys
@@ -273,6 +274,7 @@ def loops_of(base: Base) -> list[Loop]:
     return [
         Loop("plan", 0.2, lambda: plan_due(db, keyring.app_by_id)),
         Loop("release_expired_leases", 1.0, Reaper(db, lease_s=base.settings.lease_s).run),
+        Loop("copy_people", 1.0, lambda: people.fan_out(db, keyring.app_by_id)),
         Loop("close_messages", 1.0, closing.Closer(db, keyring).run),
         Loop("make_partitions", 3600.0, lambda: partitions.ensure(db, today=base.clock.now().date())),
         Loop("drop_partitions", _DAY_S, lambda: partitions.drop_older(db, than=_oldest_day(base))),

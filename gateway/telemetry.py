@@ -80,6 +80,9 @@ COUPON_POOLS_LOW: Final = _counter("coupon_pools_low_total", "Alarms of coupon p
 COUPONS_BACK: Final = _counter(
     "coupons_back_total", "Coupon codes that came back to their pool: lease (a worker died), unsent.", "why"
 )
+COPY_LAG_SECONDS: Final = _gauge(
+    "copy_lag_seconds", "For how long some person's devices have lacked what is known of them; 0: none do."
+)
 SSRF_BLOCKED: Final = _counter("ssrf_blocked_total", "Connections refused by the egress guard.", "rule")
 LOOP_LAG_SECONDS: Final = _gauge("event_loop_lag_seconds", "How late a timer of the event loop came.")
 LOOP_RUNS: Final = _counter("loop_runs_total", "Runs of background loops, by result.", "loop", "result")

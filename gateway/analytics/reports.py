@@ -10,16 +10,17 @@ from gateway.model.audience import Audience, topics_text
 from gateway.model.delivery import REASONS, Code, state_of
 from gateway.model.errors import Invalid, NotFound
 from gateway.model.event import ReceiptKind
-from gateway.model.ids import bucket_of_id, bucket_of_text, to_text
+from gateway.model.ids import bucket_of_id, to_text
 from gateway.model.message import Content, MessageState, state_word
 from gateway.model.terms import Category
 from gateway.policy.areas import words_of
 from gateway.policy.counting import counts_of, folded
 from gateway.policy.filter_writing import written
-from gateway.store import audiences, chunks, messages, outcomes, receipts
+from gateway.store import chunks, messages, outcomes, receipts
 from gateway.store.database import Queryable
 from gateway.store.messages import StoredMessage
 from gateway.store.outcomes import OutcomeRow
+from gateway.store.persons import subscriptions_of
 
 _RECEIPT_WORDS: Final = {
     ReceiptKind.SHOWN: "shown",
@@ -157,9 +158,7 @@ def audience_words(audience: Audience) -> dict[str, object]:
 
 
 async def _devices_of(db: Queryable, app: App, user: str) -> list[int]:
-    bucket = bucket_of_text(user.encode(), home=app.home, spread=app.spread)
-    found = await audiences.subscriptions_of_persons(db, app_id=app.id, buckets=[bucket], persons=[user])
-    return found.get(user, [])
+    return (await subscriptions_of(db, app, [user])).get(user, [])
 
 
 async def _of_one(db: Queryable, app: App, message: StoredMessage, day: date, number: int) -> Recipient:

@@ -28,6 +28,31 @@ EXAMPLES: Final[dict[tuple[str, str], Any]] = {
             "url": "https://shop.example/orders/{{ number }}",
         },
     },
+    ("PUT", "/v1/users/{external_id}"): {
+        "attributes": {
+            "first_name": "Ada",
+            "spent": 120.5,
+            "vip": True,
+            "born": "1815-12-10",
+            "likes": ["tea", "maths"],
+        },
+        "language": "nl",
+        "timezone": "Europe/Amsterdam",
+        "country": "NL",
+        "email": "ada@shop.example",
+    },
+    ("PATCH", "/v1/users/{external_id}"): {"attributes": {"spent": 140, "likes": None}, "tags": {"plan": "gold"}},
+    ("POST", "/v1/users/bulk"): {
+        "users": [
+            {"external_id": "cust-17", "attributes": {"spent": 140}},
+            {"external_id": "cust-18", "tags": {"plan": "gold"}, "language": "en"},
+        ]
+    },
+    ("POST", "/v1/users/{external_id}/aliases"): {"alias": "crm-5417"},
+    ("POST", "/v1/events"): [
+        {"name": "order_placed", "user": "cust-17", "id": "order-5", "properties": {"total": 59.9, "currency": "EUR"}},
+        {"name": "product_viewed", "user": "cust-18", "properties": {"product": "tea-pot"}},
+    ],
     ("POST", "/v1/topics"): {"slug": "sale", "name": "Sales and offers"},
     ("POST", "/v1/apps"): {
         "name": "My shop",

@@ -14,6 +14,7 @@ from gateway.api.services import Services
 from gateway.model.errors import GatewayError
 from gateway.model.limits import PUBLIC_BURST_FACTOR
 from gateway.subscribers.transfer import Transfer
+from gateway.subscribers.users import Users
 
 _NO_APP: Final = -1
 
@@ -29,6 +30,7 @@ class Gate:
         self.proxies = TrustedProxies(settings.trusted_proxies)
         self.origins = OriginBook(services.database)
         self.transfer = Transfer(services.database, services.keyring, services.transports)
+        self.users = Users(services.database, services.keyring)
         self.sdk = SdkFiles(services.sdk_folder)
         self.streams = 0
         self._keys: Buckets[int] = Buckets(rate=settings.rate_per_key, burst=settings.rate_per_key)

@@ -23,6 +23,7 @@ _PATH_WORDS: Final = {
     "key": "Id of the credential, `key_...`.",
     "slug": "Name of the topic.",
     "pool": "Name of the pool.",
+    "external_id": "The shop's own id of the user, or another name of theirs.",
     "file": "`steeple.js` or `worker.js`.",
     "version": "Such as 1.0.0.",
 }

@@ -55,7 +55,7 @@ class Route(msgspec.Struct, frozen=True):
     request, answer: the structs of the bodies, for decoding and for the reference; None where there is no JSON.
     """
 
-    method: Literal["GET", "POST", "PATCH", "DELETE", "*"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "*"]
     path: str
     handler: Any
     auth: Auth

@@ -12,6 +12,7 @@ from gateway.api import (
     coupons,
     credentials,
     documents,
+    events,
     explain,
     keys,
     lanes,
@@ -27,6 +28,7 @@ from gateway.api import (
     templates,
     topics,
     transfers,
+    users,
 )
 from gateway.api.gate import Gate
 from gateway.api.middleware import endpoint, expectation
@@ -41,6 +43,7 @@ from gateway.api.schema import receipts as r
 from gateway.api.schema import segments as sg
 from gateway.api.schema import subscriptions as s
 from gateway.api.schema import templates as p
+from gateway.api.schema import users as u
 from gateway.api.schema.sdk import SdkConfig
 from gateway.api.schema.system import Alive, Ready, Version
 from gateway.api.services import Services
@@ -85,6 +88,14 @@ ROUTES: Final[tuple[Route, ...]] = (
 
     Route("POST",   "/v1/subscriptions/import",           transfers.load,      MANAGE, "Subscriptions", "Bring devices, one JSON object a line", 0, None, ImportReport, query=(APP,), reads="application/x-ndjson"),
     Route("GET",    "/v1/subscriptions/export",           transfers.export,    MANAGE, "Subscriptions", "Take all devices, one JSON object a line", 0, None, None, query=(APP,), media="application/x-ndjson"),
+
+    Route("GET",    "/v1/users",                          users.page,          READ,   "Users", "List users", 0, None, u.UserPage, query=PAGE),
+    Route("POST",   "/v1/users/bulk",                     users.bulk,          MANAGE, "Users", "Make or change up to 1,000 users", BULK, u.BulkRequest, u.BulkAnswer, 200, "plain", (APP,)),
+    Route("PUT",    "/v1/users/{external_id}",            users.put,           MANAGE, "Users", "Make or replace a user", LARGE, u.UserRequest, u.UserAnswer, query=(APP,)),
+    Route("PATCH",  "/v1/users/{external_id}",            users.change,        MANAGE, "Users", "Change a user", LARGE, u.UserRequest, u.UserAnswer, query=(APP,)),
+    Route("GET",    "/v1/users/{external_id}",            users.show,          READ,   "Users", "Show a user", 0, None, u.UserAnswer, query=(APP,)),
+    Route("POST",   "/v1/users/{external_id}/aliases",    users.add_alias,     MANAGE, "Users", "Give a user another name", SMALL, u.AliasRequest, u.UserAnswer, 200, "plain", (APP,)),
+    Route("POST",   "/v1/events",                         events.take,         SEND,   "Events", "Tell what users did", BULK, u.EventsRequest, u.EventsAnswer, 202, "plain", (APP,)),
 
     Route("GET",    "/v1/topics",                         topics.page,         READ,   "Topics", "List topics", 0, None, a.TopicPage, query=(APP,)),
     Route("POST",   "/v1/topics",                         topics.create,       MANAGE, "Topics", "Make a topic", SMALL, a.TopicRequest, a.TopicAnswer, 201, "plain"),

@@ -31,6 +31,7 @@ from gateway.policy.personalise import reads_person
 from gateway.policy.wording import wording_of
 from gateway.store import audiences, chunks, idempotency, messages
 from gateway.store.database import Database, Queryable
+from gateway.store.persons import subscriptions_of
 from gateway.telemetry import MESSAGES_ACCEPTED, log
 
 _COMMITS_UNDER_WAY: Final = 2
@@ -237,12 +238,7 @@ class Acceptor:
         persons = sorted({user for draft in short for user in draft.waiting.order.audience.users})
         subs: dict[str, list[int]] = {}
         if persons:
-            subs = await audiences.subscriptions_of_persons(
-                tx,
-                app_id=app.id,
-                buckets=sorted({bucket_of_text(user.encode(), home=app.home, spread=app.spread) for user in persons}),
-                persons=persons,
-            )
+            subs = await subscriptions_of(tx, app, persons)
         wanted = {id(draft): _ids_of(draft.waiting.order.audience, subs) for draft in short}
         every = sorted({number for numbers in wanted.values() for number in numbers})
         place = {number: bucket_of_id(number, home=app.home, spread=app.spread) for number in every}

@@ -12,7 +12,7 @@ from gateway.model.app import App
 from gateway.model.audience import Audience
 from gateway.model.delivery import Device
 from gateway.model.errors import NotFound
-from gateway.model.ids import bucket_of_id, bucket_of_text
+from gateway.model.ids import bucket_of_id
 from gateway.model.message import MessageState
 from gateway.model.work import ChunkKey, NewChunk
 from gateway.policy.chunking import lists, ranges
@@ -20,6 +20,7 @@ from gateway.store import audiences, chunks, messages
 from gateway.store.database import Database, Queryable
 from gateway.store.messages import StoredMessage
 from gateway.store.names import names_of
+from gateway.store.persons import subscriptions_of
 from gateway.telemetry import log
 
 _MESSAGES_PER_ROUND: Final = 8
@@ -101,8 +102,7 @@ async def _named(db: Queryable, app: App, audience: Audience, *, now: datetime) 
 
 
 async def _devices_of_users(db: Queryable, app: App, users: Sequence[str]) -> set[int]:
-    buckets = sorted({bucket_of_text(user.encode(), home=app.home, spread=app.spread) for user in users})
-    by_person = await audiences.subscriptions_of_persons(db, app_id=app.id, buckets=buckets, persons=users)
+    by_person = await subscriptions_of(db, app, users)
     return {number for numbers in by_person.values() for number in numbers}
 
 

@@ -186,17 +186,3 @@ async def excluded(
         *condition.args,
     )
     return [row["id"] for row in rows]
-
-
-async def subscriptions_of_persons(
-    db: Queryable, *, app_id: int, buckets: Sequence[int], persons: Sequence[str]
-) -> dict[str, list[int]]:
-    """The devices of each of these people; `buckets` are the people's own. Who has none is not in the answer."""
-    rows = await db.fetch(
-        "SELECT person, subs FROM persons"
-        " WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND person = ANY($3::text[])",
-        app_id,
-        list(buckets),
-        list(persons),
-    )
-    return {row["person"]: row["subs"] for row in rows}

@@ -113,6 +113,33 @@ async def _persons(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
     return _count(tag)
 
 
+async def _person_events(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM person_events WHERE app_id = $1 AND (bucket, person, id, day) IN
+            (SELECT bucket, person, id, day FROM person_events
+              WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
+async def _erasures(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM erasures WHERE app_id = $1 AND (bucket, id) IN
+            (SELECT bucket, id FROM erasures WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
 async def _idempotency(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
     tag = await db.execute(
         """
@@ -185,6 +212,8 @@ _CLEAR: Final[tuple[Callable[[Queryable, int, Sequence[int]], Awaitable[int]], .
     _subscriptions,
     _addresses,
     _persons,
+    _person_events,
+    _erasures,
     _idempotency,
     _coupon_codes,
     _coupon_given,

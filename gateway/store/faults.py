@@ -52,6 +52,11 @@ def is_lost(fault: BaseException) -> bool:
     return isinstance(fault, ConnectionError | asyncpg.InternalClientError)
 
 
+def was_deadlock(fault: BaseException) -> bool:
+    """Whether the work was rolled back in favour of somebody else's: it may be done again at once."""
+    return isinstance(fault.__cause__, asyncpg.DeadlockDetectedError)
+
+
 def raise_if_unavailable(fault: BaseException, *, lost: bool) -> None:
     """Raises `StoreUnavailable` in the fault's place if it means "not now"; `lost`: the connection broke meanwhile."""
     if lost:

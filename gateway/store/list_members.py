@@ -16,7 +16,7 @@ from gateway.model.app import App
 from gateway.model.errors import StoreUnavailable
 from gateway.model.limits import IMPORT_ATTEMPTS_MAX
 from gateway.store.database import Queryable
-from gateway.store.persons import person_bucket_of
+from gateway.store.persons import names_of, person_bucket_of
 from gateway.store.subscriptions import bucket_of
 
 _PAUSE_S: Final = 0.05
@@ -42,12 +42,12 @@ async def add(db: Queryable, app: App, number: int, *, persons: Sequence[str], d
     """Puts these people, known or not, and these devices on the list, each named once."""
     changed = unchanged = 0
     if persons:
-        keyed = _keyed(app, persons)
+        keyed = await _keyed(db, app, persons)
         already = await _on_list(db, app.id, number, keyed)
         held = await _patiently(lambda: _add_persons(db, app.id, number, keyed))
         if owned := _owned(app, held):
             await _patiently(lambda: _copy_to_devices(db, app.id, number, owned))
-        changed, unchanged = len(persons) - already, already
+        changed, unchanged = len(keyed) - already, already
     if devices:
         known = await _known(db, app, devices)
         came = await _patiently(lambda: _add_devices(db, app, number, devices))
@@ -59,12 +59,12 @@ async def remove(db: Queryable, app: App, number: int, *, persons: Sequence[str]
     """Takes these people and devices off the list, as far as they are on it."""
     changed = unchanged = 0
     if persons:
-        keyed = _keyed(app, persons)
+        keyed = await _keyed(db, app, persons)
         changed = await _on_list(db, app.id, number, keyed)
         held = await _patiently(lambda: _remove_persons(db, app.id, number, keyed))
         if owned := _owned(app, held):
             await _patiently(lambda: _drop_from_devices(db, app.id, number, owned))
-        unchanged = len(persons) - changed
+        unchanged = len(keyed) - changed
     if devices:
         known = await _known(db, app, devices)
         went = await _patiently(lambda: _remove_devices(db, app, number, devices))
@@ -72,8 +72,10 @@ async def remove(db: Queryable, app: App, number: int, *, persons: Sequence[str]
     return Members(changed, unchanged, frozenset())
 
 
-def _keyed(app: App, persons: Sequence[str]) -> list[tuple[int, str]]:
-    return sorted((person_bucket_of(app, person), person) for person in persons)
+async def _keyed(db: Queryable, app: App, persons: Sequence[str]) -> list[tuple[int, str]]:
+    """These people by their own names, each once, in the order in which rows are locked everywhere."""
+    own = await names_of(db, app, persons)
+    return sorted({(person_bucket_of(app, name), name) for name in (own.get(one, one) for one in persons)})
 
 
 def _owned(app: App, held: Sequence[_Held]) -> list[tuple[int, int, str]]:

@@ -1,4 +1,4 @@
-"""Day partitions of outcomes and receipts: made ahead, dropped when their time is over.
+"""Day partitions of outcomes, receipts and events of people: made ahead, dropped when their time is over.
 
 Names are built from dates and from the closed list of tables below, never from input.
 """
@@ -8,7 +8,7 @@ from typing import Final
 
 from gateway.store.database import Queryable
 
-TABLES: Final = ("outcomes", "receipts")
+TABLES: Final = ("outcomes", "receipts", "person_events")
 AHEAD_DAYS: Final = 14
 """Two weeks: sending goes on even if the loop that makes them stands still for days."""
 BEHIND_DAYS: Final = 35
@@ -33,10 +33,14 @@ async def drop_older(db: Queryable, *, than: date) -> int:
     dropped = 0
     for name in await _existing(db):
         table, _, digits = name.rpartition("_")
-        if table in TABLES and datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC).date() < than:
+        if table in TABLES and digits.isdigit() and _day(digits) < than:
             await db.execute(f"DROP TABLE {table}_{int(digits):08d}")  # type: ignore[arg-type]  # from our own list and a number
             dropped += 1
     return dropped
+
+
+def _day(digits: str) -> date:
+    return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC).date()
 
 
 async def _existing(db: Queryable) -> set[str]:

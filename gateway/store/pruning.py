@@ -124,7 +124,8 @@ async def _leave(db: Queryable, app_id: int, keyed: Sequence[tuple[int, str]], i
              ORDER BY p.bucket, p.person FOR UPDATE OF p)
         UPDATE persons p
            SET subs = ARRAY(SELECT one FROM unnest(p.subs) WITH ORDINALITY AS kept (one, place)
-                             WHERE one <> ALL($4::bigint[]) ORDER BY place)
+                             WHERE one <> ALL($4::bigint[]) ORDER BY place),
+               version = p.version + 1, changed_at = now()
           FROM held
          WHERE p.app_id = $1 AND p.bucket = ANY($2::smallint[]) AND p.person = ANY($3::text[])
            AND p.bucket = held.bucket AND p.person = held.person

@@ -19,8 +19,9 @@ from gateway.model.errors import StoreUnavailable
 from gateway.model.ids import new_id
 from gateway.model.limits import IMPORT_ATTEMPTS_MAX, SUBSCRIPTIONS_PER_PERSON_MAX
 from gateway.model.subscriber import SubscriptionState
-from gateway.store.database import Queryable
-from gateway.store.persons import give_lists, person_bucket_of, shed
+from gateway.store import copies
+from gateway.store.database import Queryable, Record
+from gateway.store.persons import Renamed, give_lists, names_of, person_bucket_of, shed
 from gateway.store.subscriptions import address_bucket_of, bucket_of
 
 _PAUSE_S: Final = 0.05
@@ -55,6 +56,13 @@ class Written(msgspec.Struct, frozen=True):
     updated: int
 
 
+class _People(msgspec.Struct, frozen=True):
+    """Whose devices changed: who has too many of them now, and whose devices carry a copy that is behind."""
+
+    crowded: list[str]
+    behind: set[str]
+
+
 class _Placed(msgspec.Struct, frozen=True, gc=False):
     """A row and the device that it is about."""
 
@@ -67,19 +75,34 @@ async def write(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> W
     """Inserts the new devices and updates the known ones, all or none of them; each address occurs once."""
     for attempt in range(1, IMPORT_ATTEMPTS_MAX + 1):
         try:
+            named = await _with_own_names(db, app, devices)
             async with db.transaction() as tx:
-                written, crowded = await _write(tx, app, devices)
-        except (asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError):
-            # Somebody else took the same rows, or an id that the file wants, in the same moment.
+                written, people = await _write(tx, app, named)
+        except (asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError, Renamed):
+            # Somebody else took the same rows, or an id or a name that the file wants, in the same moment.
             await asyncio.sleep(_PAUSE_S * attempt)
         else:
-            for person in crowded:
+            for person in people.crowded:
                 await shed(db, app, person)
+            if people.behind:
+                await copies.copy(db, app, sorted(people.behind))
             return written
     raise StoreUnavailable("The same devices are being changed elsewhere all the time; try again.")
 
 
-async def _write(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> tuple[Written, list[str]]:
+async def _with_own_names(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> Sequence[ImportedDevice]:
+    """The devices by the own names of their people, where a line has another name of somebody."""
+    said = {one.person for one in devices if one.person is not None}
+    others = await names_of(db, app, sorted(said)) if said else {}
+    if not others:
+        return devices
+    return [
+        msgspec.structs.replace(one, person=others.get(one.person, one.person)) if one.person is not None else one
+        for one in devices
+    ]
+
+
+async def _write(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> tuple[Written, _People]:
     placed, owned = await _place(db, app, devices)
     held = await _lock(db, app, [one for one in placed if one.id in owned]) if owned else {}
     new = [one for one in placed if one.id not in held]
@@ -88,8 +111,8 @@ async def _write(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> 
         await _insert(db, app, new)
     if known:
         await _update(db, app, known)
-    crowded = await _attach(db, app, new, known, held)
-    return Written(len(new), len(known)), crowded
+    people = await _attach(db, app, new, known, held)
+    return Written(len(new), len(known)), people
 
 
 async def _place(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> tuple[list[_Placed], set[int]]:
@@ -206,6 +229,7 @@ async def _update(db: Queryable, app: App, placed: Sequence[_Placed]) -> None:
             state = CASE WHEN n.state = $19 THEN n.state ELSE s.state END,
             ended_at = CASE WHEN n.state = $19 THEN coalesce(s.ended_at, now()) ELSE s.ended_at END,
             platform = coalesce(n.platform, s.platform), person = coalesce(n.person, s.person),
+            facts = CASE WHEN coalesce(n.person, s.person) IS DISTINCT FROM s.person THEN NULL ELSE s.facts END,
             topics = coalesce(n.topics::int[], s.topics),
             attrs = CASE WHEN n.attrs IS NULL THEN s.attrs ELSE coalesce(s.attrs, '{}') || n.attrs::jsonb END,
             locale = coalesce(n.locale, s.locale), timezone = coalesce(n.timezone, s.timezone),
@@ -264,8 +288,8 @@ def _columns(placed: Sequence[_Placed], *, are_new: bool) -> list[list[object]]:
 
 async def _attach(
     db: Queryable, app: App, new: Sequence[_Placed], known: Sequence[_Placed], held: Mapping[int, str | None]
-) -> list[str]:
-    """Mends the map of people; those who have too many devices now are returned."""
+) -> _People:
+    """Mends the map of people."""
     moved = [one for one in known if one.device.person is not None and one.device.person != held[one.id]]
     left: dict[str, list[int]] = {}
     joined: dict[str, list[int]] = {}
@@ -278,7 +302,12 @@ async def _attach(
             joined.setdefault(one.device.person, []).append(one.id)
     if left:
         await _remove(db, app, left)
-    return await _add(db, app, joined) if joined else []
+    behind = set(left)
+    if not joined:
+        return _People([], behind)
+    rows = await _add(db, app, joined)
+    crowded = [row["person"] for row in rows if row["held"] > SUBSCRIPTIONS_PER_PERSON_MAX]
+    return _People(crowded, behind | {row["person"] for row in rows if row["is_behind"]})
 
 
 async def _remove(db: Queryable, app: App, left: Mapping[str, Sequence[int]]) -> None:
@@ -287,7 +316,8 @@ async def _remove(db: Queryable, app: App, left: Mapping[str, Sequence[int]]) ->
         """
         UPDATE persons AS p
         SET subs = ARRAY(SELECT one FROM unnest(p.subs) WITH ORDINALITY AS held (one, place)
-                         WHERE one <> ALL(n.ids::bigint[]) ORDER BY place)
+                         WHERE one <> ALL(n.ids::bigint[]) ORDER BY place),
+            version = p.version + 1, changed_at = now()
         FROM unnest($2::smallint[], $3::text[], $4::text[]) AS n (bucket, person, ids)
         WHERE p.app_id = $1 AND p.bucket = ANY($2::smallint[]) AND p.bucket = n.bucket AND p.person = n.person
         """,
@@ -296,23 +326,28 @@ async def _remove(db: Queryable, app: App, left: Mapping[str, Sequence[int]]) ->
     )
 
 
-async def _add(db: Queryable, app: App, joined: Mapping[str, Sequence[int]]) -> list[str]:
+async def _add(db: Queryable, app: App, joined: Mapping[str, Sequence[int]]) -> list[Record]:
+    """A new person of one device has nothing to copy. Raises `Renamed` where a name leads to somebody else by now."""
     keyed = sorted((person_bucket_of(app, person), person, _array(ids)) for person, ids in joined.items())
     rows = await db.fetch(
         """
-        INSERT INTO persons (app_id, bucket, person, subs)
-        SELECT $1, bucket, person, ids::bigint[]
+        INSERT INTO persons (app_id, bucket, person, subs, version)
+        SELECT $1, bucket, person, ids::bigint[], CASE WHEN cardinality(ids::bigint[]) > 1 THEN 1 ELSE 0 END
         FROM unnest($2::smallint[], $3::text[], $4::text[]) AS n (bucket, person, ids)
-        ON CONFLICT (app_id, bucket, person) DO UPDATE SET subs = persons.subs || excluded.subs
-        RETURNING person, cardinality(subs) AS held, lists
+        ON CONFLICT (app_id, bucket, person) DO UPDATE
+            SET subs = persons.subs || excluded.subs, version = persons.version + 1, changed_at = now()
+            WHERE persons.alias_of IS NULL
+        RETURNING person, cardinality(subs) AS held, copied < version AS is_behind, lists
         """,
         app.id,
         *([list(column) for column in zip(*keyed, strict=True)]),
     )
+    if len(rows) < len(keyed):
+        raise Renamed
     listed = {one: row["lists"] for row in rows if row["lists"] for one in joined[row["person"]]}
     if listed:
         await give_lists(db, app, listed)
-    return [row["person"] for row in rows if row["held"] > SUBSCRIPTIONS_PER_PERSON_MAX]
+    return rows
 
 
 def _array(ids: Sequence[int]) -> str:

@@ -24,7 +24,7 @@ from gateway.model.timezone import is_timezone
 from gateway.store import persons, places, subscriptions
 from gateway.store.database import Queryable
 from gateway.store.subscriptions import Change, Filters
-from gateway.subscribers import topics
+from gateway.subscribers import people, topics
 from gateway.subscribers.location import carried_over, check_location, covers_location, located
 from gateway.subscribers.preferences import (
     check_consent,
@@ -105,7 +105,7 @@ class Enroller:
         arrival = _Arrival(provider, address, hashed, said, self._locator.of_address(client))
         enrolled = await self._stored(app, raw, arrival, secret)
         if user is not None:
-            await persons.attach(self._db, app, user, enrolled.id)
+            await people.copied(self._db, app, await persons.attach(self._db, app, user, enrolled.id))
         return enrolled
 
     async def _stored(self, app: App, raw: EnrolRequest, arrival: "_Arrival", secret: str) -> Enrolled:
@@ -170,9 +170,9 @@ class Enroller:
                 "field_invalid", "A key is changed together with the address made with it.", param=patch.named_key[1]
             )
         if user is not None:
-            await persons.attach(self._db, app, user, subscription_id)
+            await people.copied(self._db, app, await persons.attach(self._db, app, user, subscription_id))
         elif patch.user is None:
-            await persons.detach(self._db, app, subscription_id)
+            await people.copied(self._db, app, await persons.detach(self._db, app, subscription_id))
         if patch.location is None or not covers_location(said.consent or found.consent):
             await places.forget_position(self._db, app, subscription_id)
         await self._locate(self._db, app, subscription_id, self._locator.of_address(client), position)

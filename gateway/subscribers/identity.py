@@ -14,6 +14,7 @@ from gateway.model.errors import GatewayError
 from gateway.model.ids import to_text
 from gateway.store import persons
 from gateway.store.database import Queryable
+from gateway.subscribers import people
 from gateway.subscribers.preferences import check_external_id
 from gateway.subscribers.secret import authorised
 
@@ -51,13 +52,13 @@ async def login(
             "The signature does not fit: is it over v1, app, user and expires, one a line, with this app's secret?"
         )
     await authorised(db, app, subscription_id, secret)
-    await persons.attach(db, app, user, subscription_id)
+    await people.copied(db, app, await persons.attach(db, app, user, subscription_id))
 
 
 async def logout(db: Queryable, app: App, subscription_id: int, secret: str | None) -> None:
     """Makes the device nobody's. Raises `GatewayError` (`secret_invalid`)."""
     await authorised(db, app, subscription_id, secret)
-    await persons.detach(db, app, subscription_id)
+    await people.copied(db, app, await persons.detach(db, app, subscription_id))
 
 
 def signature_of(identity_secret: bytes, app: App, external_id: str, expires: str) -> str:

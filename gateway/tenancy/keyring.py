@@ -12,7 +12,7 @@ from gateway.store.database import Queryable
 from gateway.store.secrets import INSTALLATION
 from gateway.tenancy.credentials import opened_credential
 from gateway.tenancy.kept import Kept
-from gateway.tenancy.secrets import opened_by_number
+from gateway.tenancy.secrets import make_first, opened_by_number
 from gateway.transports.base import Credential
 from gateway.wire.vault import Vault
 
@@ -64,6 +64,18 @@ class Keyring:
         """What logins of the app may be signed with, the newest last."""
         return list((await self._secrets.get((app_id, "identity")) or {}).values())
 
+    async def contact_vault(self, app_id: int) -> Vault:
+        """Seals e-mail addresses and phone numbers of the app's people; its key is made when it is first asked for."""
+        place = (app_id, "contact")
+        live = await self._secrets.get(place)
+        if not live:
+            await make_first(self._db, self._vault, app_id, "contact")
+            self._secrets.forget(place)
+            live = await self._secrets.get(place)
+        assert live is not None, "it was made above"
+        newest, *older = reversed(list(live.values()))
+        return Vault(newest, older)
+
     async def address_key(self) -> bytes:
         """What address hashes are made with. Never changes, so it is asked for once."""
         if self._address_key is None:
@@ -77,7 +89,7 @@ class Keyring:
         self._apps.forget(app.public_id)
         self._apps_by_id.forget(app.id)
         self._credentials.forget(app.id)
-        for kind in ("receipt", "identity"):
+        for kind in ("receipt", "identity", "contact"):
             self._secrets.forget((app.id, kind))
 
     async def _load_credentials(self, app_id: int) -> dict[int, Credential]:

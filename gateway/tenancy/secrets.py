@@ -17,8 +17,9 @@ from gateway.store.database import Queryable
 from gateway.store.secrets import StoredSecret
 from gateway.wire.vault import UnknownMasterKey, Vault
 
-Kind = Literal["address", "receipt", "identity"]
-"""address: the key of address hashes, the installation's. receipt: signs tokens. identity: signs logins."""
+Kind = Literal["address", "receipt", "identity", "contact"]
+"""address: the key of address hashes, the installation's. receipt: signs tokens. identity: signs logins. contact: seals
+e-mail addresses and phone numbers, so that another master key means sealing one key anew and not every person."""
 
 _SECRET_BYTES: Final = 32
 

@@ -6,11 +6,17 @@ import pytest
 
 from gateway.api.route import Route
 from gateway.api.routes import ROUTES
+from tests.api.paths import filled
 from tests.api.world import Shop
 
 _NAMING = [route for route in ROUTES if "{" in route.path and route.auth.kind in ("key", "device")]
 _APP_TAKING = [route for route in ROUTES if route.auth.kind == "key" and any(one.name == "app" for one in route.query)]
 _BODIES: dict[tuple[str, str], Any] = {
+    ("POST", "/v1/users/bulk"): {"users": [{"external_id": "only-here", "attributes": {"owner": "them"}}]},
+    ("POST", "/v1/events"): {"name": "order_placed", "user": "only-here"},
+    ("PUT", "/v1/users/{external_id}"): {},
+    ("PATCH", "/v1/users/{external_id}"): {"attributes": {"owner": "them"}},
+    ("POST", "/v1/users/{external_id}/aliases"): {"alias": "theirs"},
     ("PATCH", "/v1/subscriptions/{id}"): {"language": "fr"},
     ("POST", "/v1/subscriptions/{id}/identity"): {"external_id": "a", "signature": "00", "expires": 1},
     ("PATCH", "/v1/apps/{id}"): {"name": "stolen"},
@@ -27,6 +33,7 @@ def _named(route: Route) -> str:
 async def _belongings(shop: Shop) -> dict[str, str]:
     """One of everything that has an id."""
     await shop.call("POST", "/v1/topics", {"slug": "only-here"})
+    await shop.call("PUT", "/v1/users/only-here", {"attributes": {"owner": "us"}})
     message = await shop.call("POST", "/v1/messages", {"audience": {"all": True}, "title": "Ours"})
     device = await shop.enrol()
     key = await shop.call("POST", "/v1/keys", {"name": "ours", "scopes": ["read"]})
@@ -40,15 +47,16 @@ async def _belongings(shop: Shop) -> dict[str, str]:
 
 
 def _path(route: Route, owner: Shop, theirs: dict[str, str]) -> str:
-    place = next(word for word in ("messages", "subscriptions", "apps", "keys", "topics") if f"/{word}/" in route.path)
     ids = {
         "messages": theirs["message"],
         "subscriptions": theirs["subscription"],
         "apps": owner.id,
         "keys": theirs["key"],
     }
-    path = route.path.replace("{slug}", "only-here").replace("{key}", theirs["credential"])
-    return path.replace("{id}", ids.get(place, ""))
+    thing = ids.get(route.path.split("/")[2], "only-here")
+    return filled(
+        route.path, id=thing, slug="only-here", pool="only-here", external_id="only-here", key=theirs["credential"]
+    )
 
 
 @pytest.mark.parametrize("route", _NAMING, ids=_named)
@@ -62,7 +70,9 @@ async def test_an_id_of_another_app_is_not_there(shop: Shop, rival: Shop, route:
     answer = await rival.call(
         route.method, _path(route, shop, theirs), _BODIES.get((route.method, route.path)), key=rival.key
     )
-    if route.path.endswith("/identity") and route.method == "POST":
+    if route.method == "PUT":
+        assert answer.status == 201, "a thing of their own, under the same name"
+    elif route.path.endswith("/identity") and route.method == "POST":
         assert answer.code in ("signature_invalid", "not_found")
     else:
         assert answer.status == 404, answer.text
@@ -76,8 +86,10 @@ async def _is_untouched(shop: Shop, theirs: dict[str, str]) -> bool:
     topics = await shop.call("GET", "/v1/topics")
     keys = await shop.call("GET", "/v1/keys")
     credentials = await shop.call("GET", f"/v1/apps/{shop.id}/credentials")
+    user = await shop.call("GET", "/v1/users/only-here")
     return (
         message.body["state"] == "accepted"
+        and (user.body["attributes"], user.body["aliases"]) == ({"owner": "us"}, [])
         and (device.body["state"], device.body["language"], device.body["user"]) == ("active", None, None)
         and app.body["name"] == shop.app.name
         and [topic["slug"] for topic in topics.body["data"]] == ["only-here"]

@@ -1,12 +1,11 @@
 """Who may call what: every line of the URL table, with every key that is not enough for it."""
 
-import re
-
 import pytest
 
 from gateway.api.route import Route
 from gateway.api.routes import ROUTES
 from gateway.model.app import Scope
+from tests.api.paths import filled
 from tests.api.world import Gateway, Shop
 
 _APP_SCOPES: tuple[Scope, ...] = ("send", "read", "manage")
@@ -16,8 +15,7 @@ _WRONG = [(route, scope) for route in _KEYED for scope in _APP_SCOPES if scope !
 
 def _path(route: Route) -> str:
     """The path with ids that could be."""
-    ids = {"{id}": "msg_0000000000000", "{slug}": "sale", "{key}": "key_0000000000000"}
-    return re.sub(r"\{\w+\}", lambda found: ids[found[0]], route.path)
+    return filled(route.path)
 
 
 def _named(value: object) -> str:

@@ -43,7 +43,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Command:
-    """One command: its words, or for `http` the method, the path and the body; `ending`: status or exit code, if told."""
+    """One command: its words, or for `http` method, path and body; `ending`: status or exit code, if told."""
 
     words: tuple[str, ...]
     line: int

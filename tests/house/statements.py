@@ -11,6 +11,7 @@ from tests.house.tree import docstrings_of
 HOT_TABLES: Final = (
     "subscriptions", "addresses", "persons", "messages", "chunks", "outcomes", "receipts", "receipt_counts",
     "idempotency", "coupon_codes", "coupon_given", "coupon_uses",
+    "person_events", "erasures",
 )  # fmt: skip
 """Tables that grow with devices and messages; their rows are found by app and bucket (see the first migration)."""
 

@@ -26,6 +26,7 @@ from gateway.store import (
     messages,
     outcomes,
     partitions,
+    persons,
     singles,
     subscriptions,
 )
@@ -193,7 +194,7 @@ CASES: dict[str, tuple[Use, tuple[str, ...]]] = {
         ("subscriptions_pkey", "subscriptions_live"),
     ),
     "devices of people": (
-        lambda db, app: audiences.subscriptions_of_persons(db, app_id=app.id, buckets=[7], persons=["user-5"]),
+        lambda db, app: persons.subscriptions_of(db, app, ["user-5"]),
         ("persons_pkey",),
     ),
     "settle a group": (_settle, ("chunks_pkey", "subscriptions_pkey", "subscriptions_live")),

@@ -26,11 +26,11 @@ async def test_two_weeks_are_made_ahead_and_once(database: Database):
     made = await partitions.ensure(database, today=TODAY)
 
     wanted = [f"{TODAY + timedelta(days=offset):%Y%m%d}" for offset in range(-1, 15)]
-    assert made == 2 * len(wanted) == 32
+    assert made == len(partitions.TABLES) * len(wanted) == 48
     assert await days_of(database, "outcomes") == await days_of(database, "receipts") == wanted
     assert "20260301" in wanted
     assert await partitions.ensure(database, today=TODAY) == 0
-    assert await partitions.ensure(database, today=TODAY + timedelta(days=1)) == 2
+    assert await partitions.ensure(database, today=TODAY + timedelta(days=1)) == 3
 
     # What is about to be stored finds its place, at both ends of a day; what is beyond does not.
     app = await make_app(database)
@@ -45,7 +45,7 @@ async def test_two_weeks_are_made_ahead_and_once(database: Database):
     assert options == ["toast_tuple_target=128"]
 
     # Dropping takes whole days before the given one, and nothing else.
-    assert await partitions.drop_older(database, than=TODAY) == 2
+    assert await partitions.drop_older(database, than=TODAY) == 3
     assert (await days_of(database, "outcomes"))[0] == "20260227"
     assert await database.fetchval("SELECT count(*) FROM outcomes") == 2
     assert await partitions.drop_older(database, than=TODAY) == 0

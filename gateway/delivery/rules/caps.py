@@ -21,12 +21,12 @@ from gateway.model.app import App
 from gateway.model.cap import Window, own_windows_of, windows_of
 from gateway.model.delivery import Code, Device
 from gateway.model.errors import NotFound
-from gateway.model.ids import bucket_of_id, bucket_of_text
+from gateway.model.ids import bucket_of_id
 from gateway.model.work import Chunk
 from gateway.policy.caps import Kind, Seen, frees_at_s, kind_of
 from gateway.policy.ending import Again, End, Fate
-from gateway.store import audiences
 from gateway.store.database import Database
+from gateway.store.persons import subscriptions_of
 
 _CAPPED: Final = End(Code.SKIPPED_CAPPED)
 _TURN_S: Final = 0.5
@@ -107,12 +107,7 @@ class Caps:
         if not several:
             return _Others({}, {})
         app, persons = asked.app, sorted(set(several.values()))
-        subs = await audiences.subscriptions_of_persons(
-            self._db,
-            app_id=app.id,
-            buckets=sorted({bucket_of_text(one.encode(), home=app.home, spread=app.spread) for one in persons}),
-            persons=persons,
-        )
+        subs = await subscriptions_of(self._db, app, persons)
         of = {one: frozenset(subs.get(person, ())) - {one} for one, person in several.items()}
         by_bucket: dict[int, set[int]] = {}
         for number in frozenset[int]().union(*of.values()):

@@ -9,6 +9,7 @@ only (`tests/model/test_limits.py`).
 from gateway.model.limits.delivery import *
 from gateway.model.limits.nouns import *
 from gateway.model.limits.offers import *
+from gateway.model.limits.people import *
 from gateway.model.limits.places import *
 from gateway.model.limits.pressure import *
 from gateway.model.limits.processes import *

@@ -1,0 +1,56 @@
+"""What is known of people, and what they do."""
+
+from typing import Final
+
+ATTRIBUTES_PER_PERSON_MAX: Final = 100
+ATTRIBUTE_BYTES_MAX: Final = 1024
+"""One attribute's or tag's value as JSON; its name takes at most 64 characters."""
+ATTRIBUTE_NAME_CHARS_MAX: Final = 64
+LIST_TEXTS_MAX: Final = 100
+"""Texts of one value that is a list."""
+NUMBER_MAX: Final = 2**53
+"""Beyond it a JSON number is not the same in every language (RFC 8259 section 6)."""
+ALIASES_PER_PERSON_MAX: Final = 20
+EMAIL_CHARS_MAX: Final = 254
+"""RFC 5321 section 4.5.3.1.3, less the brackets."""
+PHONE_DIGITS_MAX: Final = 15
+"""E.164."""
+PHONE_DIGITS_MIN: Final = 7
+USERS_BULK_MAX: Final = 1_000
+"""People of one bulk call."""
+PEOPLE_WRITE_ATTEMPTS_MAX: Final = 5
+"""How often a change of people is tried when others change the same ones in the same moment."""
+
+# --- events -----------------------------------------------------------------------------------------------------------
+EVENTS_PER_REQUEST_MAX: Final = 1_000
+EVENT_NAME_CHARS_MAX: Final = 64
+EVENT_ID_CHARS_MAX: Final = 128
+EVENT_BYTES_MAX: Final = 4096
+"""The properties of one event as JSON."""
+EVENT_KEPT_DAYS: Final = 90
+"""An event older than this is refused: it could not be told from a repetition."""
+EVENT_AHEAD_S: Final = 3600
+"""What another machine's clock may be ahead of ours."""
+EVENT_KINDS_PER_PERSON_MAX: Final = 40
+"""Kinds of events that a person's facts tell of; the one not heard of for the longest makes room."""
+EVENT_DAYS_MAX: Final = 90
+"""Days of one kind that the facts tell of one by one; older ones are in the totals only."""
+EVENT_VALUE_MAX: Final = 1e12
+EVENTS_SHOWN_MAX: Final = 100
+"""Events of a person on one page."""
+
+# --- copies on devices, and forgetting --------------------------------------------------------------------------------
+COPY_PEOPLE: Final = 500
+"""People whose devices one step of the fan-out brings up to date."""
+COPY_STEPS_MAX: Final = 40
+"""Such steps of one round."""
+COPY_STALE_S: Final = 2.0
+"""After so long the loop takes a fan-out to be abandoned by the request that began it."""
+ERASE_ROWS: Final = 1_000
+"""Rows that one statement of an erasure deletes or blanks out."""
+ERASE_PEOPLE: Final = 20
+"""Erasures that one round works on."""
+PERSON_EXPORT_ROWS: Final = 500
+"""Rows that the export of one person reads at once."""
+EXPORTED_MESSAGES_MAX: Final = 10_000
+"""Messages that the export of one person looks through, the newest first."""

@@ -1,0 +1,191 @@
+"""What people do, as the shop's server tells it: each event counts once, in the history and in the facts of the person.
+
+An event that was told twice is known by its `id`; without one, by all that it says, if it says when it happened. Who is
+told of and not known yet is made. `taken_in` is the way in for everybody who has events of people to tell: the API now,
+devices (of the person that is logged in there) and hooks of shops later.
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from gateway.model.app import App
+from gateway.model.errors import Invalid
+from gateway.model.ids import new_id
+from gateway.model.limits import (
+    EVENT_AHEAD_S,
+    EVENT_BYTES_MAX,
+    EVENT_ID_CHARS_MAX,
+    EVENT_KEPT_DAYS,
+    EVENT_NAME_CHARS_MAX,
+    EVENT_VALUE_MAX,
+)
+from gateway.policy.event_facts import AMOUNTS, amount_of, with_event
+from gateway.store import person_events, profiles
+from gateway.store.database import Connection, Queryable
+from gateway.store.person_events import StoredEvent
+from gateway.subscribers import people
+from gateway.subscribers.preferences import check_external_id
+
+_DAY: Final = timedelta(days=1)
+_HASH_BYTES: Final = 16
+
+
+class EventFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An event as it comes in. `at`: now, where it is left out."""
+
+    name: str
+    user: str
+    at: datetime | None = None
+    properties: dict[str, Any] = {}
+    id: str | None = None
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """An event, checked. is_repeatable: the same id on a day close by is the same event, told again."""
+
+    name: str
+    user: str
+    at: datetime
+    properties: dict[str, Any]
+    id: str
+    is_repeatable: bool
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What became of events: how many count, and how many were known already."""
+
+    accepted: int
+    duplicates: int
+
+
+def event_of(said: EventFields, *, now: datetime, param: str = "") -> Event:
+    """The event, checked. Raises `Invalid`; `param` stands before the name of the field, such as `[3].`."""
+    name = said.name
+    if not name or len(name) > EVENT_NAME_CHARS_MAX or not name.isprintable():
+        text = f"An event's name has 1 to {EVENT_NAME_CHARS_MAX} printable characters."
+        raise Invalid("field_invalid", text, param=f"{param}name")
+    at = now if said.at is None else _moment(said.at, now=now, param=f"{param}at")
+    _check_properties(said.properties, param=f"{param}properties")
+    user = check_external_id(said.user, param=f"{param}user")
+    return Event(
+        name=name,
+        user=user,
+        at=at,
+        properties=said.properties,
+        id=_id_of(said, user, param=f"{param}id"),
+        is_repeatable=said.id is not None,
+    )
+
+
+def _moment(at: datetime, *, now: datetime, param: str) -> datetime:
+    if at.tzinfo is None:
+        raise Invalid("field_invalid", "A time needs its zone, such as 2026-12-01T09:00:00Z.", param=param)
+    if at > now + timedelta(seconds=EVENT_AHEAD_S):
+        raise Invalid("field_invalid", "This time is yet to come.", param=param)
+    if at < now - EVENT_KEPT_DAYS * _DAY:
+        raise Invalid(
+            "field_invalid",
+            f"Events are kept for {EVENT_KEPT_DAYS} days: an older one could not be told from a repetition.",
+            param=param,
+        )
+    return at.astimezone(UTC)
+
+
+def _check_properties(properties: dict[str, Any], *, param: str) -> None:
+    if len(msgspec.json.encode(properties)) > EVENT_BYTES_MAX:
+        raise Invalid("field_invalid", f"Properties take at most {EVENT_BYTES_MAX} bytes.", param=param)
+    for name in AMOUNTS:
+        value = properties.get(name)
+        if isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= EVENT_VALUE_MAX):
+            raise Invalid("field_invalid", f"An amount is at most {EVENT_VALUE_MAX:.0f}.", param=f"{param}.{name}")
+
+
+def _id_of(said: EventFields, user: str, *, param: str) -> str:
+    """The shop's own id, or one made of what the event says; without a time nothing tells two events apart."""
+    if said.id is not None:
+        if not said.id or len(said.id) > EVENT_ID_CHARS_MAX or not said.id.isprintable():
+            text = f"An event's id has 1 to {EVENT_ID_CHARS_MAX} printable characters."
+            raise Invalid("field_invalid", text, param=param)
+        return said.id
+    if said.at is None:
+        return f"-{new_id():x}"
+    content = msgspec.json.encode([said.name, user, said.at.astimezone(UTC), said.properties], order="deterministic")
+    return f"-{hashlib.blake2b(content, digest_size=_HASH_BYTES).hexdigest()}"
+
+
+async def taken_in(db: Queryable, app: App, events: Sequence[Event]) -> Taken:
+    """Stores those that are new and adds them to what is known of their people: all of them, or none.
+
+    The facts are on the devices when it returns, or, if the process dies, a few seconds later.
+    """
+    currency = app.own.currency
+
+    async def work(tx: Connection, own: people.Own) -> tuple[int, list[str]]:
+        names = set(own.values())
+        await people.made(tx, app, names)
+        held = await profiles.lock(tx, app, names)
+        aliases = {alias: one.name for one in held.values() for alias in one.names}
+        fresh = await _new_ones(tx, app, _distinct(events, own), aliases)
+        facts = {name: one.events for name, one in held.items()}
+        for one in fresh:
+            facts[one.person] = with_event(
+                facts[one.person],
+                one.name,
+                at_s=int(one.at.timestamp()),
+                amount=amount_of(one.data or {}, currency=currency),
+            )
+        touched = {one.person for one in fresh}
+        if touched:
+            await profiles.save_events(tx, app, {name: facts[name] for name in touched})
+        return len(fresh), [name for name in touched if held[name].subscriptions]
+
+    accepted, behind = await people.write(db, app, [one.user for one in events], work)
+    await people.copied(db, app, behind)
+    return Taken(accepted, len(events) - accepted)
+
+
+class _Candidate(msgspec.Struct, frozen=True):
+    stored: StoredEvent
+    is_repeatable: bool
+
+
+def _distinct(events: Sequence[Event], own: people.Own) -> list[_Candidate]:
+    """One of each id of a person, in the order in which they came."""
+    found: dict[tuple[str, str], _Candidate] = {}
+    for one in events:
+        stored = StoredEvent(
+            person=own[one.user],
+            id=one.id,
+            day=one.at.date(),
+            name=one.name,
+            at=one.at,
+            data=one.properties or None,
+        )
+        found.setdefault((stored.person, stored.id), _Candidate(stored, one.is_repeatable))
+    return list(found.values())
+
+
+async def _new_ones(
+    tx: Connection, app: App, candidates: Sequence[_Candidate], aliases: dict[str, str]
+) -> list[StoredEvent]:
+    """Stores what is new. A repetition may come after midnight, without a time of its own, or under another name."""
+    asked = [one.stored for one in candidates if one.is_repeatable]
+    told: set[tuple[str, str]] = set()
+    if asked:
+        names: dict[str, list[str]] = {}
+        for alias, name in aliases.items():
+            names.setdefault(name, []).append(alias)
+        pairs = [(name, one.id) for one in asked for name in names[one.person]]
+        days = [one.day for one in asked]
+        known = await person_events.known(tx, app, pairs, since=min(days) - _DAY, until=max(days) + _DAY)
+        told = {(aliases[name], event_id) for name, event_id in known}
+    wanted = [one.stored for one in candidates if (one.stored.person, one.stored.id) not in told]
+    if not wanted:
+        return []
+    stored = await person_events.insert(tx, app, wanted)
+    return [one for one in wanted if (one.person, one.id, one.day) in stored]
