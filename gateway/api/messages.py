@@ -9,6 +9,7 @@ from aiohttp import web
 
 from gateway.api.answers import ENCODER, json_answer, json_bytes
 from gateway.api.call import Call, decoder_of
+from gateway.api.message_previews import finding_of
 from gateway.api.orders import order_of
 from gateway.api.schema.messages import (
     Accepted,
@@ -24,8 +25,9 @@ from gateway.model.limits import SEND_BODY_BYTES_MAX
 from gateway.policy.wording import wording_of
 from gateway.sending import control
 from gateway.sending.accept import Order, Render
-from gateway.sending.preview import check_size, preview
+from gateway.sending.preview import preview
 from gateway.sending.segments import check_names
+from gateway.sending.sizes import check_size
 from gateway.store.database import Database
 from gateway.transports.base import Transport
 
@@ -115,7 +117,9 @@ async def _preview(call: Call, app: App, order: Order) -> web.Response:
             per_platform=seen.per_platform,
             due_at=seen.due_at,
             payload_bytes=seen.payload_bytes,
+            bytes_left=seen.bytes_left,
             warnings=seen.warnings,
+            lint=[finding_of(finding) for finding in seen.findings],
         )
     )
 

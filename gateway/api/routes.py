@@ -17,6 +17,7 @@ from gateway.api import (
     keys,
     lanes,
     lists,
+    message_previews,
     message_reports,
     messages,
     progress,
@@ -65,11 +66,14 @@ SUBSCRIPTION: Final = Query("subscription", "Only this device: why did it (not) 
 COUNT: Final = Query("count", "true: also how many are in it.", "boolean")
 EXACT: Final = Query("exact", "true: count everybody rather than a sample.", "boolean")
 MODE: Final = Query("mode", "add (what happens where it is left out), remove, or replace: the list is then who the lines name.")
+READER: Final = Query("user", "Whose words: this user's.")
+READER_DEVICE: Final = Query("subscription", "Whose words: this device's. Without either, somebody's of whom nothing is known.")
 WHICH: Final = Query("app", "The app.", is_needed=True)
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route("POST",   "/v1/messages",                       messages.send,       SEND,   "Messages", "Send a message", LARGE, m.SendRequest, m.Accepted, 202, "claim", (DRY,)),
     Route("POST",   "/v1/messages/batch",                 batches.send_batch,  SEND,   "Messages", "Send up to 1,000 messages to named people", BULK, m.BatchRequest, m.BatchAnswer, 202, "plain", (APP,)),
+    Route("POST",   "/v1/messages/preview",               message_previews.show, READ, "Messages", "Read a message as one person would, on each of their devices and every other platform", LARGE, m.SendRequest, m.SpokenPage, query=(APP, READER, READER_DEVICE)),
     Route("GET",    "/v1/messages",                       message_reports.page, READ,  "Messages", "List messages", 0, None, m.MessagePage, query=(*PAGE, STATE)),
     Route("GET",    "/v1/messages/{id}",                  message_reports.show, READ,  "Messages", "Show a message and what became of it", 0, None, m.MessageAnswer, query=(APP,)),
     Route("GET",    "/v1/messages/{id}/progress",         progress.progress,   READ,   "Messages", "Follow a message while it runs", 0, None, m.MessageAnswer, query=(APP,), media="text/event-stream"),

@@ -10,8 +10,8 @@ import click
 import msgspec
 
 from gateway import transports
-from gateway.cli import progress
-from gateway.cli.answer import hint, is_watched, say, table
+from gateway.cli import preview, progress
+from gateway.cli.answer import hint, is_watched, say
 from gateway.cli.client import Gateway
 from gateway.cli.command import Verb
 from gateway.cli.options import Id, with_gateway
@@ -95,6 +95,7 @@ def _with_provider_fields(verb: Any) -> Any:
 )
 @click.option("--idempotency-key", metavar="TEXT", help="The same key sends once, however often it is asked.")
 @click.option("--dry-run", is_flag=True, help="Say who would get it; send nothing.")
+@click.option("--preview-for", metavar="USER", help="Show what this user would read on each device; send nothing.")
 @click.option("--wait/--no-wait", default=None, help="Watch until it is done; on a terminal by default.")
 def command(
     gateway: Gateway,
@@ -102,15 +103,18 @@ def command(
     message: dict[str, Any],
     idempotency_key: str | None,
     dry_run: bool,
+    preview_for: str | None,
     wait: bool | None,
     **flags: Any,
 ) -> int:
     """Send a message."""
     body = _merged(message, flags)
+    if preview_for is not None:
+        return preview.show_person(gateway.call("POST", "/v1/messages/preview", body, user=preview_for))
     if not body.get("audience"):
         raise click.UsageError("Say to whom: --all, --topics, --user, --subscription or --language.")
     if dry_run:
-        return _preview(gateway.call("POST", "/v1/messages", body, dry_run="true"))
+        return preview.show_dry_run(gateway.call("POST", "/v1/messages", body, dry_run="true"))
     # A key of our own makes a repeat by the network harmless; it is new with each command.
     sent = gateway.call("POST", "/v1/messages", body, idempotency_key=idempotency_key or f"cli-{secrets.token_hex(16)}")
     is_waiting = is_watched() and sent["state"] != "scheduled" if wait is None else wait
@@ -137,10 +141,3 @@ def _merged(message: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-
-def _preview(answer: dict[str, Any]) -> int:
-    through = [(f"through {channel}", number) for channel, number in answer["per_channel"].items()]
-    texts = [f"Nothing was sent. It would go to {answer['audience']:,} devices, from {answer['due_at']} on."]
-    say(answer, *texts, *answer["warnings"], *([table(("", "devices"), through)] if through else []))
-    return 0

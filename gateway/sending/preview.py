@@ -2,31 +2,25 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import partial
 
 import msgspec
 
 from gateway.model.app import App
 from gateway.model.audience import Audience
-from gateway.model.delivery import Device
-from gateway.model.errors import Invalid
 from gateway.model.geometry import needs_device
 from gateway.model.limits import PLACE_IP_RADIUS_KM_MIN
-from gateway.model.message import Content
 from gateway.model.segment import Names
-from gateway.model.subscriber import PLATFORM_NAMES
-from gateway.policy.liquid import TextUnmade
-from gateway.policy.personalise import made
-from gateway.policy.wording import Wording, wording_of
+from gateway.model.subscriber import PLATFORM_NAMES, Platform
+from gateway.policy.lint import Finding, lint
+from gateway.policy.wording import wording_of
 from gateway.sending.accept import Order
 from gateway.sending.plan import devices_named
+from gateway.sending.sizes import payload_bytes
+from gateway.sending.spoken import platforms_of
 from gateway.store import audiences
 from gateway.store.database import Database
 from gateway.store.names import names_of
-from gateway.transports.base import Compiled, Transport
-
-_SAMPLE_TOKEN = "0" * 55
-"""As long as a receipt token."""
+from gateway.transports.base import Transport
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,40 +32,11 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime
     payload_bytes: dict[str, int]
     """By channel, the largest payload of all languages."""
+    bytes_left: dict[str, int]
+    """By platform of the audience, how much more would fit."""
     warnings: list[str]
-
-
-def payload_bytes(content: Content, wording: Wording, transports: Mapping[str, Transport]) -> dict[str, int]:
-    """How large a message gets on each channel, in its largest language, before encryption.
-
-    Fields count as they are for somebody of whom nothing is known.
-    """
-    return {
-        name: _largest(made(content, wording, partial(transport.compile, message_id=0)), content)
-        for name, transport in transports.items()
-    }
-
-
-def _largest(compiled: Compiled, content: Content) -> int:
-    return max(_size(compiled, device, content.ttl_s) for device in _devices(content))
-
-
-def _size(compiled: Compiled, device: Device, ttl_s: int) -> int:
-    try:
-        return len(compiled.render(device, _SAMPLE_TOKEN, ttl_s))
-    except TextUnmade:
-        return 0
-
-
-def check_size(content: Content, wording: Wording, transports: Mapping[str, Transport]) -> None:
-    """Raises `Invalid` (content_too_large) where a message fits no device of a channel."""
-    for name, size in payload_bytes(content, wording, transports).items():
-        largest = transports[name].payload_bytes_max(0)
-        if size > largest:
-            raise Invalid(
-                "content_too_large",
-                f"The message takes {size} bytes on {name} and {largest} fit; shorten texts, links or data.",
-            )
+    findings: list[Finding]
+    """What the message looks like on the platforms of the audience; on all where nobody would get it."""
 
 
 async def preview(
@@ -80,13 +45,21 @@ async def preview(
     """Who an order would reach if it were sent now."""
     names = await names_of(db, app.id, order.audience)
     kinds = await _kinds(db, app, order.audience, names, now=now)
-    sizes = payload_bytes(order.content, wording_of(app, order.content), transports)
+    wording = wording_of(app, order.content)
+    sizes = payload_bytes(order.content, wording, transports)
+    reached = {Platform(platform) for _, platform in kinds if platform in PLATFORM_NAMES}
     return Preview(
         audience=sum(kinds.values()),
         per_channel=_summed(kinds, lambda provider, _platform: provider),
         per_platform=_summed(kinds, lambda _provider, platform: PLATFORM_NAMES.get(platform, "other")),
         due_at=order.due_at or now,
         payload_bytes=sizes,
+        bytes_left={
+            PLATFORM_NAMES.get(platform, "other"): transports[provider].payload_bytes_max(platform) - sizes[provider]
+            for provider, platform in sorted(kinds)
+            if provider in transports
+        },
+        findings=lint(order.content, wording, sorted(reached) or platforms_of(transports)),
         warnings=[
             *_warnings(order, kinds, sizes, transports, unknown=order.audience.topic_slugs - names.topics.keys()),
             *await _guesses(db, app, order.audience, names, reached=sum(kinds.values()), now=now),
@@ -149,11 +122,3 @@ def _summed(kinds: Mapping[tuple[str, int], int], name: Callable[[str, int], str
     for (provider, platform), devices in kinds.items():
         sums[name(provider, platform)] = sums.get(name(provider, platform), 0) + devices
     return sums
-
-
-def _devices(content: Content) -> list[Device]:
-    """A device for each language of the message."""
-    languages = {language for text in (content.title, content.body) if isinstance(text, dict) for language in text} or {
-        ""
-    }
-    return [Device(0, "", 0, b"", 0, language, None) for language in sorted(languages)]

@@ -90,5 +90,46 @@ async def test_a_scheduled_message_keeps_what_its_template_said(shop: Shop):
     assert (await shown(shop, accepted["id"]))[ada.token]["title"] == "Ten percent"
 
 
+async def test_a_message_is_read_as_one_person_would(shop: Shop):
+    """Their devices with their words and bytes, then the platforms that they do not have; nothing is sent."""
+    (ada,) = await shop.devices(lines=[ADA])
+    body = {"title": "Hi {{ user.id }}", "body": "{{ user.tags.plan }}", "image": "https://shop.example/a.png"}
+    status, _, said = await shop.call("POST", "/v1/messages/preview?user=ada", body)
+    assert status == 200
+    own, *others = said["data"]
+    assert (own["subscription"], own["content"]["title"], own["content"]["body"]) == (ada.id, "Hi ada", "gold")
+    assert 0 < own["payload_bytes"] < own["payload_bytes_max"]
+    safari = next(one for one in others if one["platform"] == "safari_ios")
+    assert ("image", "dropped") in [(finding["field"], finding["code"]) for finding in safari["lint"]]
+    assert safari["content"]["title"] == "Hi ada"
+    status, _, missing = await shop.call("POST", "/v1/messages/preview?user=ghost", body)
+    assert (status, missing["error"]["param"]) == (404, "user")
+
+
+async def test_a_dry_run_tells_what_may_surprise(shop: Shop):
+    """What is not shown, cut, missing or unknown, per platform; how many bytes are left; nothing is sent."""
+    await shop.devices(1, lines=[{**ADA, "platform": "firefox_android"}])
+    body = {
+        "audience": {"all": True},
+        "title": {"en": "A title that is far longer than a phone shows", "nl": "Hoi {{ user.first_name }}"},
+        "body": {"en": "{{ misspelt }}"},
+        "image": "https://shop.example/a.png",
+        "url": "{{ user.tags.page }}",
+        "tag": "{{ user.id }}",
+    }
+    _, _, said = await shop.call("POST", "/v1/messages?dry_run=true", body)
+    found = {(one["platform"], one["field"], one["code"]) for one in said["lint"]}
+    assert found >= {
+        ("firefox_android", "image", "dropped"),
+        ("firefox_android", "title", "cut"),
+        (None, "body.nl", "language_missing"),
+        (None, "body.en", "field_unknown"),
+        (None, "title.nl", "default_missing"),
+        (None, "url", "link_unchecked"),
+        (None, "tag", "not_filled_in"),
+    }
+    assert 2_000 < said["bytes_left"]["firefox_android"] < 2_744
+
+
 def _soon() -> str:
     return (datetime.now(UTC) + timedelta(seconds=1)).isoformat()

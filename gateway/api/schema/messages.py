@@ -192,6 +192,37 @@ class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     data: list[BatchResult]
 
 
+class FindingAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Something worth knowing of a message: what is not shown, cut, missing or unknown. `platform` null: everywhere."""
+
+    platform: str | None
+    field: str
+    code: str
+    message: str
+
+
+class SpokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one device would show. `subscription` null: the person has no such device.
+
+    skipped: why nothing would be sent, and then `content` is null.
+    """
+
+    subscription: str | None
+    channel: str
+    platform: str
+    content: dict[str, Any] | None
+    skipped: str | None
+    payload_bytes: int
+    payload_bytes_max: int
+    lint: list[FindingAnswer]
+
+
+class SpokenPage(msgspec.Struct, frozen=True):
+    """The devices of the person first, then every other platform."""
+
+    data: list[SpokenAnswer]
+
+
 class PreviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Who would get it and when; nothing was stored."""
 
@@ -201,7 +232,9 @@ class PreviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
     per_platform: dict[str, int]
     due_at: datetime
     payload_bytes: dict[str, int]
+    bytes_left: dict[str, int]
     warnings: list[str]
+    lint: list[FindingAnswer]
 
 
 class MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
