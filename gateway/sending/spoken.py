@@ -7,7 +7,7 @@ import msgspec
 from gateway.model.app import App
 from gateway.model.delivery import Device
 from gateway.model.errors import NotFound
-from gateway.model.ids import bucket_of_id, bucket_of_text
+from gateway.model.ids import bucket_of_id
 from gateway.model.message import Content
 from gateway.model.subscriber import PLATFORM_NAMES, Platform
 from gateway.policy.lint import Finding, lint
@@ -16,7 +16,7 @@ from gateway.policy.personalise import said_to
 from gateway.policy.platforms import LOOKS
 from gateway.policy.wording import NOBODY, Wording, wording_of
 from gateway.sending.sizes import size_for
-from gateway.store import audiences
+from gateway.store import audiences, persons
 from gateway.store.database import Database
 from gateway.transports.base import Transport
 
@@ -43,9 +43,7 @@ async def devices_of(db: Database, app: App, *, user: str | None, subscription: 
     """The devices of a person, or the one that is named, with all that is known of them. Raises `NotFound`."""
     numbers = [] if subscription is None else [subscription]
     if user is not None:
-        bucket = bucket_of_text(user.encode(), home=app.home, spread=app.spread)
-        known = await audiences.subscriptions_of_persons(db, app_id=app.id, buckets=[bucket], persons=[user])
-        numbers = known.get(user, [])
+        numbers = (await persons.subscriptions_of(db, app, [user])).get(user, [])
     buckets = sorted({bucket_of_id(number, home=app.home, spread=app.spread) for number in numbers})
     found = await audiences.devices(db, app_id=app.id, buckets=buckets, ids=numbers, reads_person=True)
     if not found:

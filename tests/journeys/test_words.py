@@ -29,6 +29,24 @@ async def test_each_person_reads_their_own_words(shop: Shop):
     assert (got[bob.token]["title"], got[bob.token]["body"]) == ("Your first sale", "For bob, order 17")
 
 
+async def test_what_is_told_of_a_person_is_in_their_texts(shop: Shop):
+    """Attributes as they are now, money, dates and plurals as their language writes them."""
+    (ada,) = await shop.devices(lines=[ADA])
+    fields = {
+        "attributes": {"first_name": "Ada", "credit": 1234.5, "renews": "2026-12-01T23:30:00Z", "points": 1},
+        "timezone": "Europe/Amsterdam",
+    }
+    status, _, _ = await shop.call("PUT", "/v1/users/ada", fields)
+    assert status in (200, 201)
+    message = await shop.send(
+        title="{{ user.first_name }}: {{ user.credit | money: 'EUR' }}",
+        body="{{ user.renews | date: 'long' }}, {{ user.points | plural: one: '# punt', other: '# punten' }}",
+    )
+    await shop.done(message)
+    got = (await shown(shop, message))[ada.token]
+    assert (got["title"], got["body"]) == ("Ada: €\N{NO-BREAK SPACE}1.234,50", "2 december 2026, 1 punt")
+
+
 async def test_a_text_that_cannot_be_made_skips_one_person(shop: Shop):
     """Whoever's values make no text, or lead off the shop's hosts, is skipped with that reason; the others get it."""
     fine, foreign = await shop.devices(
