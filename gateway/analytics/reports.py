@@ -10,7 +10,7 @@ from gateway.model.audience import Audience, topics_text
 from gateway.model.delivery import REASONS, Code, state_of
 from gateway.model.errors import Invalid, NotFound
 from gateway.model.event import ReceiptKind
-from gateway.model.ids import bucket_of_id, to_text
+from gateway.model.ids import to_text
 from gateway.model.message import Content, MessageState, state_word
 from gateway.model.terms import Category
 from gateway.policy.areas import words_of
@@ -20,7 +20,6 @@ from gateway.store import chunks, messages, outcomes, receipts
 from gateway.store.database import Queryable
 from gateway.store.messages import StoredMessage
 from gateway.store.outcomes import OutcomeRow
-from gateway.store.persons import subscriptions_of
 
 _RECEIPT_WORDS: Final = {
     ReceiptKind.SHOWN: "shown",
@@ -86,19 +85,14 @@ async def recipients_page(
     *,
     after: str | None,
     limit: int,
-    user: str | None = None,
-    subscription: int | None = None,
 ) -> tuple[list[Recipient], str | None]:
-    """What became of whom, by key order; or of one device, or of the devices of one person."""
+    """What became of whom, by key order. Of one person or device `sending.recipient` tells more."""
     message = await messages.get(db, app_id=app.id, message_id=message_id)
     if message is None:
         raise NotFound("message")
     if message.planned_at is None:
         return [], None
     day = message.planned_at.astimezone(UTC).date()
-    if subscription is not None or user is not None:
-        ids = [subscription] if subscription is not None else await _devices_of(db, app, user or "")
-        return [await _of_one(db, app, message, day, number) for number in ids], None
     return await _of_all(db, app, message_id, day, after=after, limit=limit)
 
 
@@ -157,22 +151,6 @@ def audience_words(audience: Audience) -> dict[str, object]:
     return {name: value for name, value in said.items() if value}
 
 
-async def _devices_of(db: Queryable, app: App, user: str) -> list[int]:
-    return (await subscriptions_of(db, app, [user])).get(user, [])
-
-
-async def _of_one(db: Queryable, app: App, message: StoredMessage, day: date, number: int) -> Recipient:
-    bucket = bucket_of_id(number, home=app.home, spread=app.spread)
-    rows = await outcomes.of_recipient(
-        db, app_id=app.id, bucket=bucket, message_id=message.id, day=day, subscription_id=number
-    )
-    if rows:
-        return _recipient(rows[-1], number)
-    if message.state in (MessageState.SENDING, MessageState.PAUSED):
-        return Recipient(subscription_id=number, state="pending", reason=None, at=None, attempt=0)
-    return Recipient(subscription_id=number, state="none", reason="not_in_audience", at=None, attempt=0)
-
-
 async def _of_all(
     db: Queryable, app: App, message_id: int, day: date, *, after: str | None, limit: int
 ) -> tuple[list[Recipient], str | None]:
@@ -192,10 +170,6 @@ async def _of_all(
         return page, None
     last_bucket, last = rows[-1]
     return page, f"{last_bucket}.{last.ids[0]}.{last.attempt}.{len(last.ids)}"
-
-
-def _recipient(row: OutcomeRow, number: int) -> Recipient:
-    return _at_place(row, row.ids.index(number))
 
 
 def _at_place(row: OutcomeRow, place: int) -> Recipient:

@@ -14,6 +14,9 @@ from gateway.api.schema.messages import MessageAnswer, MessagePage, RecipientAns
 from gateway.model.errors import Invalid
 from gateway.model.ids import from_text, to_text
 from gateway.model.message import STATE_NAMES, MessageState
+from gateway.sending import recipient
+from gateway.sending.explain import devices_of
+from gateway.sending.recipient import explain_message
 
 _NUMBERS: Final = {word: MessageState(number) for number, word in STATE_NAMES.items()}
 _MESSAGE_CURSOR: Final = re.compile(
@@ -46,20 +49,25 @@ async def page(call: Call) -> web.Response:
 async def recipients(call: Call) -> web.Response:
     """GET /v1/messages/{id}/recipients"""
     app = await call.app_for(call.query("app"))
-    named = call.query("subscription")
-    subscription = None if named is None else from_text("sub", named)
-    if named is not None and subscription is None:
-        raise Invalid("field_invalid", "Expected a subscription's id, `sub_...`.", param="subscription")
+    message_id = call.path_id("msg", "message")
+    user, subscription = call.query("user"), _subscription(call)
+    db = call.services.database
+    if user is not None or subscription is not None:
+        ids = [subscription] if subscription is not None else await devices_of(db, app, user=user, subscription=None)
+        explained = await explain_message(db, app, message_id, ids=ids, now=call.now())
+        return json_answer(RecipientPage([_explained(one) for one in explained], None))
     found, following = await reports.recipients_page(
-        call.services.database,
-        app,
-        call.path_id("msg", "message"),
-        after=_opened(call.cursor(), _RECIPIENT_CURSOR),
-        limit=call.page_limit(),
-        user=call.query("user"),
-        subscription=subscription,
+        db, app, message_id, after=_opened(call.cursor(), _RECIPIENT_CURSOR), limit=call.page_limit()
     )
     return json_answer(RecipientPage([_recipient(one) for one in found], _closed(following)))
+
+
+def _subscription(call: Call) -> int | None:
+    named = call.query("subscription")
+    number = None if named is None else from_text("sub", named)
+    if named is not None and number is None:
+        raise Invalid("field_invalid", "Expected a subscription's id, `sub_...`.", param="subscription")
+    return number
 
 
 def message_answer(report: MessageReport) -> MessageAnswer:
@@ -96,6 +104,20 @@ def _recipient(one: Recipient) -> RecipientAnswer:
         reason=one.reason,
         at=one.at,
         attempt=one.attempt,
+    )
+
+
+def _explained(one: recipient.Recipient) -> RecipientAnswer:
+    return RecipientAnswer(
+        subscription=to_text("sub", one.subscription_id),
+        state=one.state,
+        reason=one.reason,
+        at=one.at,
+        attempt=one.attempt,
+        text=one.text,
+        until=one.until,
+        also=one.also,
+        conditions=one.conditions,
     )
 
 

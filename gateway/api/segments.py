@@ -94,7 +94,7 @@ def _slug(call: Call) -> str:
 async def _count(call: Call, app: App, audience: Audience) -> dict[str, Any]:
     """How many devices are in it at the moment."""
     db = call.services.database
-    names = await names_of(db, app.id, audience)
+    names = await names_of(db, app, audience)
     kinds = await audiences.count_by_kind(
         db, app_id=app.id, buckets=app.buckets, audience=audience, names=names, now=call.now()
     )

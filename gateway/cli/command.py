@@ -26,6 +26,7 @@ _VERBS: Final[dict[str, str]] = {
     "keys": "keys",
     "send": "send",
     "messages": "messages",
+    "explain": "explain",
     "segments": "segments",
     "lists": "lists",
     "coupons": "coupons",

@@ -13,8 +13,10 @@ from gateway.cli.command import Verbs
 from gateway.cli.options import with_gateway
 
 
-def _json_or_file(_ctx: click.Context, _option: click.Parameter, value: str) -> dict[str, Any]:
+def json_or_file(_ctx: click.Context, _option: click.Parameter, value: str | None) -> dict[str, Any] | None:
     """The object in a text, or in the file that `@...` names."""
+    if value is None:
+        return None
     text = Path(value[1:]).read_bytes() if value.startswith("@") else value.encode()
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
@@ -43,7 +45,7 @@ def list_(gateway: Gateway, *, count: bool) -> None:
 @command.command()
 @with_gateway
 @click.argument("slug", metavar="NAME")
-@click.argument("audience", callback=_json_or_file)
+@click.argument("audience", callback=json_or_file)
 @click.option("--title", "name", metavar="TEXT", help="What people read; NAME where left out.")
 def create(gateway: Gateway, *, slug: str, audience: dict[str, Any], name: str | None) -> None:
     """Save AUDIENCE (JSON as in a message, or @FILE) as NAME. One that is there is changed."""

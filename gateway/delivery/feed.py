@@ -79,7 +79,8 @@ class Feed:
         """Compiles a message that may not have been planned yet, and keeps nothing."""
         rules = self._rulebook.of(message)
         content = message.content
-        wording = wording_of(await self.app(message.app_id), content)
+        app = await self.app(message.app_id)
+        wording = wording_of(app, content)
         return Prepared(
             message,
             message.planned_at.astimezone(UTC).date(),
@@ -88,7 +89,7 @@ class Feed:
                 for name, transport in self._transports.items()
             },
             await self._keys.receipt_signer(message.app_id),
-            LiveNames(self._db, message.app_id, message.audience, clock=self._clock),
+            LiveNames(self._db, app, message.audience, clock=self._clock),
             content.ttl_s,
             # Copies of one message collapse at the push service, so that a repetition after a crash replaces.
             content.collapse_key or f"{message.app_id}.{message.id}",

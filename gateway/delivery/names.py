@@ -6,6 +6,7 @@ A segment that is changed, and a list that gets a new upload, so take effect on 
 import time
 from collections.abc import Callable
 
+from gateway.model.app import App
 from gateway.model.audience import Audience
 from gateway.model.limits import NAMES_KEPT_S
 from gateway.model.segment import Names, named_lists, named_segments
@@ -17,10 +18,10 @@ class LiveNames:
     """The names of one message, for one process."""
 
     def __init__(
-        self, db: Queryable, app_id: int, audience: Audience, *, clock: Callable[[], float] = time.monotonic
+        self, db: Queryable, app: App | None, audience: Audience, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._db = db
-        self._app_id = app_id
+        self._app = app
         self._audience = audience
         self._clock = clock
         # The number of a topic is its own for ever; only these may come to mean others.
@@ -31,6 +32,10 @@ class LiveNames:
     async def current(self) -> Names:
         """The names as of at most `NAMES_KEPT_S` ago. Raises `StoreUnavailable`."""
         if self._known is None or (self._may_change and self._clock() - self._read_at > NAMES_KEPT_S):
-            self._known = await names_of(self._db, self._app_id, self._audience)
+            self._known = await self._read()
             self._read_at = self._clock()
         return self._known
+
+    async def _read(self) -> Names:
+        """Of an app that is gone nobody is in an audience."""
+        return Names(is_whole=False) if self._app is None else await names_of(self._db, self._app, self._audience)

@@ -30,6 +30,8 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     topics: Mapping[str, int] = {}
     lists: Mapping[str, int] = {}
     segments: Mapping[str, Audience] = {}
+    own_names: Mapping[str, str] = {}
+    """Of people who are excluded by another name."""
     is_whole: bool = True
 
 

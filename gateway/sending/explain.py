@@ -32,7 +32,7 @@ async def explain_audience(
     db: Queryable, app: App, audience: Audience, *, ids: Sequence[int], now: datetime
 ) -> list[DeviceVerdict]:
     """What an audience would say of these devices at the moment."""
-    names = await names_of(db, app.id, audience)
+    names = await names_of(db, app, audience)
     return [_device_verdict(row, audience, names, now) for row in await looked_at.look_at(db, app, ids)]
 
 
@@ -55,8 +55,15 @@ def _device_verdict(row: LookedAt, audience: Audience, names: Names, now: dateti
 
 def verdict_of(row: LookedAt, audience: Audience, names: Names, *, now: datetime) -> Verdict:
     """Whether the row is in the audience, and why. Where a name is missing nobody is."""
-    verdict = explained(audience, _looked(row, names), names.segments, now=now)
+    verdict = explained(_by_own_names(audience, names), _looked(row, names), names.segments, now=now)
     return verdict if names.is_whole else msgspec.structs.replace(verdict, is_in=False)
+
+
+def _by_own_names(audience: Audience, names: Names) -> Audience:
+    """People by the names that their devices carry."""
+    exclude = None if audience.exclude is None else _by_own_names(audience.exclude, names)
+    users = tuple(names.own_names.get(user, user) for user in audience.users)
+    return msgspec.structs.replace(audience, users=users, exclude=exclude)
 
 
 def _looked(row: LookedAt, names: Names) -> Looked:

@@ -71,7 +71,7 @@ async def chunks_of(db: Queryable, app: App, message: StoredMessage) -> list[New
     now = message.planned_at or message.due_at
     if audience.is_named:
         return _list_chunks(app, message.id, await _named(db, app, audience, now=now))
-    names = await names_of(db, app.id, audience)
+    names = await names_of(db, app, audience)
     slices = await audiences.count_slices(
         db, app_id=app.id, buckets=app.buckets, audience=audience, names=names, now=now
     )
@@ -91,7 +91,7 @@ async def devices_named(db: Queryable, app: App, audience: Audience, *, now: dat
     if not ids:
         return []
     buckets = sorted({bucket_of_id(number, home=app.home, spread=app.spread) for number in ids})
-    names = await names_of(db, app.id, audience)
+    names = await names_of(db, app, audience)
     return await audiences.named(
         db, app_id=app.id, buckets=buckets, ids=sorted(ids), audience=audience, names=names, now=now
     )

@@ -43,7 +43,7 @@ async def preview(
     db: Database, app: App, order: Order, *, transports: Mapping[str, Transport], now: datetime
 ) -> Preview:
     """Who an order would reach if it were sent now."""
-    names = await names_of(db, app.id, order.audience)
+    names = await names_of(db, app, order.audience)
     kinds = await _kinds(db, app, order.audience, names, now=now)
     wording = wording_of(app, order.content)
     sizes = payload_bytes(order.content, wording, transports)

@@ -41,7 +41,8 @@ class Condition:
         """The condition of every selector."""
         sql = self.of(audience)
         if audience.users:
-            sql += " AND person = ANY(" + self._arguments.value(list(audience.users)) + "::text[])"
+            users = [self._names.own_names.get(user, user) for user in audience.users]
+            sql += " AND person = ANY(" + self._arguments.value(users) + "::text[])"
         if audience.subscriptions:
             sql += " AND id = ANY(" + self._arguments.value(list(audience.subscriptions)) + "::bigint[])"
         return sql

@@ -28,6 +28,7 @@ from gateway.model.limits import (
 )
 from gateway.model.terms import Category, OnCap
 from gateway.model.utm import Utm
+from gateway.policy.explaining import Condition
 
 Text: TypeAlias = str | dict[str, str]
 StateWord = Literal["accepted", "scheduled", "planning", "sending", "paused", "done", "cancelled", "failed"]
@@ -275,14 +276,22 @@ class MessageState(msgspec.Struct, frozen=True):
     state: StateWord
 
 
-class RecipientAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one device of a message; `attempt` counts from 0."""
+class RecipientAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one device of a message; `attempt` counts from 0.
+
+    Asked for one person or device it also tells why in words, until when somebody is held, what else would keep the
+    message from them at the moment, and each condition of the audience where the device is not in it.
+    """
 
     subscription: str
     state: str
     reason: str | None
     at: datetime | None
     attempt: int
+    text: str = ""
+    until: datetime | None = None
+    also: list[str] = []
+    conditions: list[Condition] = []
 
 
 class RecipientPage(msgspec.Struct, frozen=True):

@@ -1,0 +1,121 @@
+"""What holds back, or leaves out, one recipient of a message at this moment: the rules of `delivery.rules`, told again.
+
+Each function stands beside a rule and asks the same pure policy, with what is known of one device. They decide nothing:
+a rule that takes something (a place under a cap, a code) takes nothing here. A new rule adds its function to `REASONS`.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from gateway.model.app import App
+from gateway.model.cap import own_windows_of, windows_of
+from gateway.model.segment import Names
+from gateway.policy.caps import Kind, Seen, frees_at_s
+from gateway.policy.holdout import is_held_out, seed_of_app, seed_of_message
+from gateway.policy.recent import reached
+from gateway.sending.explain import verdict_of
+from gateway.store import persons, pressure
+from gateway.store.database import Queryable
+from gateway.store.looked_at import LookedAt
+from gateway.store.messages import StoredMessage
+from gateway.store.subscriptions import bucket_of
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why not now: a word as in reports and logs, what it says to people, and until when where that is known."""
+
+    word: str
+    text: str
+    until: datetime | None = None
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """One recipient of a message, at a moment. `names` are those of the message's audience."""
+
+    db: Queryable
+    app: App
+    message: StoredMessage
+    device: LookedAt
+    names: Names
+    now: datetime
+
+
+async def excluded(asked: Asked) -> Reason | None:
+    """As `delivery.rules.excluded`."""
+    exclude = asked.message.audience.exclude
+    planned_at = asked.message.planned_at or asked.now
+    if exclude is None or not verdict_of(asked.device, exclude, asked.names, now=planned_at).is_in:
+        return None
+    return Reason("excluded", "They are among those whom the message excludes.")
+
+
+async def held_out(asked: Asked) -> Reason | None:
+    """As `delivery.rules.holdout`."""
+    terms, device = asked.message.terms, asked.device
+    if terms.category != "marketing":
+        return None
+    shares = (
+        (seed_of_app(asked.app.public_id), asked.app.own.holdout_percent, "the app's control group"),
+        (seed_of_message(asked.message.id), terms.holdout_percent, "the message's own control group"),
+    )
+    for seed, percent, group in shares:
+        if is_held_out(device.person, device.id, seed=seed, percent=percent):
+            return Reason("holdout", f"They are in {group} ({percent:g} percent), which gets no marketing.")
+    return None
+
+
+async def capped(asked: Asked) -> Reason | None:
+    """As `delivery.rules.caps`, counted from what the store knows: what is on its way this second is not in it."""
+    terms = asked.message.terms
+    caps = asked.app.own.caps
+    if terms.category != "marketing" or not terms.obeys_caps or caps is None:
+        return None
+    windows = (*windows_of(caps), *own_windows_of(asked.device.facts))
+    if not windows:
+        return None
+    since = asked.now - timedelta(seconds=max(window.per_s for window in windows))
+    frees_at = frees_at_s(windows, await _seen(asked, since), now_s=asked.now.timestamp())
+    if frees_at is None:
+        return None
+    until = datetime.fromtimestamp(frees_at, UTC)
+    return Reason("capped", "They had as many messages as the frequency caps allow.", until)
+
+
+async def _seen(asked: Asked, since: datetime) -> list[Seen]:
+    """What came to the person's devices, or to this one where it is nobody's."""
+    app, person = asked.app, asked.device.person
+    ids = {asked.device.id}
+    if person is not None:
+        ids.update((await persons.subscriptions_of(asked.db, app, [person])).get(person, ()))
+    found: list[Seen] = []
+    for bucket in sorted({bucket_of(app, one) for one in ids}):
+        rows = await pressure.recent(
+            asked.db,
+            app_id=app.id,
+            bucket=bucket,
+            categories=[Kind.MARKETING, Kind.TRANSACTIONAL],
+            day=(since - _MESSAGE_LIFE).date(),
+            since=since,
+        )
+        found += [
+            Seen(row.message_id, row.at.timestamp(), Kind(row.category))
+            for row in rows
+            if row.message_id != asked.message.id and not ids.isdisjoint(reached(row.ids, row.codes))
+        ]
+    return found
+
+
+_MESSAGE_LIFE: Final = timedelta(days=28)
+"""A message may go out so long after the day that its outcomes stand under."""
+
+REASONS: Final[tuple[Callable[[Asked], Awaitable[Reason | None]], ...]] = (excluded, held_out, capped)
+"""In the order in which the rules are asked."""
+
+
+async def reasons_of(asked: Asked) -> list[Reason]:
+    """Everything that would keep the message from this recipient at the moment."""
+    found = [await reason(asked) for reason in REASONS]
+    return [one for one in found if one is not None]
