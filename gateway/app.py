@@ -33,12 +33,24 @@ from gateway.delivery.pressure import Pressure
 from gateway.delivery.reaper import Reaper
 from gateway.delivery.send import GroupSender
 from gateway.delivery.stored import StoredWork
+from gateway.delivery.throttle import Throttle
 from gateway.geo.locator import Locator
 from gateway.model.errors import GatewayError, StoreUnavailable
 from gateway.model.limits import CONNECTIONS_MAX
 from gateway.sending.accept import Acceptor
 from gateway.sending.plan import plan_due
-from gateway.store import chunks, lanes, migrate, partitions, places, pressure, processes, provider_tokens, pruning
+from gateway.store import (
+    chunks,
+    lanes,
+    migrate,
+    partitions,
+    places,
+    pressure,
+    processes,
+    provider_tokens,
+    pruning,
+    throttles,
+)
 from gateway.store.clock import DatabaseClock
 from gateway.store.database import Database
 from gateway.store.stops import LOOK_EVERY_S, Stops
@@ -161,10 +173,12 @@ async def open_transports(
         await tokens.aclose()
 
 
-def _work(base: Base) -> StoredWork:
+def _work(base: Base, throttle: Throttle) -> StoredWork:
+    def is_held(app_id: int, message_id: int) -> bool:
+        return base.stops.has(app_id) or throttle.rests(app_id, message_id)
+
     return StoredWork(
-        base.db, base.keyring, owner=base.place.process_id, lease_s=base.settings.lease_s,
-        is_stopped=base.stops.has,
+        base.db, base.keyring, owner=base.place.process_id, lease_s=base.settings.lease_s, is_held=is_held
     )  # fmt: skip
 
 
@@ -176,7 +190,7 @@ def _feed(base: Base, pressure: Pressure) -> Feed:
     return Feed(base.db, base.keyring, base.transports, pressure=pressure, clock=base.clock.now_s)
 
 
-def _engine(base: Base, work: StoredWork, feed: Feed, *, claims: bool) -> Engine:
+def _engine(base: Base, work: StoredWork, feed: Feed, throttle: Throttle, *, claims: bool) -> Engine:
     settings = base.settings
     return Engine(
         work=work,
@@ -190,6 +204,7 @@ def _engine(base: Base, work: StoredWork, feed: Feed, *, claims: bool) -> Engine
         lease_s=settings.lease_s,
         dice=base.dice,
         claims=claims,
+        throttle=throttle,
     )
 
 
@@ -197,7 +212,8 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
     """The HTTP API, with a small delivery engine for the single messages that it accepts."""
     settings = base.settings
     under = _pressure(base)
-    engine = _engine(base, _work(base), _feed(base, under), claims=False)
+    throttle = Throttle(base.db)
+    engine = _engine(base, _work(base, throttle), _feed(base, under), throttle, claims=False)
     acceptor = Acceptor(
         base.db, sender=engine, born_claimed_lease_s=settings.born_claimed_lease_s, clock=base.clock.now,
         is_stopped=base.stops.has,
@@ -248,8 +264,9 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
 async def serve_worker(base: Base, stop: asyncio.Event) -> None:
     """One delivery process."""
     under = _pressure(base)
-    work, feed = _work(base), _feed(base, under)
-    engine = _engine(base, work, feed, claims=True)
+    throttle = Throttle(base.db)
+    work, feed = _work(base, throttle), _feed(base, under)
+    engine = _engine(base, work, feed, throttle, claims=True)
     ahead = Ahead(
         base.db, feed, work, base.transports, owner=base.place.process_id, is_idle=lambda: engine.is_idle
     )  # fmt: skip
@@ -286,6 +303,7 @@ def loops_of(base: Base) -> list[Loop]:
         Loop("prune", 60.0, lambda: pruning.prune(db)),
         Loop("prune_lanes", 3600.0, lambda: lanes.prune(db)),
         Loop("prune_bucket_leases", 3600.0, lambda: pressure.prune(db)),
+        Loop("prune_throttles", 3600.0, lambda: throttles.prune(db)),
         Loop("prune_provider_tokens", 3600.0, lambda: provider_tokens.prune(db)),
         Loop("free_taken_coupons", 5.0, lambda: upkeep.reap(db)),
         Loop("settle_coupons", 10.0, lambda: upkeep.settle_ended(db, keyring.app_by_id)),

@@ -1,4 +1,4 @@
--- What holds sending back: apps that were stopped by hand, and frequency caps.
+-- What holds sending back: apps that were stopped by hand, frequency caps, and rates.
 --
 -- Locks: ACCESS EXCLUSIVE on outcomes and its days for a moment; a constant default rewrites nothing. The index is built
 -- over the days that may still get rows; in older ones every row has category 0, which nobody asks for. A version that
@@ -37,4 +37,13 @@ CREATE TABLE bucket_leases (
     fence        bigint NOT NULL,
     lease_until  timestamptz NOT NULL,
     PRIMARY KEY (app_id, bucket)
+) WITH (fillfactor = 50);
+
+-- Messages that go out at so many a minute: the next free moment, shared by all processes. In the message's bucket.
+CREATE TABLE throttles (
+    app_id   int NOT NULL,
+    bucket   smallint NOT NULL,
+    msg_id   bigint NOT NULL,
+    next_at  timestamptz NOT NULL,
+    PRIMARY KEY (app_id, bucket, msg_id)
 ) WITH (fillfactor = 50);

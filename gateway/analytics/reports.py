@@ -37,6 +37,7 @@ class MessageReport(msgspec.Struct, frozen=True, kw_only=True):
     content: Content
     audience: dict[str, object]
     category: Category
+    per_minute: int | None
     created_at: datetime
     due_at: datetime
     planned_at: datetime | None
@@ -110,6 +111,7 @@ async def _report(db: Queryable, app: App, message: StoredMessage) -> MessageRep
         content=message.content,
         audience=audience_words(message.audience),
         category=message.terms.category,
+        per_minute=message.terms.per_minute,
         created_at=message.created_at,
         due_at=message.due_at,
         planned_at=message.planned_at,

@@ -82,6 +82,7 @@ def message_answer(report: MessageReport) -> MessageAnswer:
         url=content.url,
         audience=report.audience,
         category=report.category,
+        per_minute=report.per_minute,
         created_at=report.created_at,
         due_at=report.due_at,
         planned_at=report.planned_at,

@@ -5,14 +5,18 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
+import msgspec
 from aiohttp import web
 
+from gateway.analytics import reports
 from gateway.api.answers import ENCODER, json_answer, json_bytes
 from gateway.api.call import Call, decoder_of
 from gateway.api.message_previews import finding_of
-from gateway.api.orders import order_of
+from gateway.api.message_reports import message_answer
+from gateway.api.orders import due_at_of, order_of
 from gateway.api.schema.messages import (
     Accepted,
+    MessageChange,
     MessageState,
     PreviewAnswer,
     SendRequest,
@@ -23,7 +27,7 @@ from gateway.model.app import App
 from gateway.model.ids import to_text
 from gateway.model.limits import SEND_BODY_BYTES_MAX
 from gateway.policy.wording import wording_of
-from gateway.sending import control
+from gateway.sending import change, control
 from gateway.sending.accept import Order, Render
 from gateway.sending.preview import preview
 from gateway.sending.segments import check_names
@@ -32,6 +36,7 @@ from gateway.store.database import Database
 from gateway.transports.base import Transport
 
 _DECODER: Final = decoder_of(SendRequest)
+_CHANGE: Final = decoder_of(MessageChange)
 _SURELY_FITS_BYTES: Final = 1_000
 """A request no larger than this makes a payload that fits, even if each character of it is escaped threefold."""
 
@@ -98,6 +103,20 @@ async def pause(call: Call) -> web.Response:
 async def resume(call: Call) -> web.Response:
     """POST /v1/messages/{id}/resume"""
     return await _change(call, control.resume)
+
+
+async def alter(call: Call) -> web.Response:
+    """PATCH /v1/messages/{id}"""
+    app = await call.app_for(call.query("app"))
+    number = call.path_id("msg", "message")
+    wanted = call.decode(_CHANGE)
+    db = call.services.database
+    if wanted.schedule is not None:
+        due_at = due_at_of(wanted.schedule.at, call.now())
+        await change.put_off(db, app, number, due_at or call.now())
+    if wanted.limits is not None and wanted.limits.per_minute is not msgspec.UNSET:
+        await change.set_rate(db, app, number, wanted.limits.per_minute)
+    return json_answer(message_answer(await reports.message_report(db, app, number)))
 
 
 async def _change(call: Call, how: Callable[[Database, App, int], Awaitable[int]]) -> web.Response:

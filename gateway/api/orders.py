@@ -136,6 +136,7 @@ def _terms(request: MessageFields, audience: Audience) -> Terms:
         holdout_percent=_holdout_percent(request.limits, category),
         obeys_caps=limits.cap == "default",
         on_cap=_on_cap(limits, category),
+        per_minute=limits.per_minute,
     )
 
 
@@ -156,12 +157,15 @@ def _holdout_percent(limits: LimitsRequest | None, category: Category) -> float:
 
 
 def _due_at(schedule: ScheduleRequest | None, now: datetime) -> datetime | None:
-    if schedule is None or schedule.at is None:
-        return None
-    if schedule.at < now - timedelta(seconds=SCHEDULE_PAST_S_MAX):
+    return None if schedule is None or schedule.at is None else due_at_of(schedule.at, now)
+
+
+def due_at_of(at: datetime, now: datetime) -> datetime | None:
+    """When to send; None for at once. Raises `Invalid` for what is long past or too far ahead."""
+    if at < now - timedelta(seconds=SCHEDULE_PAST_S_MAX):
         raise Invalid("schedule_invalid", "The time to send at is in the past.", param="schedule.at")
-    if schedule.at > now + timedelta(days=SCHEDULE_DAYS_MAX):
+    if at > now + timedelta(days=SCHEDULE_DAYS_MAX):
         raise Invalid(
             "schedule_invalid", f"The time to send at is more than {SCHEDULE_DAYS_MAX} days ahead.", param="schedule.at"
         )
-    return schedule.at if schedule.at > now else None
+    return at if at > now else None

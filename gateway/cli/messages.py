@@ -14,6 +14,22 @@ from gateway.cli.options import Id, with_gateway
 _STATES = ("accepted", "scheduled", "planning", "sending", "paused", "done", "cancelled", "failed")
 
 
+class _Rate(click.ParamType[str]):
+    """A number of recipients, or `none`."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text as it is, if it is one of the two."""
+        text = str(value)
+        if text != "none" and not (text.isascii() and text.isdigit() and int(text) > 0):
+            self.fail("it is a number of recipients a minute, or none", param, ctx)
+        return text
+
+
+_RATE = _Rate()
+
+
 @click.group(cls=Verbs)
 def command() -> None:
     """Look at messages, and stop them."""
@@ -63,6 +79,28 @@ def pause(gateway: Gateway, *, message_id: str) -> None:
 def resume(gateway: Gateway, *, message_id: str) -> None:
     """Let a paused message go on."""
     _steer(gateway, message_id, "resume")
+
+
+@command.command("set")
+@with_gateway
+@click.argument("message_id", type=Id("msg"))
+@click.option(
+    "--per-minute", type=_RATE, metavar="N|none", help="So many recipients a minute; none: as fast as it goes."
+)
+@click.option("--at", metavar="TIME", help="When the rest goes out, such as 2026-12-01T09:00:00+01:00.")
+def set_(gateway: Gateway, *, message_id: str, per_minute: str | None, at: str | None) -> None:
+    """Change what has not gone out of a message: how fast, and when."""
+    body: dict[str, Any] = {}
+    if per_minute is not None:
+        body["limits"] = {"per_minute": None if per_minute == "none" else int(per_minute)}
+    if at is not None:
+        body["schedule"] = {"at": at}
+    if not body:
+        raise click.UsageError("Say what to change: --per-minute or --at.")
+    message = gateway.call("PATCH", f"/v1/messages/{message_id}", body)
+    rate = message["per_minute"]
+    pace = "as fast as it goes" if rate is None else f"{rate:,} a minute"
+    say(message, f"{message_id} is {message['state']}: {pace}, due {message['due_at']}.")
 
 
 def _steer(gateway: Gateway, message_id: str, order: str) -> None:

@@ -18,6 +18,7 @@ from gateway.cli.options import Id, with_gateway
 from gateway.model.limits import SEND_BODY_BYTES_MAX
 
 _AUDIENCE: Final = ("topics", "users", "subscriptions", "languages", "channels", "all")
+_LIMITS: Final = ("per_minute", "cap", "on_cap")
 _ACTION_PARTS: Final = 3
 
 
@@ -89,6 +90,9 @@ def _with_provider_fields(verb: Any) -> Any:
 @click.option("--badge-count", type=int, metavar="N", help="The number on the app's icon.")
 @click.option("--sound", metavar="FILE", help="A sound of the app's.")
 @_with_provider_fields
+@click.option("--per-minute", type=int, metavar="N", help="So many recipients a minute at most.")
+@click.option("--cap", type=click.Choice(["default", "ignore"]), help="Whether the app's frequency caps hold.")
+@click.option("--on-cap", type=click.Choice(["drop", "defer"]), help="What becomes of who has had enough.")
 @click.option("--at", metavar="TIME", help="When to send, such as 2026-12-01T09:00:00+01:00.")
 @click.option(
     "--file", "message", callback=_message_file, metavar="FILE", help="The request as JSON; options add to it."
@@ -134,6 +138,9 @@ def _merged(message: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
     """The request: the file's fields, then what the options say."""
     given = {name: _plain(value) for name, value in flags.items() if value is not None and value != ()}
     audience = {**message.get("audience", {}), **{name: given.pop(name) for name in _AUDIENCE if name in given}}
+    limits = {name: given.pop(name) for name in _LIMITS if name in given}
+    if limits:
+        given["limits"] = {**message.get("limits", {}), **limits}
     if "at" in given:
         given["schedule"] = {**message.get("schedule", {}), "at": given.pop("at")}
     return {**message, **given, **({"audience": audience} if audience else {})}

@@ -16,7 +16,7 @@ import msgspec
 from gateway.delivery import figures, settle
 from gateway.delivery.deciding import decided
 from gateway.delivery.group import Group, Prepared, Stay
-from gateway.delivery.ports import Clock, Source, Work
+from gateway.delivery.ports import Clock, Grant, Pacer, Source, Work
 from gateway.delivery.room import Room
 from gateway.delivery.send import GroupSender, Sending
 from gateway.delivery.singles import Singles
@@ -31,6 +31,7 @@ from gateway.telemetry import LEASES_LOST, log
 _GROUPS_PER_TURN: Final = 4
 """Groups of a chunk before others have their turn."""
 _BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0)
+_FREE: Final = Grant(GROUP_RECIPIENTS_MAX)
 _FAULTS_MAX: Final = 5
 """Tries to settle a group against a fault that is not "the database is away"."""
 
@@ -52,6 +53,7 @@ class ChunkRunner:
         dice: random.Random,
         go_on: GoOn,
         late_after_s: float = LATE_AFTER_S,
+        throttle: Pacer | None = None,
     ) -> None:
         self._work = work
         self._source = source
@@ -61,6 +63,7 @@ class ChunkRunner:
         self._dice = dice
         self._go_on = go_on
         self._late_after_s = late_after_s
+        self._throttle = throttle
         self._singles = Singles(work)
 
     async def aclose(self) -> None:
@@ -111,7 +114,11 @@ class ChunkRunner:
             await self._work.abandon(chunk)
             return
         for _ in range(_GROUPS_PER_TURN):
-            settled = await self._send_group(chunk, ready)
+            grant = _FREE if self._throttle is None else await self._throttle.grant(ready, now=self._clock.now())
+            if not grant.recipients:
+                await self._work.release(chunk, delay_s=grant.wait_s)
+                return
+            settled = await self._send_group(chunk, ready, grant)
             if settled is None:
                 return
             chunk = settled.chunk
@@ -119,9 +126,10 @@ class ChunkRunner:
                 break
         await self._work.release(chunk)
 
-    async def _send_group(self, chunk: Chunk, ready: Prepared) -> "_Settled | None":
+    async def _send_group(self, chunk: Chunk, ready: Prepared, grant: Grant) -> "_Settled | None":
         """The chunk behind its next group; None when it is done, given back, or not ours any more."""
-        held = await self._room.take(at_least=GROUP_RECIPIENTS_MIN, at_most=GROUP_RECIPIENTS_MAX)
+        most = min(grant.recipients, GROUP_RECIPIENTS_MAX)
+        held = await self._room.take(at_least=min(GROUP_RECIPIENTS_MIN, most), at_most=most)
         try:
             read_at = self._clock.now()
             group = await self._source.next_group(chunk, ready, limit=held)
@@ -130,6 +138,7 @@ class ChunkRunner:
             self._work.served(chunk, held)
             group, sending = await self._started(chunk, ready, group)
             try:
+                await self._give_back_unused(ready, grant, used=sending.fates.count(None))
                 await self._most_of(sending)
                 fates = list(sending.fates)
                 wait_s = settle.put_off_s(chunk, group, fates)
@@ -170,6 +179,12 @@ class ChunkRunner:
             ready, group.devices, credentials, attempt=chunk.key.attempt, strikes=chunk.strikes, fates=fates
         )
         return group, sending
+
+    async def _give_back_unused(self, ready: Prepared, grant: Grant, *, used: int) -> None:
+        """Lets others have what a throttled message may send and this group does not."""
+        if self._throttle is not None:
+            with contextlib.suppress(StoreUnavailable):  # then it goes out a little slower
+                await self._throttle.give_back(ready, grant, used=used)
 
     async def _most_of(self, sending: Sending) -> None:
         """Waits for the group, but not for its slowest; a process that stops has nothing better to do."""

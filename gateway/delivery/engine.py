@@ -12,7 +12,7 @@ from typing import Final
 
 from gateway.delivery.chunk import ChunkRunner
 from gateway.delivery.leases import renewal_s
-from gateway.delivery.ports import Clock, Source, Work
+from gateway.delivery.ports import Clock, Pacer, Source, Work
 from gateway.delivery.room import Room
 from gateway.delivery.send import GroupSender
 from gateway.model.errors import StoreUnavailable
@@ -42,6 +42,7 @@ class Engine:
         lease_s: int,
         dice: random.Random,
         claims: bool = True,
+        throttle: Pacer | None = None,
     ) -> None:
         self.owner = owner
         self.claims = claims
@@ -66,6 +67,7 @@ class Engine:
             clock=clock,
             dice=dice,
             go_on=lambda rest, chunk: self._start(rest, chunk, self._late),
+            throttle=throttle,
         )
 
     @property

@@ -11,6 +11,8 @@ from datetime import UTC
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from gateway.delivery.group import Group, Prepared
 from gateway.delivery.keys import Keys
 from gateway.delivery.names import LiveNames
@@ -26,11 +28,22 @@ from gateway.policy.personalise import made, reads_person
 from gateway.policy.wording import wording_of
 from gateway.store import audiences, messages
 from gateway.store.database import Database
+from gateway.store.messages import FIRST_VERSION
 from gateway.transports.base import Credential, Transport
 
 _MESSAGES_KEPT_MAX: Final = 512
 
 Clock = Callable[[], float]
+
+
+_CURRENT_S: Final = 2.0
+"""A message that was changed under way goes on as it was for so long."""
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    ready: Prepared
+    version: int
+    current_until_s: float
 
 
 class Feed:
@@ -54,23 +67,30 @@ class Feed:
         self._transports = transports
         self._clock = clock
         self._rulebook = Rulebook(db, keys, pressure or Pressure(db, owner=new_id(), lease_s=LEASE_S))
-        self._prepared: OrderedDict[tuple[int, int], Prepared] = OrderedDict()
+        self._prepared: OrderedDict[tuple[int, int], _Kept] = OrderedDict()
 
     async def prepared(self, app_id: int, message_id: int) -> Prepared | None:
         """The message of a chunk, compiled; None when it, or its app, is not there any more."""
         if await self.app(app_id) is None:
             return None
         kept = self._prepared.get((app_id, message_id))
-        if kept is not None:
+        if kept is not None and self._clock() < kept.current_until_s:
             self._prepared.move_to_end((app_id, message_id))
-            return kept
+            return kept.ready
+        version = await messages.version_of(self._db, app_id=app_id, message_id=message_id)
+        if kept is not None and version == kept.version:
+            return self._keep(kept.ready, kept.version)
         stored = await messages.get(self._db, app_id=app_id, message_id=message_id)
-        return None if stored is None else await self.prepare(stored.on_its_way())
+        return None if stored is None else self._keep(await self.compile(stored.on_its_way()), version or 0)
 
     async def prepare(self, message: Message) -> Prepared:
         """Compiles a message and keeps it for its other chunks."""
-        ready = await self.compile(message)
-        self._prepared[message.app_id, message.id] = ready
+        return self._keep(await self.compile(message), FIRST_VERSION)
+
+    def _keep(self, ready: Prepared, version: int) -> Prepared:
+        key = (ready.message.app_id, ready.message.id)
+        self._prepared[key] = _Kept(ready, version, self._clock() + _CURRENT_S)
+        self._prepared.move_to_end(key)
         if len(self._prepared) > _MESSAGES_KEPT_MAX:
             self._prepared.popitem(last=False)
         return ready

@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from gateway.delivery.group import Group, Prepared
 from gateway.model.message import Message
 from gateway.model.work import Chunk, GroupResult, Hold
@@ -83,4 +85,24 @@ class Source(Protocol):
 
     async def next_group(self, chunk: Chunk, ready: Prepared, *, limit: int) -> Group:
         """The recipients behind the chunk's cursor, at most `limit`."""
+        ...
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """So many recipients may go now; none: not for `wait_s`. per_minute: the rate that they were taken from, if any."""
+
+    recipients: int
+    wait_s: float = 0.0
+    per_minute: int | None = None
+
+
+class Pacer(Protocol):
+    """The rates that messages were given by their senders."""
+
+    async def grant(self, ready: Prepared, *, now: datetime) -> Grant:
+        """How many recipients of a message may go now, or how long nobody may. Raises `StoreUnavailable`."""
+        ...
+
+    async def give_back(self, ready: Prepared, grant: Grant, *, used: int) -> None:
+        """Tells that only so many of those who might have gone did. Raises `StoreUnavailable`."""
         ...

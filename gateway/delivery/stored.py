@@ -31,14 +31,14 @@ class StoredWork:
         owner: int,
         lease_s: int,
         clock: Callable[[], float] = time.monotonic,
-        is_stopped: Callable[[int], bool] = lambda _app_id: False,
+        is_held: Callable[[int, int], bool] = lambda _app_id, _message_id: False,
     ) -> None:
         self._db = db
         self._keys = keys
         self._owner = owner
         self._lease_s = lease_s
         self._turns = Turns(clock)
-        self._is_stopped = is_stopped
+        self._is_held = is_held
         self._after = _START
         self._preferred: dict[tuple[int, int], tuple[int, int]] = {}
 
@@ -97,7 +97,7 @@ class StoredWork:
         for _ in range(_LOOKS_MAX):
             due = await chunks.due(self._db, after=self._after, limit=CLAIM_CANDIDATES_MAX)
             was_start, self._after = self._after == _START, due.looked_until
-            pairs = [pair for pair in due.pairs if not self._is_stopped(pair[0])]
+            pairs = [pair for pair in due.pairs if not self._is_held(*pair)]
             if pairs or (was_start and self._after == _START):
                 return pairs
         return []

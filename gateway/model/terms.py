@@ -15,12 +15,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     holdout_percent: so many of a hundred people do not get it, to see what it brings about.
     obeys_caps: False sends past frequency caps, and counts all the same. on_cap: whoever has had enough is dropped, or
     put off until there is room again.
+    per_minute: no more recipients than that within a minute.
     """
 
     category: Category = "transactional"
     holdout_percent: float = 0.0
     obeys_caps: bool = True
     on_cap: OnCap = "drop"
+    per_minute: int | None = None
 
     @property
     def needs_person(self) -> bool:

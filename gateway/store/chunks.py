@@ -131,7 +131,8 @@ async def claim(
 async def release_expired(db: Queryable) -> int:
     """Frees the chunks whose worker fell silent (index chunks_leased); how many."""
     tag = await db.execute(
-        "UPDATE chunks SET state = 0, owner = NULL, due_at = now() WHERE state = 1 AND lease_until < now()"
+        "UPDATE chunks SET state = 0, owner = NULL, due_at = greatest(due_at, now())"
+        " WHERE state = 1 AND lease_until < now()"
     )
     return int(tag.rpartition(" ")[2])
 
@@ -139,7 +140,8 @@ async def release_expired(db: Queryable) -> int:
 async def release_owned(db: Queryable, *, owner: int) -> int:
     """Frees what a process held that is known to be dead; how many (index chunks_leased)."""
     tag = await db.execute(
-        "UPDATE chunks SET state = 0, owner = NULL, due_at = now() WHERE state = 1 AND owner = $1", owner
+        "UPDATE chunks SET state = 0, owner = NULL, due_at = greatest(due_at, now()) WHERE state = 1 AND owner = $1",
+        owner,
     )
     return int(tag.rpartition(" ")[2])
 
@@ -171,7 +173,7 @@ async def release(db: Queryable, chunk: Chunk, *, delay_s: float = 0.0) -> None:
     key = chunk.key
     await db.execute(
         """
-        UPDATE chunks SET state = 0, owner = NULL, due_at = now() + $8 * interval '1 second'
+        UPDATE chunks SET state = 0, owner = NULL, due_at = greatest(due_at, now() + $8 * interval '1 second')
          WHERE app_id = $1 AND bucket = $2 AND msg_id = $3 AND part = $4 AND lo = $5 AND attempt = $6
            AND claim_no = $7 AND state = 1
         """,
@@ -300,6 +302,23 @@ async def hold(db: Queryable, *, app_id: int, buckets: Sequence[int], message_id
             message_id,
             int(to),
         )
+
+
+async def put_off(db: Queryable, *, app_id: int, buckets: Sequence[int], message_id: int, to: datetime) -> None:
+    """Moves a message's unfinished chunks to another time. Who waits for another try comes no sooner for it.
+
+    A claimed chunk is given back for then; the worker ends its turn first.
+    """
+    await db.execute(
+        """
+        UPDATE chunks SET due_at = CASE WHEN attempt = 0 THEN $4 ELSE greatest(due_at, $4) END
+         WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = $3 AND state < 2
+        """,
+        app_id,
+        list(buckets),
+        message_id,
+        to,
+    )
 
 
 async def unfinished(db: Queryable, *, app_id: int, buckets: Sequence[int], message_id: int) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -12,6 +12,9 @@ from gateway.model.message import Content, Message, MessageState
 from gateway.model.terms import Terms
 from gateway.model.work import MessageKind
 from gateway.store.database import Queryable, Record
+
+FIRST_VERSION: Final = 1
+"""Of a message that nobody has changed."""
 
 
 class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +104,51 @@ async def get(db: Queryable, *, app_id: int, message_id: int) -> StoredMessage |
         message_id,
     )
     return None if row is None else _message(row)
+
+
+async def version_of(db: Queryable, *, app_id: int, message_id: int) -> int | None:
+    """Counts the changes of a message that is on its way; None when it is not there any more."""
+    return await db.fetchval(
+        "SELECT content_version FROM messages WHERE app_id = $1 AND bucket = $2 AND id = $3",
+        app_id,
+        bucket_of_message(message_id),
+        message_id,
+    )
+
+
+async def set_rate(db: Queryable, *, app_id: int, message_id: int, per_minute: int | None) -> bool:
+    """Changes how many go out a minute; False when the message has ended or is not there."""
+    tag = await db.execute(
+        """
+        UPDATE messages
+           SET content_version = (content_version % 30000) + 1,
+               terms = CASE WHEN $4::int IS NULL THEN terms - 'per_minute'
+                            ELSE terms || jsonb_build_object('per_minute', $4::int) END
+         WHERE app_id = $1 AND bucket = $2 AND id = $3 AND state NOT IN (4, 5, 6)
+        """,
+        app_id,
+        bucket_of_message(message_id),
+        message_id,
+        per_minute,
+    )
+    return tag == "UPDATE 1"
+
+
+async def put_off(db: Queryable, *, app_id: int, message_id: int, to: datetime) -> bool:
+    """Changes when a message is due; its life begins then. False when it has ended or is not there."""
+    tag = await db.execute(
+        """
+        UPDATE messages
+           SET content_version = (content_version % 30000) + 1,
+               due_at = $4::timestamptz, expires_at = $4::timestamptz + (expires_at - due_at)
+         WHERE app_id = $1 AND bucket = $2 AND id = $3 AND state NOT IN (4, 5, 6)
+        """,
+        app_id,
+        bucket_of_message(message_id),
+        message_id,
+        to,
+    )
+    return tag == "UPDATE 1"
 
 
 async def page(

@@ -22,6 +22,7 @@ from gateway.model.limits import (
     HOLDOUT_PERCENT_MAX,
     NAMED_RECIPIENTS_MAX,
     NOTIFICATION_TAG_CHARS_MAX,
+    PER_MINUTE_MAX,
     SOUND_CHARS_MAX,
     TTL_S_DEFAULT,
     TTL_S_MAX,
@@ -91,6 +92,9 @@ class LimitsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         OnCap | None,
         Meta(description="Who has had enough does not get it (`drop`, the default), or once there is room (`defer`)."),
     ] = None
+    per_minute: (
+        Annotated[int, Meta(ge=1, le=PER_MINUTE_MAX, description="So many recipients a minute at most, evenly.")] | None
+    ) = None
 
 
 class MessageFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -248,6 +252,7 @@ class MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     audience: dict[str, Any]
     category: Category
+    per_minute: int | None
     created_at: datetime
     due_at: datetime
     planned_at: datetime | None
@@ -260,6 +265,29 @@ class MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     per_platform: dict[str, dict[str, int]]
     per_variant: dict[str, dict[str, int]]
     exact: bool
+
+
+class LimitsChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits that may be changed under way."""
+
+    per_minute: (
+        Annotated[int, Meta(ge=1, le=PER_MINUTE_MAX, description="null: as fast as it goes.")]
+        | msgspec.UnsetType
+        | None
+    ) = msgspec.UNSET
+
+
+class ScheduleChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new time."""
+
+    at: Annotated[datetime, Meta(tz=True, description="RFC 3339 with a zone.")]
+
+
+class MessageChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to change of a message, for all that has not gone out."""
+
+    limits: LimitsChange | None = None
+    schedule: ScheduleChange | None = None
 
 
 class MessagePage(msgspec.Struct, frozen=True):

@@ -17,3 +17,13 @@ RECENT_BUCKETS_MAX: Final = 2_048
 """Buckets that a process remembers outcomes of."""
 RECENT_ROWS_MAX: Final = 200_000
 """Rows of outcomes read for one bucket at a time; the oldest of more are not counted."""
+PER_MINUTE_MAX: Final = 10_000_000
+"""Recipients a minute that a message may be throttled to; beyond it there is nothing to throttle."""
+THROTTLED_GROUPS_PER_MINUTE: Final = 120
+"""A throttled message goes out in groups of half a second's worth, so that it flows."""
+THROTTLE_LOOK_AHEAD_S: Final = 0.5
+"""A group waits so long for its moment; where that is further off, the worker turns to other work."""
+THROTTLE_LOOKS_S: Final = 5.0
+"""A worker looks so often whether a throttled message may go on: its rate may have been changed."""
+RESTING_MESSAGES_MAX: Final = 10_000
+"""Messages that a process knows to be waiting for their next moment."""
