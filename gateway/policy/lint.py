@@ -114,7 +114,8 @@ def _without_default(where: str, part: Part) -> Iterator[Finding]:
     template = part.template.template if isinstance(part.template, LinkTemplate) else part.template
     pieces = template.pieces if isinstance(template, PlainText) else ()
     for piece in pieces:
-        if isinstance(piece, Field) and piece.path[0] == "user" and piece.path != ("user", "id") and not piece.default:
+        is_asked = isinstance(piece, Field) and piece.path[0] == "user" and piece.path != ("user", "id")
+        if isinstance(piece, Field) and is_asked and piece.default is None:
             name = ".".join(map(str, piece.path))
             told = f'`{name}` has no default: who has none reads a gap. Say `| default: "..."`.'
             yield _everywhere(where, "default_missing", told)

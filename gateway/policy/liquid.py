@@ -15,6 +15,7 @@ from liquid import BoundTemplate, Environment, RenderContext
 from liquid.builtin.expressions.primitive import IntegerLiteral, RangeLiteral
 from liquid.exceptions import LiquidError
 from liquid.expression import Expression
+from liquid.static_analysis import TemplateAnalysis
 from liquid.token import Token
 from liquid.undefined import UNDEFINED
 from liquid.utils import ReadOnlyChainMap
@@ -39,6 +40,7 @@ _OWN_TAGS: Final = frozenset(("content", "output", "illegal"))
 """What the library calls a text and an output."""
 _SCOPES_OF_A_RENDER: Final = 6
 """What the library itself stacks up around one block."""
+_TOLD_CHARS_MAX: Final = 200
 _CHARS_PER_STEP: Final = 256
 _ITEMS_PER_STEP: Final = 4
 _ABOVE_ANY_NUMBER: Final = 10**NUMBER_DIGITS_MAX
@@ -64,7 +66,10 @@ class LiquidText(msgspec.Struct, frozen=True, eq=False):
         try:
             template = _ENVIRONMENT.from_string(text)
             _check_ranges(template)
-            paths = _paths_of(template)
+            analysis = template.analyze(include_partials=False)
+            unknown = sorted(analysis.filters.keys() - FILTERS.keys())
+            _check(not unknown, f"there is no filter {', '.join(unknown)[:_TOLD_CHARS_MAX]}")
+            paths = _paths_of(analysis)
         except LiquidError as fault:
             raise Invalid("template_invalid", f"The text cannot be read as Liquid: {_told(fault)}") from None
         except (RecursionError, ValueError, TypeError, OverflowError):
@@ -212,10 +217,9 @@ def _check_ranges(template: BoundTemplate) -> None:
                 _check(length <= TEXT_ROUNDS_MAX, f"a range has at most {TEXT_ROUNDS_MAX} numbers")
 
 
-def _paths_of(template: BoundTemplate) -> tuple[tuple[Step, ...], ...]:
+def _paths_of(analysis: TemplateAnalysis) -> tuple[tuple[Step, ...], ...]:
     """What it reads that it does not make itself, as far as that can be told before it is filled in."""
-    found = template.analyze(include_partials=False).globals
-    return tuple(tuple(_plain(variable.segments)) for variables in found.values() for variable in variables)
+    return tuple(tuple(_plain(one.segments)) for variables in analysis.globals.values() for one in variables)
 
 
 def _plain(segments: Sequence[object]) -> list[Step]:

@@ -16,6 +16,8 @@ from gateway.model.limits import VALUE_CHARS_MAX
 from gateway.policy.locale_words import day_or_time, money, number, percent, plural_form, zone_named
 
 _TAG_OF_HTML: Final = re.compile(r"<[^<>]*>")
+_NIL: Final = (None,)
+"""The library has several things that equal it."""
 _ROUND_DIGITS_MAX: Final = 10
 
 
@@ -103,6 +105,10 @@ def _round(value: Any, digits: Any = 0) -> Any:
     return math.round_(value, digits) if digits else math.round_(value)
 
 
+def _compact(items: Any) -> list[Any]:
+    return [item for item in _list(items) if item not in _NIL]
+
+
 def _strip_html(value: Any) -> str:
     return _TAG_OF_HTML.sub("", _text(value))
 
@@ -168,7 +174,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "upcase": string.upcase,
     "url_decode": string.url_decode,
     "url_encode": string.url_encode,
-    "compact": array.compact,
+    "compact": _compact,
     "concat": array.concat,
     "first": array.first,
     "last": array.last,

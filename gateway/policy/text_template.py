@@ -28,7 +28,9 @@ _WORDS_OF_LIQUID: Final = frozenset((
     "if", "else", "limit", "offset", "reversed", "cols",
 ))  # fmt: skip
 """Names that mean something else there, or that are worked out: left to it."""
-_NOTHING: Final = ("", None, False)
+_NOTHING: Final[tuple[object, ...]] = ("", None, False, [], {})
+_EMPTY_TYPES: Final = (str, type(None), bool, list, dict)
+"""0 is no nothing."""
 
 
 class TextTemplate(Protocol):
@@ -49,14 +51,14 @@ class Field(msgspec.Struct, frozen=True, eq=False):
 
     path: tuple[Step, ...]
     look_up: LookUp
-    default: str
+    default: str | None
 
     def fill(self, scope: Scope) -> str:
         """The value as Liquid would write it, or the default where there is none."""
         value = self.look_up(scope)
-        if type(value) is str:
-            return value or self.default
-        return written(value) or self.default if value not in _NOTHING else self.default
+        if self.default is not None and value in _NOTHING and type(value) in _EMPTY_TYPES:
+            return self.default
+        return value if type(value) is str else written(value)
 
 
 class PlainText(msgspec.Struct, frozen=True):
@@ -118,4 +120,5 @@ def _field_of(match: re.Match[str]) -> Field | None:
     if not _WORDS_OF_LIQUID.isdisjoint((root, *steps)):
         return None
     places: list[Step] = [int(step) if step.isdigit() else step for step in steps]
-    return Field((root, *places), look_up_of(root, places), match["double"] or match["single"] or "")
+    default = match["single"] if match["double"] is None else match["double"]
+    return Field((root, *places), look_up_of(root, places), default)
