@@ -37,6 +37,7 @@ from gateway.delivery.throttle import Throttle
 from gateway.geo.locator import Locator
 from gateway.model.errors import GatewayError, StoreUnavailable
 from gateway.model.limits import CONNECTIONS_MAX
+from gateway.sending import experiments
 from gateway.sending.accept import Acceptor
 from gateway.sending.plan import plan_due
 from gateway.store import (
@@ -290,6 +291,7 @@ def loops_of(base: Base) -> list[Loop]:
     db, keyring = base.db, base.keyring
     return [
         Loop("plan", 0.2, lambda: plan_due(db, keyring.app_by_id)),
+        Loop("decide_experiments", 1.0, lambda: experiments.decide_due(db, keyring.app_by_id)),
         Loop("release_expired_leases", 1.0, Reaper(db, lease_s=base.settings.lease_s).run),
         Loop("copy_people", 1.0, lambda: people.fan_out(db, keyring.app_by_id)),
         Loop("close_messages", 1.0, closing.Closer(db, keyring).run),

@@ -18,7 +18,7 @@ import structlog
 
 from gateway.model.app import App
 from gateway.model.errors import GatewayError
-from gateway.model.event import ReceiptKind
+from gateway.model.event import ARM_STEP, ReceiptKind
 from gateway.model.ids import bucket_of_id
 from gateway.model.limits import RECEIPT_BATCH_MAX, RECEIPT_FLUSH_S, RECEIPT_QUEUE_MAX, RECEIPT_TOKEN_DAYS
 from gateway.policy import receipt_token
@@ -181,12 +181,13 @@ class Ingest:
 
     async def _write_bucket(self, app_id: int, bucket: int, rows: list[Receipt]) -> None:
         async with self._database.transaction() as db:
-            fresh = Counter(await store.insert_new(db, app_id=app_id, bucket=bucket, receipts=rows))
+            new = await store.insert_new(db, app_id=app_id, bucket=bucket, receipts=rows)
+            fresh = Counter((one.message_id, one.kind + ARM_STEP * one.arm) for one in new)
             if fresh:
                 counts = [(message_id, kind, n) for (message_id, kind), n in fresh.items()]
                 await store.add_counts(db, app_id=app_id, bucket=bucket, counts=counts)
         for (_, kind), n in fresh.items():
-            RECEIPTS.labels(ReceiptKind(kind).name.lower(), "counted").inc(n)
+            RECEIPTS.labels(ReceiptKind(kind % ARM_STEP).name.lower(), "counted").inc(n)
         if len(rows) > fresh.total():
             RECEIPTS.labels("any", "repeated").inc(len(rows) - fresh.total())
 
@@ -194,9 +195,9 @@ class Ingest:
 def _rows(claim: ReceiptClaim, report: Report, now: datetime) -> list[Receipt]:
     """The report, and with a click or a close that it was shown."""
     at = _believed(report.at, now)
-    rows = [Receipt(claim.message_id, claim.subscription_id, report.kind, claim.day, at, report.action)]
+    rows = [Receipt(claim.message_id, claim.subscription_id, report.kind, claim.day, at, report.action, claim.arm)]
     if report.kind is not ReceiptKind.SHOWN and claim.allows(ReceiptKind.SHOWN):
-        rows.append(Receipt(claim.message_id, claim.subscription_id, ReceiptKind.SHOWN, claim.day, at))
+        rows.append(Receipt(claim.message_id, claim.subscription_id, ReceiptKind.SHOWN, claim.day, at, "", claim.arm))
     return rows
 
 

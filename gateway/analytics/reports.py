@@ -5,11 +5,12 @@ from typing import Final
 
 import msgspec
 
+from gateway.analytics.variants import ExperimentFigures, figures_of
 from gateway.model.app import App
 from gateway.model.audience import Audience, topics_text
 from gateway.model.delivery import REASONS, Code, state_of
 from gateway.model.errors import Invalid, NotFound
-from gateway.model.event import ReceiptKind
+from gateway.model.event import ARM_STEP, ReceiptKind
 from gateway.model.ids import to_text
 from gateway.model.message import Content, MessageState, state_word
 from gateway.model.terms import Category
@@ -48,6 +49,8 @@ class MessageReport(msgspec.Struct, frozen=True, kw_only=True):
     failed_by: dict[str, int]
     per_channel: dict[str, dict[str, int]]
     per_platform: dict[str, dict[str, int]]
+    per_variant: dict[str, dict[str, int]]
+    experiment: ExperimentFigures | None
     exact: bool
 
 
@@ -104,6 +107,7 @@ async def _report(db: Queryable, app: App, message: StoredMessage) -> MessageRep
         audience, tally = await _under_way(db, app, message)
     figures = counts_of(audience, tally)
     reported = await receipts.counts(db, app_id=app.id, buckets=app.buckets, message_id=message.id)
+    per_variant, experiment = await figures_of(db, message, tally, reported)
     return MessageReport(
         id=message.id,
         state=message.state,
@@ -119,13 +123,18 @@ async def _report(db: Queryable, app: App, message: StoredMessage) -> MessageRep
         expires_at=message.expires_at,
         counts={
             **figures.counts,
-            **{word: reported.get(kind, 0) for kind, word in _RECEIPT_WORDS.items()},
+            **{
+                word: sum(n for coded, n in reported.items() if coded % ARM_STEP == kind)
+                for kind, word in _RECEIPT_WORDS.items()
+            },
             "bought": 0,
         },
         skipped_by=figures.skipped_by,
         failed_by=figures.failed_by,
         per_channel=figures.per_channel,
         per_platform=figures.per_platform,
+        per_variant=per_variant,
+        experiment=experiment,
         exact=message.tally is not None,
     )
 

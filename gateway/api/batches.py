@@ -16,6 +16,7 @@ from gateway.api import bodies
 from gateway.api.answers import error_body, json_answer
 from gateway.api.call import Call, decoder_of
 from gateway.api.messages import channels_of, check_fits, renderer
+from gateway.api.offers import check_coupon
 from gateway.api.orders import order_of
 from gateway.api.schema.messages import BatchAnswer, BatchRequest, BatchResult, MessageFields, SendRequest
 from gateway.api.templates import from_template
@@ -86,6 +87,7 @@ async def _order(call: Call, request: MessageFields, app: App, at: int, size: in
     try:
         order = order_of(request, app, call.now())
         await check_names(call.services.database, app, order.audience)
+        await check_coupon(call, app, order)
         check_fits(app, order, size, call.services.transports, channels)
     except Invalid as fault:
         fault.param = f"messages[{at}].{fault.param}" if fault.param else f"messages[{at}]"

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.api.schema.messages import PROVIDERS, ActionRequest, MessageFields, Text
+from gateway.api.schema.contents import ActionRequest, Text
+from gateway.api.schema.messages import PROVIDERS, MessageFields
 from gateway.model.app import App
 from gateway.model.app_settings import settings_of
 from gateway.model.errors import Invalid

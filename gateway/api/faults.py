@@ -32,8 +32,6 @@ LATER: Final = frozenset(
         "segment",
         "exclude",
         "limits",
-        "variants",
-        "coupon",
         "category",
         "local_time",
         "best_time",

@@ -8,9 +8,11 @@ from aiohttp import web
 
 from gateway.analytics import reports
 from gateway.analytics.reports import MessageReport, Recipient
+from gateway.analytics.variants import ExperimentFigures, VariantFigures
 from gateway.api.answers import json_answer
 from gateway.api.call import Call
 from gateway.api.schema.messages import MessageAnswer, MessagePage, RecipientAnswer, RecipientPage
+from gateway.api.schema.offers import ExperimentAnswer, IntervalAnswer, VariantResult
 from gateway.model.errors import Invalid
 from gateway.model.ids import from_text, to_text
 from gateway.model.message import STATE_NAMES, MessageState
@@ -93,8 +95,38 @@ def message_answer(report: MessageReport) -> MessageAnswer:
         failed_by=report.failed_by,
         per_channel=report.per_channel,
         per_platform=report.per_platform,
-        per_variant={},
+        per_variant=report.per_variant,
+        experiment=None if report.experiment is None else _experiment(report.experiment),
         exact=report.exact,
+    )
+
+
+def _experiment(figures: ExperimentFigures) -> ExperimentAnswer:
+    return ExperimentAnswer(
+        metric=figures.metric,
+        share=figures.share_percent,
+        decide_at=figures.decide_at,
+        winner=figures.winner,
+        decided_by=figures.decided_by,
+        decided_at=figures.decided_at,
+        variants=[_variant(one) for one in figures.variants],
+    )
+
+
+def _variant(figures: VariantFigures) -> VariantResult:
+    compared = figures.comparison
+    return VariantResult(
+        name=figures.name,
+        sent=figures.result.sent,
+        successes=figures.result.successes,
+        rate=figures.result.rate,
+        rate_interval=IntervalAnswer(figures.interval.low, figures.interval.high),
+        difference=None if compared is None else compared.difference,
+        difference_interval=(
+            None if compared is None else IntervalAnswer(compared.interval.low, compared.interval.high)
+        ),
+        p_value=None if compared is None else compared.p_value,
+        is_significant=compared is not None and compared.is_significant,
     )
 
 

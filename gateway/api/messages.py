@@ -13,6 +13,7 @@ from gateway.api.answers import ENCODER, json_answer, json_bytes
 from gateway.api.call import Call, decoder_of
 from gateway.api.message_previews import finding_of
 from gateway.api.message_reports import message_answer
+from gateway.api.offers import check_coupon
 from gateway.api.orders import due_at_of, order_of
 from gateway.api.schema.messages import (
     Accepted,
@@ -26,6 +27,7 @@ from gateway.model import message
 from gateway.model.app import App
 from gateway.model.ids import to_text
 from gateway.model.limits import SEND_BODY_BYTES_MAX
+from gateway.policy.variants import contents_of
 from gateway.policy.wording import wording_of
 from gateway.sending import change, control
 from gateway.sending.accept import Order, Render
@@ -48,6 +50,7 @@ async def send(call: Call) -> web.Response:
     request = await from_template(call.services.database, app, request, call.body)
     order = order_of(request, app, call.now())
     await check_names(call.services.database, app, order.audience)
+    await check_coupon(call, app, order)
     if call.request.query_string and call.flag("dry_run"):
         return await _preview(call, app, order)
     size = len(call.body) if request.template is None else SEND_BODY_BYTES_MAX
@@ -75,8 +78,9 @@ def check_fits(
         if name in transports:
             transports[name].check_extra(fields)
     if request_bytes > _SURELY_FITS_BYTES or order.content.utm:
-        wording = wording_of(app, order.content)
-        check_size(order.content, wording, {name: one for name, one in transports.items() if name in channels})
+        reachable = {name: one for name, one in transports.items() if name in channels}
+        for content in contents_of(order.content, order.terms.variants):
+            check_size(content, wording_of(app, content), reachable)
 
 
 def renderer(order: Order) -> Render:

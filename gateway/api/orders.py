@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from gateway.api.contents import check_language, content_of
+from gateway.api.offers import coupon_of, experiment_of, variants_of
 from gateway.api.orders_geo import geo_of
 from gateway.api.schema.messages import (
     PROVIDERS,
@@ -28,6 +29,7 @@ from gateway.model.limits import (
 )
 from gateway.model.slug import SLUG
 from gateway.model.terms import Category, OnCap, Terms
+from gateway.model.variant import Variant
 from gateway.policy.filter_reading import read_where
 from gateway.sending.accept import Order
 
@@ -37,11 +39,12 @@ _NO_LIMITS: Final = LimitsRequest()
 def order_of(request: MessageFields, app: App, now: datetime) -> Order:
     """The order. Raises `Invalid` with the dotted path of the field at fault."""
     audience = audience_of(request.audience)
+    content = content_of(request, app)
     return Order(
-        content=content_of(request, app),
+        content=content,
         audience=audience,
         due_at=_due_at(request.schedule, now),
-        terms=_terms(request, audience),
+        terms=_terms(request, audience, variants_of(request, content, lambda one: content_of(one, app))),
     )
 
 
@@ -128,7 +131,7 @@ def _subscriptions(texts: list[str], param: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _terms(request: MessageFields, audience: Audience) -> Terms:
+def _terms(request: MessageFields, audience: Audience, variants: tuple[Variant, ...]) -> Terms:
     category = request.category or ("transactional" if audience.is_named else "marketing")
     limits = request.limits or _NO_LIMITS
     return Terms(
@@ -137,6 +140,9 @@ def _terms(request: MessageFields, audience: Audience) -> Terms:
         obeys_caps=limits.cap == "default",
         on_cap=_on_cap(limits, category),
         per_minute=limits.per_minute,
+        variants=variants,
+        experiment=experiment_of(request, life_s=request.ttl),
+        coupon=coupon_of(request),
     )
 
 

@@ -20,6 +20,7 @@ from gateway.api import (
     message_previews,
     message_reports,
     messages,
+    offers,
     progress,
     receipts,
     sdk,
@@ -40,6 +41,7 @@ from gateway.api.schema import explain as x
 from gateway.api.schema import lanes as n
 from gateway.api.schema import lists as li
 from gateway.api.schema import messages as m
+from gateway.api.schema import offers as f
 from gateway.api.schema import receipts as r
 from gateway.api.schema import segments as sg
 from gateway.api.schema import subscriptions as s
@@ -82,6 +84,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST",   "/v1/messages/{id}/cancel",           messages.cancel,     SEND,   "Messages", "Cancel what has not gone out", SMALL, None, m.MessageState, query=(APP,)),
     Route("POST",   "/v1/messages/{id}/pause",            messages.pause,      SEND,   "Messages", "Pause", SMALL, None, m.MessageState, query=(APP,)),
     Route("POST",   "/v1/messages/{id}/resume",           messages.resume,     SEND,   "Messages", "Go on", SMALL, None, m.MessageState, query=(APP,)),
+    Route("POST",   "/v1/messages/{id}/winner",           offers.choose,       SEND,   "Messages", "Choose the variant that the others get", SMALL, f.WinnerRequest, f.WinnerAnswer, query=(APP,)),
 
     Route("POST",   "/v1/subscriptions",                  subscriptions.enrol, ENROL,         "Subscriptions", "Enrol a device", SMALL, s.SubscribeRequest, s.Subscribed, 201),
     Route("GET",    "/v1/subscriptions",                  subscriptions.page,  READ,          "Subscriptions", "List devices", 0, None, s.SubscriptionPage, query=(*PAGE, STATE, USER, TOPIC, CHANNEL)),

@@ -16,20 +16,22 @@ import msgspec
 from gateway.delivery.group import Group, Prepared
 from gateway.delivery.keys import Keys
 from gateway.delivery.names import LiveNames
+from gateway.delivery.phase import in_phase
 from gateway.delivery.pressure import Pressure
 from gateway.delivery.rules import Rulebook
 from gateway.model.app import App
 from gateway.model.errors import NotFound
 from gateway.model.ids import new_id
 from gateway.model.limits import GROUP_RECIPIENTS_MAX, LEASE_S
-from gateway.model.message import Message
+from gateway.model.message import Content, Message
 from gateway.model.work import Chunk
 from gateway.policy.personalise import made, reads_person
+from gateway.policy.variants import content_of
 from gateway.policy.wording import wording_of
 from gateway.store import audiences, messages
 from gateway.store.database import Database
 from gateway.store.messages import FIRST_VERSION
-from gateway.transports.base import Credential, Transport
+from gateway.transports.base import Compiled, Credential, Transport
 
 _MESSAGES_KEPT_MAX: Final = 512
 
@@ -100,22 +102,27 @@ class Feed:
         rules = self._rulebook.of(message)
         content = message.content
         app = await self.app(message.app_id)
-        wording = wording_of(app, content)
+        others = [content_of(content, variant) for variant in message.terms.variants]
         return Prepared(
             message,
             message.planned_at.astimezone(UTC).date(),
-            {
-                name: made(content, wording, partial(transport.compile, message_id=message.id))
-                for name, transport in self._transports.items()
-            },
+            self._made(content, app, message.id),
             await self._keys.receipt_signer(message.app_id),
             LiveNames(self._db, app, message.audience, clock=self._clock),
             content.ttl_s,
             # Copies of one message collapse at the push service, so that a repetition after a crash replaces.
             content.collapse_key or f"{message.app_id}.{message.id}",
             rules,
-            reads_person=bool(rules) or reads_person(content, wording),
+            reads_person=bool(rules) or reads_person(content, wording_of(app, content)),
+            variants=tuple(self._made(other, app, message.id) for other in others),
         )
+
+    def _made(self, content: Content, app: App | None, message_id: int) -> dict[str, Compiled]:
+        wording = wording_of(app, content)
+        return {
+            name: made(content, wording, partial(transport.compile, message_id=message_id))
+            for name, transport in self._transports.items()
+        }
 
     async def app(self, app_id: int) -> App | None:
         """The app; None if it is gone."""
@@ -144,7 +151,9 @@ class Feed:
         )
         there = {device.subscription_id for device in devices}
         missing = [number for number in part if number not in there]
-        return Group(devices, missing, part[-1] if part else chunk.hi, len(part) == len(waiting))
+        return await self._in_phase(
+            chunk, ready, Group(devices, missing, part[-1] if part else chunk.hi, len(part) == len(waiting))
+        )
 
     async def _range(self, chunk: Chunk, ready: Prepared, limit: int) -> Group:
         key = chunk.key
@@ -161,4 +170,17 @@ class Feed:
             reads_person=ready.reads_person,
         )
         is_last = len(devices) < limit
-        return Group(devices, [], chunk.hi if is_last else devices[-1].subscription_id, is_last)
+        return await self._in_phase(
+            chunk, ready, Group(devices, [], chunk.hi if is_last else devices[-1].subscription_id, is_last)
+        )
+
+    async def _in_phase(self, chunk: Chunk, ready: Prepared, group: Group) -> Group:
+        if ready.message.terms.experiment is None:
+            return group
+        devices = await in_phase(self._db, chunk, ready, group.devices)
+        # Who left is told by the chunks of the experiment; those of the rest expect whom those saw.
+        is_rest = chunk.is_rest and chunk.is_first_of_phase
+        missing = [] if is_rest else group.missing
+        return msgspec.structs.replace(
+            group, devices=devices, missing=missing, passed=len(group.devices) - len(devices)
+        )

@@ -31,6 +31,14 @@ class Prepared(msgspec.Struct, frozen=True, eq=False):
     """What is to be asked about each group before it is sent."""
     reads_person: bool = False
     """Whether rules or texts need more of a recipient than sending does."""
+    variants: tuple[Mapping[str, Compiled], ...] = ()
+    """Of a message with variants: each one's content, by provider as in `compiled`."""
+
+    def compiled_for(self, device: Device) -> Compiled:
+        """What this device is sent: its variant, where the message has some."""
+        if self.variants and device.given is not None and "variant" in device.given:
+            return self.variants[device.given["variant"]][device.provider]
+        return self.compiled[device.provider]
 
 
 class Stay(Protocol):
@@ -52,6 +60,8 @@ class Group(msgspec.Struct, frozen=True):
     missing: list[int]
     cursor: int
     is_last: bool
+    passed: int = 0
+    """Recipients of the chunk who were read and are not in this phase of an experiment."""
     stays: tuple[Stay, ...] = ()
     """Whoever has a group tells each of them what becomes of it."""
 
@@ -64,6 +74,11 @@ class Group(msgspec.Struct, frozen=True):
         """Tells that the group is given up or given back."""
         for stay in self.stays:
             stay.left()
+
+
+def arm_of(device: Device) -> int:
+    """Which arm of an experiment this device is in (`model.variant`); 0 without one."""
+    return device.given.get("arm", 0) if device.given else 0
 
 
 class Decision(msgspec.Struct, frozen=True):

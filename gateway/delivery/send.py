@@ -16,7 +16,7 @@ from typing import Final
 
 from gateway.delivery.board import LaneBoard
 from gateway.delivery.feed import Clock
-from gateway.delivery.group import Prepared
+from gateway.delivery.group import Prepared, arm_of
 from gateway.delivery.lane import Lane
 from gateway.model.delivery import Accepted, Code, Device, Outcome, Push, Rejected
 from gateway.model.errors import Invalid
@@ -233,7 +233,7 @@ class _Run:
             if left_s <= 0:
                 lane.give_up_probe()
                 return _EXPIRED
-            compiled = self._ready.compiled[device.provider]
+            compiled = self._ready.compiled_for(device)
             ttl_s = min(self._ready.ttl_s, int(left_s))
             payload = compiled.render(device, self._token(device), ttl_s)
             if len(payload) > (compiled.payload_bytes_max or transport.payload_bytes_max(device.platform)):
@@ -266,7 +266,10 @@ class _Run:
 
     def _token(self, device: Device) -> str:
         return self._ready.signer.sign(
-            message_id=self._ready.message.id, subscription_id=device.subscription_id, day=self._ready.day
+            message_id=self._ready.message.id,
+            subscription_id=device.subscription_id,
+            day=self._ready.day,
+            arm=arm_of(device),
         )
 
     def _put_off(self, lane: Lane, held_s: float) -> Fate:

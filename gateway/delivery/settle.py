@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from gateway.delivery.group import Group, Prepared
+from gateway.delivery.group import Group, Prepared, arm_of
 from gateway.model.delivery import Code, Device
 from gateway.model.work import Chunk, GroupResult, NewChunk
 from gateway.policy.caps import kind_of
@@ -56,7 +56,9 @@ def result_of(
     codes = {device.subscription_id: fate.code for device, fate in ends}
     codes.update(dict.fromkeys(group.missing, Code.SKIPPED_LEFT))
     ids = sorted(codes)
-    seen = chunk.seen + len(group.devices) + len(group.missing)
+    # Whoever waits for an experiment's winner is expected by the chunk of the rest, once they were seen here.
+    deferred = 0 if chunk.is_rest else group.passed
+    seen = chunk.seen + len(group.devices) + len(group.missing) + deferred
     return GroupResult(
         chunk=chunk,
         day=ready.day,
@@ -76,6 +78,7 @@ def result_of(
         cleared=[d.subscription_id for d, fate in ends if d.suspect_at is not None and fate.code is Code.SENT],
         read_at=read_at,
         category=int(kind_of(ready.message.terms.category)),
+        deferred=deferred,
         late=_late(chunk, [d.subscription_id for d, fate in zip(group.devices, fates, strict=True) if fate is None]),
     )
 
@@ -98,10 +101,10 @@ def _late(chunk: Chunk, ids: Sequence[int]) -> Chunk | None:
 
 def _tally(chunk: Chunk, group: Group, ends: Sequence[tuple[Device, End]], *, left: int) -> dict[str, int]:
     """The chunk's tally with this group added; `left` counted at planning and were not met any more."""
-    kinds = Counter((device.provider, device.platform, fate.code) for device, fate in ends)
+    kinds = Counter((device.provider, device.platform, fate.code, arm_of(device)) for device, fate in ends)
     tally = Counter(chunk.tally)
-    for (provider, platform, code), n in kinds.items():
-        tally[tally_key(provider, platform, code)] += n
+    for (provider, platform, code, arm), n in kinds.items():
+        tally[tally_key(provider, platform, code, arm)] += n
     if left or group.missing:
         tally[unread_key(Code.SKIPPED_LEFT)] += left + len(group.missing)
     return dict(tally)

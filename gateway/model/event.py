@@ -1,6 +1,7 @@
 """What a device reports back of a message."""
 
 from enum import IntEnum
+from typing import Final
 
 
 class ReceiptKind(IntEnum):
@@ -9,3 +10,7 @@ class ReceiptKind(IntEnum):
     SHOWN = 0
     CLICKED = 1
     CLOSED = 2
+
+
+ARM_STEP: Final = 16
+"""Sums of reports are kept by `kind + ARM_STEP * arm`: one number says what, and on which variant of a message."""

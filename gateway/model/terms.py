@@ -4,6 +4,9 @@ from typing import Literal
 
 import msgspec
 
+from gateway.model.coupon import CouponTerm
+from gateway.model.variant import Experiment, Variant
+
 Category = Literal["marketing", "transactional"]
 OnCap = Literal["drop", "defer"]
 
@@ -16,6 +19,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     obeys_caps: False sends past frequency caps, and counts all the same. on_cap: whoever has had enough is dropped, or
     put off until there is room again.
     per_minute: no more recipients than that within a minute.
+    variants, experiment: different ways to say it, and how the best of them is found.
+    coupon: everybody gets a code of a pool.
     """
 
     category: Category = "transactional"
@@ -23,8 +28,11 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     obeys_caps: bool = True
     on_cap: OnCap = "drop"
     per_minute: int | None = None
+    variants: tuple[Variant, ...] = ()
+    experiment: Experiment | None = None
+    coupon: CouponTerm | None = None
 
     @property
     def needs_person(self) -> bool:
         """Whether more of each recipient has to be read than sending needs."""
-        return self.category == "marketing"
+        return self.category == "marketing" or bool(self.variants) or self.coupon is not None

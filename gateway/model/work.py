@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from enum import IntEnum
+from typing import Final
 
 import msgspec
 
@@ -44,6 +45,11 @@ class ChunkKey(msgspec.Struct, frozen=True):
     attempt: int
 
 
+REST_PARTS_FROM: Final = 16_384
+"""Parts from here on are of those who wait for the winner of an experiment: part p's people in it have part p, the
+others REST_PARTS_FROM + p."""
+
+
 class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     """A claimed piece of work: a range of ids behind a cursor, or (`ids`) a list. `claim_no` is the fence."""
 
@@ -56,6 +62,16 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     expected: int
     seen: int
     tally: dict[str, int]
+
+    @property
+    def is_rest(self) -> bool:
+        """Whether it is of those who wait for the winner of an experiment."""
+        return self.key.part >= REST_PARTS_FROM
+
+    @property
+    def is_first_of_phase(self) -> bool:
+        """Whether it holds everybody of the plan; those to be tried again have chunks that hold nobody else."""
+        return self.key.attempt == (1 if self.is_rest else 0)
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -124,3 +140,5 @@ class GroupResult(msgspec.Struct, frozen=True, kw_only=True):
     late: Chunk | None = None
     category: int = 0
     """What its outcomes count as for frequency caps (`policy.caps.Kind`)."""
+    deferred: int = 0
+    """Those of the group who wait for the winner of an experiment: the chunk of the rest expects so many more."""

@@ -1,7 +1,8 @@
 """From tallies to the counts of a message.
 
-A tally is {"<provider>.<platform>.<code>": n}. Every recipient is counted once: when it comes to its end, in the chunk
-it was in then. What a message's chunks still hold is pending, so that at every moment
+A tally is {"<provider>.<platform>.<code>": n}; a message with variants has ".<arm>" behind the code: which one it was
+(`model.variant`). Every recipient is counted once: when it comes to its end, in the chunk it was in then. What a
+message's chunks still hold is pending, so that at every moment
 
     audience = skipped + pending + sent + failed + gone + expired + cancelled
 """
@@ -31,9 +32,9 @@ class Counts(msgspec.Struct, frozen=True):
     per_platform: dict[str, dict[str, int]]
 
 
-def tally_key(provider: str, platform: int, code: int) -> str:
-    """The key that a recipient's end is counted under."""
-    return f"{provider}.{platform}.{code}"
+def tally_key(provider: str, platform: int, code: int, arm: int = 0) -> str:
+    """The key that a recipient's end is counted under. arm: which variant it was (`model.variant`), 0 where none."""
+    return f"{provider}.{platform}.{code}.{arm}" if arm else f"{provider}.{platform}.{code}"
 
 
 def unread_key(code: Code) -> str:
@@ -61,7 +62,7 @@ def counts_of(audience: int, tally: Mapping[str, int]) -> Counts:
     per_channel: dict[str, Counter[str]] = {}
     per_platform: dict[str, Counter[str]] = {}
     for key, n in tally.items():
-        provider, platform, code = key.split(".")
+        provider, platform, code = key.split(".")[:3]
         state = state_of(int(code))
         counts[state] += n
         if state in by_reason:
@@ -77,3 +78,13 @@ def counts_of(audience: int, tally: Mapping[str, int]) -> Counts:
         {name: dict(values) for name, values in per_channel.items()},
         {name: dict(values) for name, values in per_platform.items()},
     )
+
+
+def counts_of_arms(tally: Mapping[str, int]) -> dict[int, dict[str, int]]:
+    """What became of those who got each variant, by arm; those who were never read had none yet."""
+    arms: dict[int, Counter[str]] = {}
+    for key, n in tally.items():
+        _, _, code, *arm = key.split(".")
+        if arm:
+            arms.setdefault(int(arm[0]), Counter())[state_of(int(code))] += n
+    return {arm: dict(counts) for arm, counts in arms.items()}

@@ -2,8 +2,9 @@
 
 It binds app, message, device, day and the kinds of report it is good for, and is signed with a secret of the app; two
 secrets may live at once, so that one can take over from the other. 41 bytes, 55 characters: every byte is paid a
-million times. Layout: version, key id, kinds (1 byte each), app (4), day since 2020 (2), message (8), device (8),
-16 bytes of keyed BLAKE2b (RFC 7693), which takes half the time of an HMAC.
+million times. Layout: version, key id, arm (which variant) and kinds (1 byte each, the last two 4 bits of one), app
+(4), day since 2020 (2), message (8), device (8), 16 bytes of keyed BLAKE2b (RFC 7693), which takes half the time of an
+HMAC.
 """
 
 import base64
@@ -25,6 +26,8 @@ _LAYOUT: Final = struct.Struct(">BBBIHQQ")
 _MAC_BYTES: Final = 16
 _EPOCH: Final = date(2020, 1, 1)
 _TEXT_LENGTH: Final = 55
+_KIND_BITS: Final = 4
+_KINDS: Final = (1 << _KIND_BITS) - 1
 ALL_KINDS: Final = sum(1 << kind for kind in ReceiptKind)
 
 
@@ -36,6 +39,7 @@ class ReceiptClaim(msgspec.Struct, frozen=True):
     subscription_id: int
     day: date
     kinds: int
+    arm: int = 0
 
     def allows(self, kind: ReceiptKind) -> bool:
         """Whether the token is good for this kind of report."""
@@ -49,9 +53,10 @@ class ReceiptSigner(msgspec.Struct, frozen=True):
     key_id: int
     secret: bytes
 
-    def sign(self, *, message_id: int, subscription_id: int, day: date, kinds: int = ALL_KINDS) -> str:
-        """A token of 55 URL-safe characters."""
-        head = _LAYOUT.pack(_VERSION, self.key_id, kinds, self.app_id, (day - _EPOCH).days, message_id, subscription_id)
+    def sign(self, *, message_id: int, subscription_id: int, day: date, kinds: int = ALL_KINDS, arm: int = 0) -> str:
+        """A token of 55 URL-safe characters. `arm`: 0 to 15, which variant the message is (`model.variant`)."""
+        said = arm << _KIND_BITS | kinds
+        head = _LAYOUT.pack(_VERSION, self.key_id, said, self.app_id, (day - _EPOCH).days, message_id, subscription_id)
         return _encoded(head + _mac(self.secret, head))
 
     def __repr__(self) -> str:
@@ -70,7 +75,7 @@ def read(token: str, *, secrets: Mapping[int, bytes], today: date) -> ReceiptCla
     raw = _decoded(token)
     if raw is None:
         return None
-    version, key_id, kinds, app_id, days, message_id, subscription_id = _LAYOUT.unpack_from(raw)
+    version, key_id, said, app_id, days, message_id, subscription_id = _LAYOUT.unpack_from(raw)
     if version != _VERSION or key_id not in secrets:
         return None
     if not hmac.compare_digest(_mac(secrets[key_id], raw[:-_MAC_BYTES]), raw[-_MAC_BYTES:]):
@@ -78,7 +83,7 @@ def read(token: str, *, secrets: Mapping[int, bytes], today: date) -> ReceiptCla
     day = _EPOCH + timedelta(days=days)
     if not day - timedelta(days=1) <= today <= day + timedelta(days=RECEIPT_TOKEN_DAYS):
         return None
-    return ReceiptClaim(app_id, message_id, subscription_id, day, kinds)
+    return ReceiptClaim(app_id, message_id, subscription_id, day, said & _KINDS, said >> _KIND_BITS)
 
 
 def _mac(secret: bytes, head: bytes) -> bytes:

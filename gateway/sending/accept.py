@@ -315,9 +315,9 @@ def _takes_short_way(order: Order) -> bool:
     named = len(audience.users) + len(audience.subscriptions)
     # Users and subscriptions together mean both (AND), which the planner works out.
     both = bool(audience.users and audience.subscriptions)
-    if order.terms.per_minute is not None:
-        return False
-    return order.due_at is None and 0 < named <= SHORT_WAY_RECIPIENTS_MAX and not audience.is_filtered and not both
+    # An experiment has two phases, and a rate is kept by workers: both are the planner's.
+    is_simple = order.due_at is None and order.terms.experiment is None and order.terms.per_minute is None
+    return is_simple and 0 < named <= SHORT_WAY_RECIPIENTS_MAX and not audience.is_filtered and not both
 
 
 def _reads_person(app: App, order: Order) -> bool:

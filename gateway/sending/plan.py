@@ -16,6 +16,7 @@ from gateway.model.ids import bucket_of_id
 from gateway.model.message import MessageState
 from gateway.model.work import ChunkKey, NewChunk
 from gateway.policy.chunking import lists, ranges
+from gateway.sending import experiments
 from gateway.store import audiences, chunks, messages
 from gateway.store.database import Database, Queryable
 from gateway.store.messages import StoredMessage
@@ -60,6 +61,7 @@ async def plan_one(db: Database, app: App, message: StoredMessage) -> None:
         is_ours = await messages.move(tx, app_id=app.id, message_id=message.id, to=to, only_from=_PLANNING)
         if is_ours and work:
             await chunks.insert(tx, work)
+            await experiments.planned(tx, app, message)
     if is_ours:
         audience = sum(chunk.expected for chunk in work)
         log("sending").info("message_planned", app=app.id, message=message.id, chunks=len(work), audience=audience)

@@ -12,6 +12,7 @@ from gateway.model.limits import PLACE_IP_RADIUS_KM_MIN
 from gateway.model.segment import Names
 from gateway.model.subscriber import PLATFORM_NAMES, Platform
 from gateway.policy.lint import Finding, lint
+from gateway.policy.variants import contents_of
 from gateway.policy.wording import wording_of
 from gateway.sending.accept import Order
 from gateway.sending.plan import devices_named
@@ -46,7 +47,10 @@ async def preview(
     names = await names_of(db, app, order.audience)
     kinds = await _kinds(db, app, order.audience, names, now=now)
     wording = wording_of(app, order.content)
-    sizes = payload_bytes(order.content, wording, transports)
+    sizes: dict[str, int] = {}
+    for content in contents_of(order.content, order.terms.variants):
+        for name, size in payload_bytes(content, wording_of(app, content), transports).items():
+            sizes[name] = max(size, sizes.get(name, 0))
     reached = {Platform(platform) for _, platform in kinds if platform in PLATFORM_NAMES}
     return Preview(
         audience=sum(kinds.values()),

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from gateway.model.limits import GROUP_RECIPIENTS_MAX
-from gateway.model.work import Chunk, ChunkKey, ChunkSum, GroupResult, Hold, NewChunk, Turn
+from gateway.model.work import REST_PARTS_FROM, Chunk, ChunkKey, ChunkSum, GroupResult, Hold, NewChunk, Turn
 from gateway.store.database import Queryable, Record
 from gateway.store.outcomes import insert_outcomes
 
@@ -218,9 +218,25 @@ async def settle(db: Queryable, result: GroupResult, *, owner: int, lease_s: int
         if hold is None:
             return await _settled_before(tx, result)
         await record(tx, [result], {key.message_id: Hold(hold)})
+        if result.deferred:
+            await _expect_more(tx, key, result.deferred)
         if result.late is not None:
             await insert_claimed(tx, [result.late], owner=owner, lease_s=lease_s, hold=Hold(hold))
     return Hold(hold)
+
+
+async def _expect_more(db: Queryable, key: ChunkKey, people: int) -> None:
+    """The chunk of those who wait for an experiment's winner gets so many more; it lies in the same bucket."""
+    await db.execute(
+        "UPDATE chunks SET expected = expected + $6"
+        " WHERE app_id = $1 AND bucket = $2 AND msg_id = $3 AND part = $4 AND lo = $5 AND attempt = 1",
+        key.app_id,
+        key.bucket,
+        key.message_id,
+        key.part + REST_PARTS_FROM,
+        key.lo,
+        people,
+    )
 
 
 async def _settled_before(db: Queryable, result: GroupResult) -> Hold:

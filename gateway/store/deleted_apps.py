@@ -194,6 +194,19 @@ async def _coupon_uses(db: Queryable, app_id: int, buckets: Sequence[int]) -> in
     return _count(tag)
 
 
+async def _experiments(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM experiments WHERE app_id = $1 AND (bucket, msg_id) IN
+            (SELECT bucket, msg_id FROM experiments WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
 async def _templates(db: Queryable, app_id: int, _buckets: Sequence[int]) -> int:
     tag = await db.execute(
         """
@@ -219,6 +232,7 @@ _CLEAR: Final[tuple[Callable[[Queryable, int, Sequence[int]], Awaitable[int]], .
     _coupon_given,
     _coupon_uses,
     _templates,
+    _experiments,
 )
 
 

@@ -212,6 +212,12 @@ async def _forget(db: Queryable, app: _Rows, ids: Sequence[int]) -> int:
     if given >= PRUNE_ROWS:
         return given
     await db.execute(
+        "DELETE FROM experiments WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = ANY($3::bigint[])",
+        app.app_id,
+        app.buckets,
+        ids,
+    )
+    await db.execute(
         "DELETE FROM coupon_uses WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = ANY($3::bigint[])",
         app.app_id,
         app.buckets,

@@ -22,10 +22,12 @@ class Receipt(msgspec.Struct, frozen=True, order=True, gc=False):
     at: datetime
     action: str = ""
     """The button that was clicked, if one was."""
+    arm: int = 0
+    """Which variant of the message it was."""
 
 
-async def insert_new(db: Queryable, *, app_id: int, bucket: int, receipts: Iterable[Receipt]) -> list[tuple[int, int]]:
-    """(message, kind) of those that were not known yet. Reports on messages older than what is kept are left out."""
+async def insert_new(db: Queryable, *, app_id: int, bucket: int, receipts: Iterable[Receipt]) -> list[Receipt]:
+    """Those that were not known yet. Reports on messages older than what is kept are left out."""
     ordered = sorted(receipts)
     rows = await db.fetch(
         """
@@ -36,7 +38,7 @@ async def insert_new(db: Queryable, *, app_id: int, bucket: int, receipts: Itera
              AS reported (day, msg_id, sub_id, kind, at, action)
         WHERE to_regclass('receipts_' || to_char(day, 'YYYYMMDD')) IS NOT NULL
         ON CONFLICT DO NOTHING
-        RETURNING msg_id, kind
+        RETURNING msg_id, sub_id, kind
         """,
         app_id,
         bucket,
@@ -47,11 +49,12 @@ async def insert_new(db: Queryable, *, app_id: int, bucket: int, receipts: Itera
         [receipt.at for receipt in ordered],
         [receipt.action for receipt in ordered],
     )
-    return [(row["msg_id"], row["kind"]) for row in rows]
+    reported = {(receipt.message_id, receipt.subscription_id, receipt.kind): receipt for receipt in ordered}
+    return [reported[row["msg_id"], row["sub_id"], row["kind"]] for row in rows]
 
 
 async def add_counts(db: Queryable, *, app_id: int, bucket: int, counts: Sequence[tuple[int, int, int]]) -> None:
-    """Adds (message, kind, how many) to the sums of this bucket."""
+    """Adds (message, kind with its arm, how many) to the sums of this bucket."""
     ordered = sorted(counts)
     await db.execute(
         """
@@ -68,7 +71,7 @@ async def add_counts(db: Queryable, *, app_id: int, bucket: int, counts: Sequenc
 
 
 async def counts(db: Queryable, *, app_id: int, buckets: Sequence[int], message_id: int) -> dict[int, int]:
-    """How often each kind was reported of a message."""
+    """How often each kind was reported of a message, each arm by itself (`model.event.ARM_STEP`)."""
     rows = await db.fetch(
         "SELECT kind, sum(n)::int AS n FROM receipt_counts"
         " WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = $3 GROUP BY kind",

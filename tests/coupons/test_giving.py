@@ -169,7 +169,7 @@ async def _ended(till: Till, codes_of: dict[int, Code]) -> None:
     for device, code in codes_of.items():
         bucket = bucket_of_id(device, home=till.app.home, spread=till.app.spread)
         key = ChunkKey(till.app.id, bucket, till.message, 0, device, 0)
-        await outcomes.insert_outcomes(till.db, [(key, date(2026, 12, 1), [device], bytes([code]))])
+        await outcomes.insert_outcomes(till.db, [(key, date(2026, 12, 1), 0, [device], bytes([code]))])
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,11 @@ STATE_OF = {
     Code.EXPIRED: "expired",
     Code.CANCELLED: "cancelled",
     Code.SKIPPED_LEFT: "skipped",
+    Code.SKIPPED_CAPPED: "skipped",
+    Code.SKIPPED_HOLDOUT: "skipped",
+    Code.SKIPPED_EXCLUDED: "skipped",
+    Code.SKIPPED_COUPON: "skipped",
+    Code.SKIPPED_TEMPLATE: "skipped",
 }
 
 

@@ -1,18 +1,18 @@
 """Messages on the wire. Which providers may have fields of their own is known by `transports`, not here."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from gateway import transports
 from gateway.api.answers import ErrorBody
+from gateway.api.schema.contents import ActionRequest, Text
+from gateway.api.schema.offers import CouponRequest, ExperimentAnswer, ExperimentRequest, VariantRequest
 from gateway.api.schema.places import GeoRequest
 from gateway.model.delivery import Urgency
 from gateway.model.limits import (
-    ACTION_ID_CHARS_MAX,
-    ACTION_TITLE_CHARS_MAX,
     ACTIONS_MAX,
     AUDIENCE_LANGUAGES_MAX,
     AUDIENCE_SEGMENTS_MAX,
@@ -26,12 +26,12 @@ from gateway.model.limits import (
     SOUND_CHARS_MAX,
     TTL_S_DEFAULT,
     TTL_S_MAX,
+    VARIANTS_MAX,
 )
 from gateway.model.terms import Category, OnCap
 from gateway.model.utm import Utm
 from gateway.policy.explaining import Condition
 
-Text: TypeAlias = str | dict[str, str]
 StateWord = Literal["accepted", "scheduled", "planning", "sending", "paused", "done", "cancelled", "failed"]
 
 
@@ -56,15 +56,6 @@ class AudienceRequest(SelectorsRequest, frozen=True, kw_only=True, forbid_unknow
     """Whom it is for. Several selectors are joined by AND, the entries of one list by OR."""
 
     exclude: Annotated[SelectorsRequest, Meta(description="Whoever is meant by these does not get it.")] | None = None
-
-
-class ActionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A button; its id comes back with the click."""
-
-    id: Annotated[str, Meta(min_length=1, max_length=ACTION_ID_CHARS_MAX)]
-    title: Annotated[str, Meta(min_length=1, max_length=ACTION_TITLE_CHARS_MAX)]
-    icon: Annotated[str, Meta(description="https")] = ""
-    url: Annotated[str, Meta(description="On one of the app's link hosts.")] = ""
 
 
 class ScheduleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -150,6 +141,11 @@ class MessageFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             description="`marketing` obeys quiet hours and caps. By default messages to named people are transactional."
         ),
     ] = None
+    variants: Annotated[
+        list[VariantRequest], Meta(max_length=VARIANTS_MAX, description="Different ways to say it, each person one.")
+    ] = []
+    experiment: ExperimentRequest | None = None
+    coupon: CouponRequest | None = None
 
 
 PROVIDERS: Final = transports.names()
@@ -264,6 +260,7 @@ class MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     per_channel: dict[str, dict[str, int]]
     per_platform: dict[str, dict[str, int]]
     per_variant: dict[str, dict[str, int]]
+    experiment: ExperimentAnswer | None
     exact: bool
 
 

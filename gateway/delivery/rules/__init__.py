@@ -7,8 +7,10 @@ from gateway.delivery.group import Rule
 from gateway.delivery.keys import Keys
 from gateway.delivery.pressure import Pressure
 from gateway.delivery.rules.caps import Caps
+from gateway.delivery.rules.coupon import Coupons
 from gateway.delivery.rules.excluded import Excluded
 from gateway.delivery.rules.holdout import Holdout
+from gateway.delivery.rules.variant import VariantRule
 from gateway.model.message import Message
 from gateway.store.database import Database
 
@@ -20,14 +22,20 @@ class Rulebook:
         self._db = db
         self._keys = keys
         self._pressure = pressure
+        self._coupons = Coupons(db, keys)
 
     def of(self, message: Message) -> tuple[Rule, ...]:
         """The rules that a message is under, in the order in which they are asked."""
+        terms = message.terms
         rules: list[Rule] = []
+        if terms.variants:
+            rules.append(VariantRule(self._db))
         if message.audience.exclude is not None:
             rules.append(Excluded(self._db))
-        if message.terms.category == "marketing":
+        if terms.category == "marketing":
             rules.append(Holdout(self._keys))
-            if message.terms.obeys_caps:
+            if terms.obeys_caps:
                 rules.append(Caps(self._db, self._keys, self._pressure))
+        if terms.coupon is not None:
+            rules.append(self._coupons.rule(terms.coupon))
         return tuple(rules)

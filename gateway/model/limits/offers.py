@@ -42,3 +42,17 @@ COUPON_PLACES_KEPT_MAX: Final = 20_000
 """Places in pools that a worker remembers; with more it forgets all and looks from the start."""
 COUPON_LOW_ROWS: Final = 200
 """Pools whose alarm is looked after at once."""
+
+# --- experiments ------------------------------------------------------------------------------------------------------
+VARIANTS_MAX: Final = 10
+"""Four bits of a receipt token name the variant."""
+VARIANT_NAME_CHARS_MAX: Final = 32
+VARIANT_WEIGHT_MAX: Final = 1_000
+EXPERIMENT_SENT_MIN: Final = 100
+"""A variant that was sent to fewer devices proves nothing: the first one goes on then."""
+EXPERIMENT_AFTER_S_MIN: Final = 60
+EXPERIMENT_AFTER_S_MAX: Final = 14 * 86_400
+EXPERIMENTS_PER_ROUND_MAX: Final = 50
+EXPERIMENT_EVENT_CHARS_MAX: Final = 64
+CONVERSION_ROWS: Final = 2_000
+"""People whose events are read at once, when an experiment is decided by conversions."""
