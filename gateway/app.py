@@ -42,6 +42,7 @@ from gateway.sending.accept import Acceptor
 from gateway.sending.plan import plan_due
 from gateway.store import (
     chunks,
+    geofences,
     lanes,
     migrate,
     partitions,
@@ -57,6 +58,7 @@ from gateway.store.database import Database
 from gateway.store.stops import LOOK_EVERY_S, Stops
 from gateway.subscribers import people
 from gateway.subscribers.enrol import Enroller
+from gateway.subscribers.fences import Fences
 from gateway.telemetry import SSRF_BLOCKED, log
 from gateway.tenancy.api_keys import ApiKeys
 from gateway.tenancy.installation import open_vault
@@ -227,6 +229,7 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
         keyring=base.keyring,
         api_keys=ApiKeys(base.db),
         enroller=Enroller(base.db, base.keyring, base.transports, locator),
+        fences=Fences(base.db),
         acceptor=acceptor,
         transports=base.transports,
         vault=base.vault,
@@ -302,6 +305,7 @@ def loops_of(base: Base) -> list[Loop]:
             60.0,
             lambda: places.forget_old_positions(db, days=base.settings.location_days),
         ),
+        Loop("forget_visits", 60.0, lambda: geofences.forget_old_visits(db, days=base.settings.location_days)),
         Loop("prune", 60.0, lambda: pruning.prune(db)),
         Loop("prune_lanes", 3600.0, lambda: lanes.prune(db)),
         Loop("prune_bucket_leases", 3600.0, lambda: pressure.prune(db)),

@@ -54,6 +54,7 @@ EXAMPLES: Final[dict[tuple[str, str], Any]] = {
         {"name": "product_viewed", "user": "cust-18", "properties": {"product": "tea-pot"}},
     ],
     ("POST", "/v1/topics"): {"slug": "sale", "name": "Sales and offers"},
+    ("POST", "/v1/geofences"): {"slug": "store-utrecht", "near": {"lat": 52.0908, "lon": 5.1222, "radius_km": 0.5}},
     ("POST", "/v1/apps"): {
         "name": "My shop",
         "origins": ["https://shop.example"],

@@ -1,12 +1,19 @@
-"""From the places that an audience names to what the store asks for."""
+"""From the places that an audience or a geofence names to what is asked of devices."""
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from gateway.api.schema.places import GeoRequest, NearRequest
 from gateway.model.errors import Invalid
-from gateway.model.limits import PLACE_RADIUS_KM_MAX, PLACE_RADIUS_KM_MIN, POSITION_ASKED_DECIMALS
-from gateway.model.place import Geo, Near
+from gateway.model.geometry import reach_km
+from gateway.model.limits import (
+    FENCE_CORNERS_MAX,
+    FENCE_RADIUS_KM_MAX,
+    PLACE_RADIUS_KM_MAX,
+    PLACE_RADIUS_KM_MIN,
+    POSITION_ASKED_DECIMALS,
+)
+from gateway.model.place import Area, Geo, Near
 from gateway.policy.areas import check_degrees, parse_area
 
 _COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
@@ -30,7 +37,7 @@ def geo_of(request: GeoRequest | None, *, param: str) -> Geo | None:
         countries=tuple(dict.fromkeys(request.countries)),
         regions=tuple(dict.fromkeys(request.regions)),
         cities=tuple(dict.fromkeys(request.cities)),
-        near=None if request.near is None else _near(request.near, f"{param}.near"),
+        near=None if request.near is None else _near(request.near, f"{param}.near", PLACE_RADIUS_KM_MAX),
         within=None if request.within is None else parse_area(request.within, f"{param}.within"),
     )
 
@@ -40,12 +47,29 @@ def _check_name(name: str, param: str) -> None:
         raise Invalid("field_invalid", "A place's name has letters.", param=param)
 
 
-def _near(request: NearRequest, param: str) -> Near:
+def circle_of_fence(request: NearRequest) -> Near:
+    """The circle of a geofence, checked."""
+    return _near(request, "near", FENCE_RADIUS_KM_MAX)
+
+
+def area_of_fence(shape: dict[str, Any]) -> Area:
+    """The area of a geofence, checked."""
+    area = parse_area(shape, "within")
+    if sum(len(ring) - 1 for polygon in area.polygons for ring in polygon) > FENCE_CORNERS_MAX:
+        raise Invalid(
+            "area_invalid", f"A geofence has at most {FENCE_CORNERS_MAX} corners.", param="within.coordinates"
+        )
+    if reach_km(area) > FENCE_RADIUS_KM_MAX:
+        raise Invalid("area_invalid", f"A geofence is at most {2 * FENCE_RADIUS_KM_MAX:g} km across.", param="within")
+    return area
+
+
+def _near(request: NearRequest, param: str, radius_km_max: float) -> Near:
     check_degrees(request.lat, request.lon, param)
-    if not PLACE_RADIUS_KM_MIN <= request.radius_km <= PLACE_RADIUS_KM_MAX:
+    if not PLACE_RADIUS_KM_MIN <= request.radius_km <= radius_km_max:
         raise Invalid(
             "field_invalid",
-            f"A radius is {PLACE_RADIUS_KM_MIN:g} to {PLACE_RADIUS_KM_MAX:,.0f} km.",
+            f"A radius is {PLACE_RADIUS_KM_MIN:g} to {radius_km_max:,.0f} km.",
             param=f"{param}.radius_km",
         )
     lat, lon = (round(degrees, POSITION_ASKED_DECIMALS) for degrees in (request.lat, request.lon))

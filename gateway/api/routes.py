@@ -14,6 +14,7 @@ from gateway.api import (
     documents,
     events,
     explain,
+    fences,
     keys,
     lanes,
     lists,
@@ -42,6 +43,7 @@ from gateway.api.schema import lanes as n
 from gateway.api.schema import lists as li
 from gateway.api.schema import messages as m
 from gateway.api.schema import offers as f
+from gateway.api.schema import places as pl
 from gateway.api.schema import receipts as r
 from gateway.api.schema import segments as sg
 from gateway.api.schema import subscriptions as s
@@ -55,6 +57,7 @@ from gateway.model.limits import BULK_BODY_BYTES_MAX as BULK
 from gateway.model.limits import PUBLIC_BODY_BYTES_MAX as SMALL
 from gateway.model.limits import SEND_BODY_BYTES_MAX as LARGE
 from gateway.subscribers.lists import ListImportReport
+from gateway.subscribers.request import Location
 from gateway.subscribers.transfer import ImportReport
 
 APP: Final = Query("app", "The app, where the key is the installation's.")
@@ -92,6 +95,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("PATCH",  "/v1/subscriptions/{id}",             subscriptions.change, DEVICE_CHANGE, "Subscriptions", "Change a device", SMALL, s.SubscriptionChange, s.SubscriptionAnswer, query=(APP,)),
     Route("DELETE", "/v1/subscriptions/{id}",             subscriptions.leave, DEVICE_CHANGE, "Subscriptions", "Leave", SMALL, None, None, 204, query=(APP,)),
     Route("POST",   "/v1/subscriptions/{id}/identity",    subscriptions.login, DEVICE_CHANGE, "Subscriptions", "Log in", SMALL, s.IdentityRequest, s.IdentityAnswer, query=(APP,)),
+    Route("POST",   "/v1/subscriptions/{id}/location",    fences.locate,       DEVICE_CHANGE, "Subscriptions", "Say where the device is, for geofences", SMALL, Location, pl.LocationAnswer, query=(APP,)),
     Route("DELETE", "/v1/subscriptions/{id}/identity",    subscriptions.logout, DEVICE_CHANGE, "Subscriptions", "Log out", SMALL, None, None, 204, query=(APP,)),
 
     Route("POST",   "/v1/subscriptions/import",           transfers.load,      MANAGE, "Subscriptions", "Bring devices, one JSON object a line", 0, None, ImportReport, query=(APP,), reads="application/x-ndjson"),
@@ -136,6 +140,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST",   "/v1/coupons/{pool}/codes",           coupons.load,        MANAGE, "Coupons", "Bring codes, one a line", 0, None, c.StockAnswer, query=(APP,), reads="text/plain"),
     Route("POST",   "/v1/coupons/{pool}/generate",        coupons.generate,    MANAGE, "Coupons", "Make codes by a pattern", SMALL, c.GenerateRequest, c.StockAnswer, 201, "plain", (APP,)),
     Route("POST",   "/v1/coupons/{pool}/redeem",          coupons.use,         SEND,   "Coupons", "Mark a code as used", SMALL, c.RedeemRequest, c.RedeemAnswer, 200, "plain", (APP,)),
+
+    Route("GET",    "/v1/geofences",                      fences.page,         READ,   "Geofences", "List geofences", 0, None, pl.FencePage, query=(APP,)),
+    Route("POST",   "/v1/geofences",                      fences.create,       MANAGE, "Geofences", "Make a geofence", SMALL, pl.FenceRequest, pl.FenceAnswer, 201, "plain"),
+    Route("DELETE", "/v1/geofences/{slug}",               fences.delete,       MANAGE, "Geofences", "Delete a geofence", SMALL, None, None, 204, query=(APP,)),
 
     Route("GET",    "/v1/apps",                           apps.page,           ADMIN,  "Apps", "List apps", 0, None, a.AppPage, query=PAGE[1:]),
     Route("POST",   "/v1/apps",                           apps.create,         ADMIN,  "Apps", "Make an app", SMALL, a.AppRequest, a.CreatedApp, 201, "sealed"),

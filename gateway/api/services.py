@@ -12,6 +12,7 @@ from gateway.sending.accept import Acceptor
 from gateway.store.database import Database
 from gateway.store.stops import Stops
 from gateway.subscribers.enrol import Enroller
+from gateway.subscribers.fences import Fences
 from gateway.tenancy.api_keys import ApiKeys
 from gateway.tenancy.keyring import Keyring
 from gateway.transports.base import Transport
@@ -39,6 +40,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     keyring: Keyring
     api_keys: ApiKeys
     enroller: Enroller
+    fences: Fences
     acceptor: Acceptor
     transports: Mapping[str, Transport]
     vault: Vault

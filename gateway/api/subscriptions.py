@@ -76,7 +76,7 @@ def _platform(call: Call, wanted: SubscribeRequest) -> str | None:
 async def change(call: Call) -> web.Response:
     """PATCH /v1/subscriptions/{id}"""
     app, secret = await enter(call)
-    number = _number(call, secret)
+    number = device_number(call, secret)
     wanted: SubscriptionChange = call.decode(_CHANGE)
     patch = msgspec.structs.replace(wanted, platform=platform_of(wanted.platform, wanted.os))
     changed = await call.services.enroller.change(app, number, secret, patch, now=call.now(), client=_client(call))
@@ -86,20 +86,20 @@ async def change(call: Call) -> web.Response:
 async def leave(call: Call) -> web.Response:
     """DELETE /v1/subscriptions/{id}"""
     app, secret = await enter(call)
-    await call.services.enroller.leave(app, _number(call, secret), secret)
+    await call.services.enroller.leave(app, device_number(call, secret), secret)
     return no_content()
 
 
 async def show(call: Call) -> web.Response:
     """GET /v1/subscriptions/{id}"""
     app, secret = await enter(call)
-    return await _answer(call, app, await call.services.enroller.get(app, _number(call, secret), secret))
+    return await _answer(call, app, await call.services.enroller.get(app, device_number(call, secret), secret))
 
 
 async def login(call: Call) -> web.Response:
     """POST /v1/subscriptions/{id}/identity"""
     app, secret = await enter(call)
-    number = _number(call, secret)
+    number = device_number(call, secret)
     wanted: IdentityRequest = call.decode(_IDENTITY)
     await identity.login(
         call.services.database,
@@ -118,7 +118,7 @@ async def login(call: Call) -> web.Response:
 async def logout(call: Call) -> web.Response:
     """DELETE /v1/subscriptions/{id}/identity"""
     app, secret = await enter(call)
-    await identity.logout(call.services.database, app, _number(call, secret), secret)
+    await identity.logout(call.services.database, app, device_number(call, secret), secret)
     return no_content()
 
 
@@ -162,7 +162,7 @@ def _client(call: Call) -> str:
     return call.address if call.key is None else ""
 
 
-def _number(call: Call, secret: str | None) -> int:
+def device_number(call: Call, secret: str | None) -> int:
     """The id in the path. To a device an id that is none looks like one that is not its own."""
     number = from_text("sub", call.request.match_info["id"])
     if number is not None:

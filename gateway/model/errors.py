@@ -46,6 +46,7 @@ ERROR_CODES: Final[dict[str, str]] = {
     "audience_invalid": "The audience cannot be read, such as a topic expression with a fault.",
     "area_invalid": "An area is not a simple polygon that can be meant.",
     "filter_invalid": "A filter (`where`) cannot be read; `param` is the path of the fault.",
+    "geofences_too_many": "The app has as many geofences as it may have.",
     "location_without_consent": "A position was sent, and the person has not agreed to have it kept.",
     "topic_unknown": "A topic of that name does not exist in the app.",
     "topics_too_many": "The device or the app has as many topics as it may have.",

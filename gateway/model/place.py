@@ -4,6 +4,7 @@ Degrees are WGS 84. A corner of an area is (longitude, latitude), the order of G
 """
 
 import unicodedata
+from datetime import datetime
 from enum import IntEnum
 from functools import lru_cache
 from typing import Literal, TypeAlias
@@ -63,6 +64,16 @@ class Area(msgspec.Struct, frozen=True):
     """Polygons that do not cross the antimeridian; a device may be in any of them."""
 
     polygons: tuple[Polygon, ...]
+
+
+class Fence(msgspec.Struct, frozen=True, kw_only=True):
+    """An area or a circle, by its name in the app; one of the two is set."""
+
+    id: int
+    slug: str
+    near: Near | None = None
+    within: Area | None = None
+    created_at: datetime
 
 
 class Geo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -240,6 +240,7 @@ async def _finish(db: Queryable, app_id: int) -> int:
     """The small tables, each bounded by what an app may have, and the mark that nothing is left. Always 1."""
     async with db.transaction() as tx:
         await tx.execute("DELETE FROM topics WHERE app_id = $1", app_id)
+        await tx.execute("DELETE FROM geofences WHERE app_id = $1", app_id)
         await tx.execute("DELETE FROM coupon_pools WHERE app_id = $1", app_id)
         await tx.execute("DELETE FROM segments WHERE app_id = $1", app_id)
         await tx.execute("DELETE FROM lists WHERE app_id = $1", app_id)

@@ -21,6 +21,7 @@ from gateway.sending.accept import Acceptor
 from gateway.store import partitions
 from gateway.store.database import Database
 from gateway.subscribers.enrol import Enroller
+from gateway.subscribers.fences import Fences
 from gateway.tenancy.api_keys import ApiKeys
 from gateway.tenancy.installation import ensure_installation
 from gateway.tenancy.keyring import Keyring
@@ -96,6 +97,7 @@ def _services(database: Database, vault: Vault, wire: Wire, sdk: Path, settings:
         keyring=keyring,
         api_keys=ApiKeys(database),
         enroller=Enroller(database, keyring, transports),
+        fences=Fences(database),
         acceptor=Acceptor(database, sender=None, born_claimed_lease_s=30, clock=lambda: datetime.now(UTC)),
         transports=transports,
         vault=vault,

@@ -18,6 +18,7 @@ _BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/v1/users/{external_id}"): {"attributes": {"owner": "them"}},
     ("POST", "/v1/users/{external_id}/aliases"): {"alias": "theirs"},
     ("PATCH", "/v1/subscriptions/{id}"): {"language": "fr"},
+    ("POST", "/v1/subscriptions/{id}/location"): {"lat": 52, "lon": 5},
     ("POST", "/v1/subscriptions/{id}/identity"): {"external_id": "a", "signature": "00", "expires": 1},
     ("PATCH", "/v1/apps/{id}"): {"name": "stolen"},
     ("POST", "/v1/apps/{id}/credentials"): {"channel": "webpush", "private_key": "x"},

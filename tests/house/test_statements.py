@@ -29,6 +29,7 @@ SLICES: dict[str, str] = {
     "recovery._hold_chunks": "holds the work of all apps, once, after a backup was restored",
     "recovery._pause_messages": "as above, messages",
     "places.forget_old_positions": "forgets what is too old, of all apps, by index subscriptions_located",
+    "geofences.forget_old_visits": "forgets what is too old, of all apps, by index subscriptions_fenced",
     "chunks.renew": "prolongs the leases that one process holds, each by its whole key",
     "coupon_codes.late": "finds codes whose lease ran out, of all apps, by index coupon_codes_taken",
     "coupon_given.ended_uses": "finds messages that gave codes and are over, of all apps, by index coupon_uses_open",
@@ -53,6 +54,7 @@ SKIPPING: dict[str, str] = {
     "chunks.claim": "workers share one queue",
     "coupon_codes.take": "workers share one pool, and any free code will do",
     "messages.claim_due": "planners share one queue",
+    "geofences.forget_old_visits": "who is being changed at this moment is forgotten in the next round",
     "places.forget_old_positions": "who is being changed at this moment is forgotten in the next round",
     "pruning._ended": "who is being changed at this moment can be deleted in the next round",
 }

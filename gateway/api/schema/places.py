@@ -1,11 +1,12 @@
-"""Where an audience has to be, on the wire."""
+"""Where an audience has to be, and what devices enter and leave, on the wire."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from gateway.model.limits import PLACE_NAME_CHARS_MAX, PLACES_LISTED_MAX
+from gateway.model.limits import PLACE_NAME_CHARS_MAX, PLACES_LISTED_MAX, SLUG_CHARS_MAX
 
 _Name = Annotated[str, Meta(min_length=1, max_length=PLACE_NAME_CHARS_MAX)]
 
@@ -34,3 +35,36 @@ class GeoRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     within: (
         Annotated[dict[str, Any], Meta(description="A GeoJSON Polygon or MultiPolygon, 500 corners at most.")] | None
     ) = None
+
+
+class FenceRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A geofence: a circle of 0.1 to 100 km in radius, or an area of 100 corners at most."""
+
+    slug: Annotated[str, Meta(max_length=SLUG_CHARS_MAX, description="Lower-case letters, digits, `.`, `-`, `_`.")]
+    near: NearRequest | None = None
+    within: Annotated[dict[str, Any], Meta(description="A GeoJSON Polygon or MultiPolygon.")] | None = None
+    app: str | None = None
+
+
+class FenceAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A geofence as it was made."""
+
+    slug: str
+    near: NearRequest | None = None
+    within: dict[str, Any] | None = None
+    created_at: datetime
+
+
+class FencePage(msgspec.Struct, frozen=True):
+    """Geofences by their slug."""
+
+    data: list[FenceAnswer]
+    next: str | None
+
+
+class LocationAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The geofences that the device is in now, and those that it has just entered and left, by their slugs."""
+
+    inside: list[str]
+    entered: list[str]
+    left: list[str]

@@ -37,3 +37,20 @@ PLACE_FILE_BYTES_MAX: Final = 1024**3
 """The same unpacked, where it has some 130 MiB."""
 PLACE_DOWNLOAD_S: Final = 30.0
 """Silence of the server after which a download is given up."""
+
+# --- geofences --------------------------------------------------------------------------------------------------------
+FENCES_PER_APP_MAX: Final = 100
+"""Each position that a device posts is held against all of them. iOS watches 20 at once, Android 100."""
+FENCE_CORNERS_MAX: Final = 100
+"""So that a position takes 2 ms at worst, should all of an app's geofences lie in one place."""
+FENCE_RADIUS_KM_MAX: Final = 100.0
+FENCE_MARGIN_KM: Final = 0.1
+"""A device has left when it is so far outside, or as far as its position may be off: on the edge nothing changes."""
+FENCES_KEPT_S: Final = 5.0
+"""How long a process goes on with the geofences that it knows of an app."""
+FENCE_APPS_KEPT_MAX: Final = 1_000
+"""Apps whose geofences a process remembers."""
+POSITIONS_EVERY_S: Final = 10.0
+"""A device may post a position so often; a phone that is carried about has no need of more."""
+POSITIONS_BURST: Final = 6
+"""So many at once, when it comes back from a tunnel."""
