@@ -22,11 +22,14 @@ from gateway.model.work import Chunk, GroupResult, Turn
 from gateway.store import (
     audiences,
     chunks,
+    holds,
     idempotency,
+    list_members,
     messages,
     outcomes,
     partitions,
     persons,
+    segments,
     singles,
     subscriptions,
 )
@@ -37,6 +40,7 @@ from tests.store.rows import EVERYBODY, TODAY, add_message, enrol, make_app, set
 DEVICES: Final = 6_000
 CHUNKS: Final = 4_000
 TOPIC: Final = 77
+LIST: Final = 78
 IDS: Final = [number * (2**62 // DEVICES) + 11 for number in range(DEVICES)]
 
 
@@ -103,6 +107,9 @@ async def filled(
         TODAY,
         CHUNKS,
     )
+    await pool.execute("UPDATE subscriptions SET lists = ARRAY[$1::int] WHERE topics <> '{}'", LIST)
+    await pool.execute("UPDATE subscriptions SET person_lists = ARRAY[$1::int] WHERE topics <> '{}'", LIST + 1)
+    await pool.execute("UPDATE persons SET lists = ARRAY[$1::int] WHERE person LIKE 'user-1__7'", LIST)
     await pool.execute("ANALYZE")
     yield pool, app
     await pool.close()
@@ -137,6 +144,7 @@ def reading(app: App, audience: Audience = EVERYBODY) -> dict[str, Any]:
 
 NOW = datetime.now(UTC)
 VIP = Audience(topics=parse_topics("vip"))
+VIPS = Audience(lists=("vips",))
 Use = Callable[[Any, App], Awaitable[object]]
 
 
@@ -180,6 +188,24 @@ CASES: dict[str, tuple[Use, tuple[str, ...]]] = {
     "preview a small topic": (
         lambda db, app: audiences.count_by_kind(db, buckets=app.buckets, now=NOW, **reading(app, VIP)),
         ("subscriptions_topics",),
+    ),
+    "count a small list": (
+        lambda db, app: audiences.count_slices(
+            db, buckets=app.buckets, now=NOW, app_id=app.id, audience=VIPS, names=Names(lists={"vips": LIST})
+        ),
+        ("subscriptions_lists", "subscriptions_person_lists"),
+    ),
+    "people of a small list": (
+        lambda db, app: list_members.count_persons(db, app, LIST),
+        ("persons_lists",),
+    ),
+    "messages that use a segment": (
+        lambda db, app: segments.messages_with(db, app.id, "vips", limit=10),
+        ("messages_filtered",),
+    ),
+    "where somebody waits": (
+        lambda db, app: holds.of_recipient(db, app_id=app.id, bucket=7, message_id=1031, subscription_id=5),
+        ("chunks_pkey",),
     ),
     "named devices": (
         lambda db, app: audiences.named(db, buckets=app.buckets, ids=IDS[:100:7], now=NOW, **reading(app)),

@@ -207,6 +207,9 @@ async def _owned(db: Database) -> dict[str, int]:
         "secrets": "SELECT count(*) FROM secrets",
         "api_keys": "SELECT count(*) FROM api_keys",
         "lanes": "SELECT count(*) FROM lanes",
+        "segments": "SELECT count(*) FROM segments",
+        "lists": "SELECT count(*) FROM lists",
+        "list_remains": "SELECT count(*) FROM list_remains",
     }
     return {table: await db.fetchval(statement) for table, statement in counted.items()}
 
@@ -228,6 +231,9 @@ _SMALL_TABLES: Final[tuple[LiteralString, ...]] = (
     "INSERT INTO secrets (app_id, kind, id, sealed) VALUES ($1, 'receipt', 1, '')",
     "INSERT INTO api_keys (app_id, id, name, scopes, hash) VALUES ($1, $1::int, 'server', '{}', '')",
     "INSERT INTO lanes (app_id, credential_id, origin, state, reason, until) VALUES ($1, 1, '', 1, 'x', now())",
+    "INSERT INTO segments (app_id, slug, name, audience) VALUES ($1, 's', 's', '{}')",
+    "INSERT INTO lists (app_id, slug, name, number) VALUES ($1, 'l', 'l', 1)",
+    "INSERT INTO list_remains (app_id, number, clear_after) VALUES ($1, 2, now() + interval '1 day')",
     """
     INSERT INTO idempotency (app_id, bucket, key, request_hash, expires_at)
     VALUES ($1, 7, 'k', '', now() + interval '1 day')
