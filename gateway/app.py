@@ -39,6 +39,7 @@ from gateway.model.errors import GatewayError, StoreUnavailable
 from gateway.model.limits import CONNECTIONS_MAX
 from gateway.sending import experiments
 from gateway.sending.accept import Acceptor
+from gateway.sending.approval import expire_unapproved
 from gateway.sending.plan import plan_due
 from gateway.store import (
     chunks,
@@ -306,6 +307,7 @@ def loops_of(base: Base) -> list[Loop]:
             lambda: places.forget_old_positions(db, days=base.settings.location_days),
         ),
         Loop("forget_visits", 60.0, lambda: geofences.forget_old_visits(db, days=base.settings.location_days)),
+        Loop("expire_unapproved", 5.0, lambda: expire_unapproved(db)),
         Loop("prune", 60.0, lambda: pruning.prune(db)),
         Loop("prune_lanes", 3600.0, lambda: lanes.prune(db)),
         Loop("prune_bucket_leases", 3600.0, lambda: pressure.prune(db)),

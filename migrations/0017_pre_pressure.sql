@@ -47,3 +47,7 @@ CREATE TABLE throttles (
     next_at  timestamptz NOT NULL,
     PRIMARY KEY (app_id, bucket, msg_id)
 ) WITH (fillfactor = 50);
+
+-- Messages to more people than one person may decide about: they wait until somebody approves them.
+ALTER TABLE messages ADD needs_approval boolean NOT NULL DEFAULT false, ADD approval jsonb;
+CREATE INDEX messages_unapproved ON messages (expires_at) WHERE needs_approval;

@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.analytics.variants import ExperimentFigures, figures_of
 from gateway.model.app import App
+from gateway.model.approval import Approval
 from gateway.model.audience import Audience, topics_text
 from gateway.model.delivery import REASONS, Code, state_of
 from gateway.model.errors import Invalid, NotFound
@@ -39,6 +40,8 @@ class MessageReport(msgspec.Struct, frozen=True, kw_only=True):
     audience: dict[str, object]
     category: Category
     per_minute: int | None
+    approval: Approval | None
+    needs_approval: bool
     created_at: datetime
     due_at: datetime
     planned_at: datetime | None
@@ -111,11 +114,13 @@ async def _report(db: Queryable, app: App, message: StoredMessage) -> MessageRep
     return MessageReport(
         id=message.id,
         state=message.state,
-        state_word=state_word(state=message.state, due_at=message.due_at, created_at=message.created_at),
+        state_word=_word(message),
         content=message.content,
         audience=audience_words(message.audience),
         category=message.terms.category,
         per_minute=message.terms.per_minute,
+        approval=message.approval,
+        needs_approval=message.needs_approval,
         created_at=message.created_at,
         due_at=message.due_at,
         planned_at=message.planned_at,
@@ -137,6 +142,12 @@ async def _report(db: Queryable, app: App, message: StoredMessage) -> MessageRep
         experiment=experiment,
         exact=message.tally is not None,
     )
+
+
+def _word(message: StoredMessage) -> str:
+    if message.needs_approval and message.state == MessageState.SCHEDULED:
+        return "scheduled"
+    return state_word(state=message.state, due_at=message.due_at, created_at=message.created_at)
 
 
 async def _under_way(db: Queryable, app: App, message: StoredMessage) -> tuple[int, dict[str, int]]:

@@ -11,7 +11,7 @@ from gateway.analytics.reports import MessageReport, Recipient
 from gateway.analytics.variants import ExperimentFigures, VariantFigures
 from gateway.api.answers import json_answer
 from gateway.api.call import Call
-from gateway.api.schema.messages import MessageAnswer, MessagePage, RecipientAnswer, RecipientPage
+from gateway.api.schema.messages import ApprovalAnswer, MessageAnswer, MessagePage, RecipientAnswer, RecipientPage
 from gateway.api.schema.offers import ExperimentAnswer, IntervalAnswer, VariantResult
 from gateway.model.errors import Invalid
 from gateway.model.ids import from_text, to_text
@@ -85,6 +85,7 @@ def message_answer(report: MessageReport) -> MessageAnswer:
         audience=report.audience,
         category=report.category,
         per_minute=report.per_minute,
+        approval=_approval(report),
         created_at=report.created_at,
         due_at=report.due_at,
         planned_at=report.planned_at,
@@ -128,6 +129,14 @@ def _variant(figures: VariantFigures) -> VariantResult:
         p_value=None if compared is None else compared.p_value,
         is_significant=compared is not None and compared.is_significant,
     )
+
+
+def _approval(report: MessageReport) -> ApprovalAnswer | None:
+    asked = report.approval
+    if asked is None:
+        return None
+    state: Any = "needed" if report.needs_approval else "given" if asked.by is not None else "expired"
+    return ApprovalAnswer(state=state, audience=asked.audience, by=asked.by, at=asked.at)
 
 
 def _recipient(one: Recipient) -> RecipientAnswer:

@@ -17,6 +17,8 @@ from gateway.api.offers import check_coupon
 from gateway.api.orders import due_at_of, order_of
 from gateway.api.schema.messages import (
     Accepted,
+    ApprovalAnswer,
+    ApproveRequest,
     MessageChange,
     MessageState,
     PreviewAnswer,
@@ -31,6 +33,8 @@ from gateway.policy.variants import contents_of
 from gateway.policy.wording import wording_of
 from gateway.sending import change, control
 from gateway.sending.accept import Order, Render
+from gateway.sending.approval import approve as give_approval
+from gateway.sending.approval import with_approval
 from gateway.sending.preview import preview
 from gateway.sending.segments import check_names
 from gateway.sending.sizes import check_size
@@ -39,6 +43,7 @@ from gateway.transports.base import Transport
 
 _DECODER: Final = decoder_of(SendRequest)
 _CHANGE: Final = decoder_of(MessageChange)
+_APPROVE: Final = decoder_of(ApproveRequest)
 _SURELY_FITS_BYTES: Final = 1_000
 """A request no larger than this makes a payload that fits, even if each character of it is escaped threefold."""
 
@@ -55,6 +60,7 @@ async def send(call: Call) -> web.Response:
         return await _preview(call, app, order)
     size = len(call.body) if request.template is None else SEND_BODY_BYTES_MAX
     check_fits(app, order, size, call.services.transports, await channels_of(call, app))
+    order = await with_approval(call.services.database, app, order, actor=call.actor, now=call.now())
     acceptance = await call.services.acceptor.accept(app, order, claim=call.claim(), render=renderer(order))
     answer = json_bytes(acceptance.answer, status=HTTPStatus.ACCEPTED)
     if acceptance.replayed:
@@ -88,8 +94,12 @@ def renderer(order: Order) -> Render:
 
     def render(message_id: int, state: int, created_at: datetime) -> bytes:
         due_at = order.due_at or created_at
-        word = "done" if state == message.MessageState.DONE else "scheduled" if due_at > created_at else "accepted"
-        return ENCODER.encode(Accepted(id=to_text("msg", message_id), state=word, created_at=created_at, due_at=due_at))
+        is_waiting = due_at > created_at or order.approval is not None
+        word = "done" if state == message.MessageState.DONE else "scheduled" if is_waiting else "accepted"
+        asked = None if order.approval is None else ApprovalAnswer(state="needed", audience=order.approval.audience)
+        return ENCODER.encode(
+            Accepted(id=to_text("msg", message_id), state=word, created_at=created_at, due_at=due_at, approval=asked)
+        )
 
     return render
 
@@ -120,6 +130,16 @@ async def alter(call: Call) -> web.Response:
         await change.put_off(db, app, number, due_at or call.now())
     if wanted.limits is not None and wanted.limits.per_minute is not msgspec.UNSET:
         await change.set_rate(db, app, number, wanted.limits.per_minute)
+    return json_answer(message_answer(await reports.message_report(db, app, number)))
+
+
+async def approve(call: Call) -> web.Response:
+    """POST /v1/messages/{id}/approve"""
+    app = await call.app_for(call.query("app"))
+    number = call.path_id("msg", "message")
+    wanted = call.decode(_APPROVE) if call.body else ApproveRequest()
+    db = call.services.database
+    await give_approval(db, app, number, actor=call.actor, audience=wanted.audience, now=call.now())
     return json_answer(message_answer(await reports.message_report(db, app, number)))
 
 

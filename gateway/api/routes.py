@@ -84,6 +84,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET",    "/v1/messages/{id}/progress",         progress.progress,   READ,   "Messages", "Follow a message while it runs", 0, None, m.MessageAnswer, query=(APP,), media="text/event-stream"),
     Route("GET",    "/v1/messages/{id}/recipients",       message_reports.recipients, READ, "Messages", "What became of whom", 0, None, m.RecipientPage, query=(*PAGE, USER, SUBSCRIPTION)),
     Route("PATCH",  "/v1/messages/{id}",                  messages.alter,      SEND,   "Messages", "Change what has not gone out", SMALL, m.MessageChange, m.MessageAnswer, query=(APP,)),
+    Route("POST",   "/v1/messages/{id}/approve",          messages.approve,    SEND,   "Messages", "Approve a message to many", SMALL, m.ApproveRequest, m.MessageAnswer, query=(APP,)),
     Route("POST",   "/v1/messages/{id}/cancel",           messages.cancel,     SEND,   "Messages", "Cancel what has not gone out", SMALL, None, m.MessageState, query=(APP,)),
     Route("POST",   "/v1/messages/{id}/pause",            messages.pause,      SEND,   "Messages", "Pause", SMALL, None, m.MessageState, query=(APP,)),
     Route("POST",   "/v1/messages/{id}/resume",           messages.resume,     SEND,   "Messages", "Go on", SMALL, None, m.MessageState, query=(APP,)),

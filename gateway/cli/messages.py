@@ -81,6 +81,17 @@ def resume(gateway: Gateway, *, message_id: str) -> None:
     _steer(gateway, message_id, "resume")
 
 
+@command.command()
+@with_gateway
+@click.argument("message_id", type=Id("msg"))
+@click.option("--audience", type=int, metavar="N", help="The number of its audience: needed with the key that sent it.")
+def approve(gateway: Gateway, *, message_id: str, audience: int | None) -> None:
+    """Approve a message to more people than one may decide about."""
+    body = {} if audience is None else {"audience": audience}
+    message = gateway.call("POST", f"/v1/messages/{message_id}/approve", body)
+    say(message, f"{message_id} is approved: {message['state']}, due {message['due_at']}.")
+
+
 @command.command("set")
 @with_gateway
 @click.argument("message_id", type=Id("msg"))

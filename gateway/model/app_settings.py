@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.model.cap import Cap, caps_fault
 from gateway.model.errors import Invalid
-from gateway.model.limits import DEEP_LINK_SCHEMES_MAX, HOLDOUT_PERCENT_MAX, SETTINGS_BYTES_MAX
+from gateway.model.limits import APPROVAL_OVER_MAX, DEEP_LINK_SCHEMES_MAX, HOLDOUT_PERCENT_MAX, SETTINGS_BYTES_MAX
 from gateway.model.timezone import is_timezone
 from gateway.model.utm import Utm
 
@@ -37,6 +37,7 @@ class AppSettings(msgspec.Struct, frozen=True, kw_only=True):
     campaign parameters of all links. deep_link_schemes: of the app's own, such as `shopapp` in `shopapp://cart`.
     topics. sdk_killed: the page script does nothing.
     caps: at most so many messages a person within a period; an empty list leaves it to what people chose themselves.
+    approval_over: messages to more devices wait until somebody approves them.
     """
 
     timezone: str | None = None
@@ -48,6 +49,7 @@ class AppSettings(msgspec.Struct, frozen=True, kw_only=True):
     utm: Utm | None = None
     deep_link_schemes: tuple[str, ...] = ()
     caps: tuple[Cap, ...] | None = None
+    approval_over: int | None = None
 
 
 def _timezone_fault(value: Any) -> str:
@@ -77,6 +79,10 @@ def _schemes_fault(value: Any) -> str:
     )
 
 
+def _approval_fault(value: Any) -> str:
+    return "" if 1 <= value <= APPROVAL_OVER_MAX else f"A size of an audience is 1 to {APPROVAL_OVER_MAX}."
+
+
 _CHECKS: Final[dict[str, Callable[[Any], str]]] = {
     "timezone": _timezone_fault,
     "currency": _currency_fault,
@@ -84,6 +90,7 @@ _CHECKS: Final[dict[str, Callable[[Any], str]]] = {
     "language": _language_fault,
     "deep_link_schemes": _schemes_fault,
     "caps": caps_fault,
+    "approval_over": _approval_fault,
 }
 """Setting -> what is wrong with a value that is not null and has the right type, as a sentence; "" for nothing."""
 

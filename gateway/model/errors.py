@@ -84,6 +84,7 @@ ERROR_CODES: Final[dict[str, str]] = {
     "not_found": "There is no such thing in this app.",
     "route_not_found": "There is no such path.",
     "state_conflict": "The message is in a state that does not allow this.",
+    "approval_unconfirmed": "An approval by who ordered it lacks the number of its audience, or the number is wrong.",
     "app_stopped": "The app was stopped by hand and sends nothing until it is started again; nothing was accepted.",
     "name_taken": "The name is already used in this app.",
     "idempotency_mismatch": "The Idempotency-Key was used before with another body.",

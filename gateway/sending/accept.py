@@ -18,6 +18,7 @@ from typing import Final, Protocol
 import msgspec
 
 from gateway.model.app import App
+from gateway.model.approval import Approval
 from gateway.model.audience import Audience
 from gateway.model.delivery import Device
 from gateway.model.errors import Conflict, GatewayError
@@ -29,7 +30,7 @@ from gateway.model.work import Chunk, ChunkKey, Handover, MessageKind, NewChunk
 from gateway.policy.chunking import lists
 from gateway.policy.personalise import reads_person
 from gateway.policy.wording import wording_of
-from gateway.store import audiences, chunks, idempotency, messages
+from gateway.store import approvals, audiences, chunks, idempotency, messages
 from gateway.store.database import Database, Queryable
 from gateway.store.persons import subscriptions_of
 from gateway.telemetry import MESSAGES_ACCEPTED, log
@@ -50,6 +51,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     audience: Audience
     due_at: datetime | None = None
     terms: Terms = Terms()
+    approval: Approval | None = None
+    """It waits for somebody's."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -232,7 +235,7 @@ class Acceptor:
 
     async def _resolve(self, tx: Queryable, app: App, drafts: list[_Draft]) -> None:
         """Finds the devices of the orders that take the short way, all with two queries."""
-        short = [draft for draft in drafts if _takes_short_way(draft.waiting.order)]
+        short = [draft for draft in drafts if takes_short_way(draft.waiting.order)]
         if not short or self._sender is None:
             return
         persons = sorted({user for draft in short for user in draft.waiting.order.audience.users})
@@ -292,6 +295,10 @@ class Acceptor:
     async def _insert(self, tx: Queryable, app: App, drafts: list[_Draft], created_at: datetime) -> list[Handover]:
         """Stores messages and chunks; answers with the chunks that this process is to send itself."""
         await messages.insert(tx, [_row_of(app, draft) for draft in drafts], at=created_at)
+        for draft in drafts:
+            if draft.waiting.order.approval is not None:
+                asked = draft.waiting.order.approval
+                await approvals.ask(tx, app_id=app.id, message_id=draft.message_id, approval=asked)
         room = self._sender.room() if self._sender is not None else 0
         born: list[Handover] = []
         others: list[NewChunk] = []
@@ -310,7 +317,8 @@ class Acceptor:
         return born
 
 
-def _takes_short_way(order: Order) -> bool:
+def takes_short_way(order: Order) -> bool:
+    """Whether it goes to a few named people at once: then it is planned right here."""
     audience = order.audience
     named = len(audience.users) + len(audience.subscriptions)
     # Users and subscriptions together mean both (AND), which the planner works out.

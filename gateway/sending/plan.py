@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.model.app import App
+from gateway.model.approval import Approval
 from gateway.model.audience import Audience
 from gateway.model.delivery import Device
 from gateway.model.errors import NotFound
@@ -17,7 +18,7 @@ from gateway.model.message import MessageState
 from gateway.model.work import ChunkKey, NewChunk
 from gateway.policy.chunking import lists, ranges
 from gateway.sending import experiments
-from gateway.store import audiences, chunks, messages
+from gateway.store import approvals, audiences, chunks, messages
 from gateway.store.database import Database, Queryable
 from gateway.store.messages import StoredMessage
 from gateway.store.names import names_of
@@ -56,6 +57,8 @@ async def plan_one(db: Database, app: App, message: StoredMessage) -> None:
     Counting comes first, outside of it: the transaction holds the message's row for milliseconds only.
     """
     work = await chunks_of(db, app, message)
+    if await _waits_for_approval(db, app, message, sum(chunk.expected for chunk in work)):
+        return
     async with db.transaction() as tx:
         to = MessageState.SENDING if work else MessageState.DONE
         is_ours = await messages.move(tx, app_id=app.id, message_id=message.id, to=to, only_from=_PLANNING)
@@ -65,6 +68,14 @@ async def plan_one(db: Database, app: App, message: StoredMessage) -> None:
     if is_ours:
         audience = sum(chunk.expected for chunk in work)
         log("sending").info("message_planned", app=app.id, message=message.id, chunks=len(work), audience=audience)
+
+
+async def _waits_for_approval(db: Database, app: App, message: StoredMessage, audience: int) -> bool:
+    """Whether it has grown past the size that needs approval since it was ordered, and nobody was asked then."""
+    over = app.own.approval_over
+    if over is None or audience <= over or message.approval is not None:
+        return False
+    return await approvals.ask(db, app_id=app.id, message_id=message.id, approval=Approval(audience=audience))
 
 
 async def chunks_of(db: Queryable, app: App, message: StoredMessage) -> list[NewChunk]:

@@ -71,6 +71,11 @@ async def preview(
     )
 
 
+async def audience_size(db: Database, app: App, audience: Audience, *, now: datetime) -> int:
+    """How many devices an audience has now, exactly."""
+    return sum((await _kinds(db, app, audience, await names_of(db, app, audience), now=now)).values())
+
+
 async def _kinds(
     db: Database, app: App, audience: Audience, names: Names, *, now: datetime
 ) -> dict[tuple[str, int], int]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.model.approval import Approval
 from gateway.model.audience import Audience
 from gateway.model.ids import bucket_of_message
 from gateway.model.message import Content, Message, MessageState
@@ -34,6 +35,8 @@ class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
     tally: dict[str, int] | None
     created_at: datetime
+    needs_approval: bool = False
+    approval: Approval | None = None
 
     def on_its_way(self) -> Message:
         """What sending needs of it, once it is planned."""
@@ -98,7 +101,7 @@ async def get(db: Queryable, *, app_id: int, message_id: int) -> StoredMessage |
     """One message, by its id alone: the id names its bucket."""
     row = await db.fetchrow(
         "SELECT app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at, finished_at, tally,"
-        " created_at, terms FROM messages WHERE app_id = $1 AND bucket = $2 AND id = $3",
+        " created_at, terms, needs_approval, approval FROM messages WHERE app_id = $1 AND bucket = $2 AND id = $3",
         app_id,
         bucket_of_message(message_id),
         message_id,
@@ -158,7 +161,7 @@ async def page(
     rows = await db.fetch(
         """
         SELECT app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at, finished_at, tally,
-               created_at, terms
+               created_at, terms, needs_approval, approval
           FROM messages
          WHERE app_id = $1 AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3))
            AND ($4::smallint IS NULL OR state = $4)
@@ -180,13 +183,15 @@ async def claim_due(db: Queryable, *, limit: int, lease_s: int) -> list[StoredMe
         WITH due AS MATERIALIZED (
             SELECT app_id, bucket, id FROM messages
              WHERE state IN (0, 1) AND due_at <= now() AND (state = 0 OR lease_until < now())
+               AND NOT needs_approval
              ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
         UPDATE messages m
            SET state = 1, lease_until = now() + $2 * interval '1 second', planned_at = coalesce(m.planned_at, now())
           FROM due
          WHERE m.app_id = due.app_id AND m.bucket = due.bucket AND m.id = due.id
         RETURNING m.app_id, m.bucket, m.id, m.kind, m.state, m.content, m.audience, m.due_at, m.expires_at,
-                  m.planned_at, m.finished_at, m.tally, m.created_at, m.terms
+                  m.planned_at, m.finished_at, m.tally, m.created_at, m.terms,
+                  m.needs_approval, m.approval
         """,
         limit,
         lease_s,
@@ -234,7 +239,7 @@ async def coming(db: Queryable, *, within_s: int, limit: int) -> list[StoredMess
     rows = await db.fetch(
         """
         SELECT app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at, finished_at, tally,
-               created_at, terms
+               created_at, terms, needs_approval, approval
           FROM messages
          WHERE state IN (0, 1) AND state = 0 AND kind = 1
            AND due_at > now() AND due_at <= now() + $1 * interval '1 second'
@@ -279,4 +284,5 @@ def _message(row: Record) -> StoredMessage:
     values["content"] = msgspec.convert(values["content"], Content)
     values["audience"] = msgspec.convert(values["audience"], Audience)
     values["terms"] = msgspec.convert(values["terms"], Terms)
+    values["approval"] = msgspec.convert(values["approval"], Approval | None)
     return StoredMessage(**values)

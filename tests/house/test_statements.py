@@ -15,6 +15,7 @@ SLICES: dict[str, str] = {
     "chunks.release_owned": "frees what a dead process held, by index chunks_leased",
     "messages.claim_due": "takes the messages whose time has come, of all apps, by index messages_due",
     "messages.coming": "lists what is due next, of all apps, by index messages_due",
+    "approvals.expire": "ends what nobody approved in time, of all apps, by index messages_unapproved",
     "messages.running": "lists what is being sent, of all apps, by index messages_running",
     "messages.page": "one app's messages in the order of time, for people, by index messages_recent",
     "segments.messages_with": "one app's messages that are not done and more than names, by index messages_filtered",

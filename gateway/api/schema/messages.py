@@ -168,6 +168,21 @@ class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     messages: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=BATCH_MESSAGES_MAX)]
 
 
+class ApproveRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An approval. Whoever ordered the message has to repeat the number of its audience."""
+
+    audience: Annotated[int, Meta(ge=0, description="As `approval.audience` of the message.")] | None = None
+
+
+class ApprovalAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A message to more devices than the app's `approval_over`."""
+
+    state: Literal["needed", "given", "expired"]
+    audience: int
+    by: str | None = None
+    at: datetime | None = None
+
+
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """The message is stored and will be sent, whatever happens to this process."""
 
@@ -175,6 +190,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     state: StateWord
     created_at: datetime
     due_at: datetime
+    approval: Annotated[ApprovalAnswer | None, Meta(description="It waits for one.")] = None
 
 
 class BatchResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -249,6 +265,7 @@ class MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     audience: dict[str, Any]
     category: Category
     per_minute: int | None
+    approval: ApprovalAnswer | None
     created_at: datetime
     due_at: datetime
     planned_at: datetime | None

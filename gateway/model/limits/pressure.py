@@ -17,6 +17,10 @@ RECENT_BUCKETS_MAX: Final = 2_048
 """Buckets that a process remembers outcomes of."""
 RECENT_ROWS_MAX: Final = 200_000
 """Rows of outcomes read for one bucket at a time; the oldest of more are not counted."""
+APPROVAL_OVER_MAX: Final = 1_000_000_000
+"""The largest audience that an app may set as the size from which a message needs approval."""
+EXPIRED_TOGETHER_MAX: Final = 100
+"""Messages that nobody approved in time and that are ended in one round."""
 PER_MINUTE_MAX: Final = 10_000_000
 """Recipients a minute that a message may be throttled to; beyond it there is nothing to throttle."""
 THROTTLED_GROUPS_PER_MINUTE: Final = 120
