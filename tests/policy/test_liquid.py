@@ -32,7 +32,7 @@ DOCUMENTED: list[tuple[str, dict[str, Any], str]] = [
     ('{{ "Liquid" | slice: 2, 5 }}', {}, "quid"),
     ('{{ "Ground control to Major Tom." | truncate: 20 }}', {}, "Ground control to..."),
     ('{{ "Ground control to Major Tom." | truncatewords: 3 }}', {}, "Ground control to..."),
-    ('{{ "john@liquid.com" | url_encode }}', {}, "john%40liquid.com"),
+    ('{{ "ada@shop.example" | url_encode }}', {}, "ada%40shop.example"),
     ('{{ "Have <em>you</em> read?" | strip_html }}', {}, "Have you read?"),
     ("{{ a | uniq | sort | reverse | first }}", {"a": ["ants", "bugs", "bees", "bugs"]}, "bugs"),
     ('{{ p | map: "category" | compact | join: ", " }}', {"p": [{"category": "x"}, {}, {"category": "y"}]}, "x, y"),
