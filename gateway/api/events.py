@@ -8,6 +8,7 @@ from aiohttp import web
 from gateway.api.answers import json_answer
 from gateway.api.call import Call, decoder_of
 from gateway.api.schema.users import EventRequest, EventsAnswer, EventsRequest
+from gateway.coupons.redeem import redeem_by_events
 from gateway.model.app import App
 from gateway.subscribers.events import event_of, taken_in
 
@@ -23,6 +24,7 @@ async def take(call: Call) -> web.Response:
     now = call.now()
     events = [event_of(one, now=now, param="" if is_one else f"[{at}].") for at, one in enumerate(several)]
     taken = await taken_in(call.services.database, app, events)
+    await redeem_by_events(call.services.database, app, [(one.name, one.properties) for one in several], at=now)
     answer = EventsAnswer(accepted=taken.accepted, duplicates=taken.duplicates)
     return json_answer(answer, status=HTTPStatus.ACCEPTED)
 

@@ -75,15 +75,22 @@ async def choose(db: Queryable, app: App, message_id: int, name: str) -> str:
         raise Conflict("state_conflict", "The message has not begun: there is nothing to choose from yet.")
     if not await experiments.decide(db, app_id=app.id, message_id=message_id, winner=names.index(name), by=_BY_HAND):
         raise Conflict("state_conflict", "The winner was chosen before, or the message is over.")
-    await _release(db, app, message_id)
+    await _release(db, app, message)
     return name
 
 
 async def _finish(db: Queryable, app: App, one: StoredExperiment) -> None:
     message = await messages.get(db, app_id=app.id, message_id=one.message_id)
-    if message is not None and one.winner is None and message.tally is None and message.terms.experiment is not None:
+    if message is None or message.terms.experiment is None:
+        await experiments.mark_released(db, app_id=app.id, message_id=one.message_id)
+        return
+    is_due = one.winner is None and message.tally is None
+    if is_due and one.decide_at is None and message.expires_at > one.expires_at:
+        await experiments.prolong(db, app_id=app.id, message_id=message.id, to=message.expires_at)
+        return
+    if is_due:
         await _decide(db, app, message, message.terms.experiment)
-    await _release(db, app, one.message_id)
+    await _release(db, app, message)
 
 
 async def _decide(db: Queryable, app: App, message: StoredMessage, experiment: Experiment) -> None:
@@ -95,9 +102,11 @@ async def _decide(db: Queryable, app: App, message: StoredMessage, experiment: E
         log("sending").info("experiment_decided", app=app.id, message=message.id, winner=name, why=verdict.why)
 
 
-async def _release(db: Queryable, app: App, message_id: int) -> None:
-    await experiments.release_rest(db, app_id=app.id, buckets=app.buckets, message_id=message_id)
-    await experiments.mark_released(db, app_id=app.id, message_id=message_id)
+async def _release(db: Queryable, app: App, message: StoredMessage) -> None:
+    await experiments.release_rest(
+        db, app_id=app.id, buckets=app.buckets, message_id=message.id, not_before=message.due_at
+    )
+    await experiments.mark_released(db, app_id=app.id, message_id=message.id)
 
 
 async def results(db: Queryable, app: App, message: StoredMessage, experiment: Experiment) -> list[ArmResult]:

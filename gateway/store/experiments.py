@@ -82,6 +82,17 @@ async def decide(db: Queryable, *, app_id: int, message_id: int, winner: int, by
     return tag == "UPDATE 1"
 
 
+async def prolong(db: Queryable, *, app_id: int, message_id: int, to: datetime) -> None:
+    """The message lives longer than was known when it was planned, and so may wait longer for a winner."""
+    await db.execute(
+        "UPDATE experiments SET expires_at = $4 WHERE app_id = $1 AND bucket = $2 AND msg_id = $3",
+        app_id,
+        bucket_of_message(message_id),
+        message_id,
+        to,
+    )
+
+
 async def mark_released(db: Queryable, *, app_id: int, message_id: int) -> None:
     """Nobody waits for it any more."""
     await db.execute(
@@ -115,11 +126,13 @@ async def add_rest(db: Queryable, *, app_id: int, buckets: Sequence[int], messag
     )
 
 
-async def release_rest(db: Queryable, *, app_id: int, buckets: Sequence[int], message_id: int) -> None:
+async def release_rest(
+    db: Queryable, *, app_id: int, buckets: Sequence[int], message_id: int, not_before: datetime
+) -> None:
     """Lets those who wait go on, each at the hour of the plan, or at once where that is over. May be done again."""
     await db.execute(
         """
-        UPDATE chunks SET due_at = GREATEST(now(), due_at - interval '1000 years')
+        UPDATE chunks SET due_at = GREATEST(now(), due_at - interval '1000 years', $5::timestamptz)
          WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = $3 AND part >= $4 AND state = 0
            AND due_at > now() + interval '500 years'
         """,
@@ -127,6 +140,7 @@ async def release_rest(db: Queryable, *, app_id: int, buckets: Sequence[int], me
         list(buckets),
         message_id,
         REST_PARTS_FROM,
+        not_before,
     )
 
 

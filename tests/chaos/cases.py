@@ -1,4 +1,4 @@
-"""The 44 faults: what each is, what has to happen, and the test that holds it. `docs/faults.md` is made from this list.
+"""The 45 faults: what each is, what has to happen, and the test that holds it. `docs/faults.md` is made from this list.
 
 Numbers are names: they stay when a row is added, and docstrings of tests use them.
 """
@@ -14,6 +14,7 @@ _DATABASE = "tests/chaos/test_database.py"
 _DISK = "tests/chaos/test_disk.py"
 _SERVICES = "tests/chaos/test_services.py"
 _TENANTS = "tests/chaos/test_tenants.py"
+_COUPONS = "tests/chaos/test_coupons.py"
 _CLOCK = "tests/chaos/test_clock.py"
 _BACKUP = "tests/chaos/test_backup.py"
 _RETRIES = "tests/journeys/test_retries.py"
@@ -35,7 +36,7 @@ class Case(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """F1 to F44."""
+        """F1 to F45."""
         return f"F{self.number}"
 
 
@@ -277,5 +278,14 @@ CASES: Final = (
         "A backup from a while ago is restored",
         "nothing is sent again without an operator's word",
         (f"{_BACKUP}::test_a_restored_backup_sends_nothing_by_itself",),
+    ),
+    Case(
+        45,
+        "Workers, or Postgres, get SIGKILL in the middle of a campaign with coupons",
+        "no code twice, no person with two codes, on whichever of their devices",
+        (
+            f"{_COUPONS}::test_a_worker_is_killed_while_it_gives_codes",
+            f"{_COUPONS}::test_postgres_is_killed_while_codes_are_given",
+        ),
     ),
 )

@@ -136,15 +136,17 @@ def environ_of(*sandboxes: SandboxProcess) -> dict[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def sandbox_process(folder: Path, name: str = "ledger") -> AsyncGenerator[SandboxProcess]:
-    """Push services for the length of the block."""
+async def sandbox_process(
+    folder: Path, name: str = "ledger", *, decrypts: bool = False
+) -> AsyncGenerator[SandboxProcess]:
+    """Push services for the length of the block. `decrypts`: their devices read what they get."""
     port, tls_port, apns_port = free_port(), free_port(), free_port()
     ledger = folder / f"{name}.ndjson"
     with (folder / "sandbox.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "gateway", "sandbox", "--port", str(port), "--tls-port", str(tls_port),
             "--mcs-port", "0", "--apns-port", str(apns_port), "--ledger", str(ledger),
-            "--directory", str(folder / name), stdout=log, stderr=log,
+            "--directory", str(folder / name), *(["--decrypt"] if decrypts else []), stdout=log, stderr=log,
             stdin=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
     sandbox = SandboxProcess(process, port, tls_port, ledger)

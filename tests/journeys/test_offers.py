@@ -432,6 +432,32 @@ async def test_a_code_is_redeemed_and_the_report_names_its_message(shop: Shop):
     assert said["messages"] == [{"message": message, "given": 2, "sent": 2, "redeemed": 1}]
 
 
+async def test_an_order_with_a_code_redeems_it(shop: Shop):
+    """The shop tells of orders anyway: the code in one is used up then; a code that there is not changes nothing."""
+    await pool(shop, 2)
+    await people(shop, 1)
+    message = await shop.send(title="{{ coupon.code }}", coupon={"pool": "winter"})
+    await shop.done(message)
+    (code,) = (await titles(shop, message)).values()
+    events = [
+        {"name": "order_placed", "user": "u0", "properties": {"coupon": code, "total": 20}},
+        {"name": "order_placed", "user": "u0", "properties": {"coupon": "SUMMER", "total": 30}},
+    ]
+    assert (await shop.call("POST", "/v1/events", events))[0] == 202
+    said = await left(shop)
+    assert (said["redeemed"], said["messages"][0]["redeemed"], said["left"]) == (1, 1, 1)
+
+
+async def test_the_text_says_until_when_as_people_write_it(shop: Shop):
+    """The time that a code expires at can be written as a date."""
+    await pool(shop, 1, expires_at="2099-12-31T12:00:00Z")
+    await shop.devices(1, lines=[{"user": "u0", "language": "en", "timezone": "Europe/Berlin"}])
+    message = await shop.send(title="Until {{ coupon.expires_at | date: 'long' }}", coupon={"pool": "winter"})
+    said = await shop.done(message)
+    assert said["counts"]["sent"] == 1, said
+    assert "2099" in next(iter((await titles(shop, message)).values()))
+
+
 async def test_variants_and_coupons_go_together(shop: Shop):
     """Each person has one variant and one code, whichever variant it is."""
     await pool(shop, 100)
