@@ -24,6 +24,7 @@ _OF_REASON: Final[dict[str, str]] = {
     "local_time": "It waits for the message's hour where they are.",
     "best_time": "It waits for the hour at which they are usually there.",
     "throttled": "It waits because the message goes out slowly, as it was told to.",
+    "experiment": "They wait for the variant that wins on the share that tries them.",
     "retrying": "It was tried and waits for another try.",
     "not_reached": "They are in the audience, and their turn has not come.",
     "not_planned": "The message has not been planned yet.",

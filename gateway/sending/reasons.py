@@ -8,39 +8,14 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import msgspec
-
-from gateway.model.app import App
 from gateway.model.cap import own_windows_of, windows_of
-from gateway.model.segment import Names
 from gateway.policy.caps import Kind, Seen, frees_at_s
 from gateway.policy.holdout import is_held_out, seed_of_app, seed_of_message
 from gateway.policy.recent import reached
+from gateway.sending.asked import Asked, Reason
 from gateway.sending.explain import verdict_of
 from gateway.store import persons, pressure
-from gateway.store.database import Queryable
-from gateway.store.looked_at import LookedAt
-from gateway.store.messages import StoredMessage
 from gateway.store.subscriptions import bucket_of
-
-
-class Reason(msgspec.Struct, frozen=True):
-    """Why not now: a word as in reports and logs, what it says to people, and until when where that is known."""
-
-    word: str
-    text: str
-    until: datetime | None = None
-
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """One recipient of a message, at a moment. `names` are those of the message's audience."""
-
-    db: Queryable
-    app: App
-    message: StoredMessage
-    device: LookedAt
-    names: Names
-    now: datetime
 
 
 async def excluded(asked: Asked) -> Reason | None:

@@ -13,8 +13,9 @@ from gateway.model.message import STATE_NAMES, MessageState
 from gateway.model.reason_words import sentence
 from gateway.model.subscriber import SubscriptionState
 from gateway.policy.explaining import Condition
+from gateway.sending.asked import Asked
 from gateway.sending.explain import verdict_of
-from gateway.sending.reasons import Asked, reasons_of
+from gateway.sending.reasons import reasons_of
 from gateway.store import holds, looked_at, messages, outcomes
 from gateway.store.database import Queryable
 from gateway.store.holds import Waiting
@@ -98,6 +99,8 @@ async def _waiting(asked: Asked, waiting: Waiting) -> Recipient:
     found = await reasons_of(asked)
     word = "paused" if asked.message.state == MessageState.PAUSED else None
     text = ""
+    if word is None and waiting.is_rest:
+        word = "experiment"
     if word is None and found:
         word, text, until = found[0].word, found[0].text, until or found[0].until
     if word is None:

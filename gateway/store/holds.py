@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from gateway.model.work import REST_PARTS_FROM
 from gateway.store.database import Queryable
 
 
@@ -14,6 +15,12 @@ class Waiting(msgspec.Struct, frozen=True):
     attempt: int
     is_claimed: bool
     is_listed: bool
+    part: int
+
+    @property
+    def is_rest(self) -> bool:
+        """Whether it is of those who wait for the winner of an experiment."""
+        return self.part >= REST_PARTS_FROM
 
 
 async def of_recipient(
@@ -25,7 +32,7 @@ async def of_recipient(
     """
     row = await db.fetchrow(
         """
-        SELECT due_at, attempt, state = 1 AS is_claimed, ids IS NOT NULL AS is_listed FROM chunks
+        SELECT due_at, attempt, state = 1 AS is_claimed, ids IS NOT NULL AS is_listed, part FROM chunks
         WHERE app_id = $1 AND bucket = $2 AND msg_id = $3 AND state < 2 AND cursor < $4 AND hi >= $4
           AND (ids IS NULL OR ids @> ARRAY[$4::bigint])
         ORDER BY is_listed DESC, due_at LIMIT 1
