@@ -310,7 +310,7 @@ def loops_of(base: Base) -> list[Loop]:
         Loop("expire_unapproved", 5.0, lambda: expire_unapproved(db)),
         Loop("prune", 60.0, lambda: pruning.prune(db)),
         Loop("prune_lanes", 3600.0, lambda: lanes.prune(db)),
-        Loop("prune_bucket_leases", 3600.0, lambda: pressure.prune(db)),
+        Loop("prune_stretch_leases", 3600.0, lambda: pressure.prune(db)),
         Loop("prune_throttles", 3600.0, lambda: throttles.prune(db)),
         Loop("prune_provider_tokens", 3600.0, lambda: provider_tokens.prune(db)),
         Loop("free_taken_coupons", 5.0, lambda: upkeep.reap(db)),

@@ -28,15 +28,16 @@ BEGIN
     END LOOP;
 END $$;
 
--- Who sends under caps in a bucket: one process at a time, so that two campaigns at once never break a cap. The fence
--- grows when another process takes the bucket: what the one before knew of it is then no longer all there is.
-CREATE TABLE bucket_leases (
+-- Who sends under caps in a stretch of a bucket: one process at a time, so that two campaigns at once never break a cap.
+-- The fence grows when another process takes it: what the one before knew of it is then no longer all there is.
+CREATE TABLE stretch_leases (
     app_id       int NOT NULL,
     bucket       smallint NOT NULL,
+    stretch      smallint NOT NULL,
     owner        bigint NOT NULL,
     fence        bigint NOT NULL,
     lease_until  timestamptz NOT NULL,
-    PRIMARY KEY (app_id, bucket)
+    PRIMARY KEY (app_id, bucket, stretch)
 ) WITH (fillfactor = 50);
 
 -- Messages that go out at so many a minute: the next free moment, shared by all processes. In the message's bucket.

@@ -1,6 +1,6 @@
-"""Under which sending is counted exactly, for one process: who got what lately, who is on the way, whose bucket it is.
+"""Under which sending is counted exactly, for one process: who got what lately, who is on the way, whose turn it is.
 
-Groups under caps of one app and bucket are sent by one process at a time, the holder of the bucket's lease. Within the
+Groups under caps are sent by one process at a time in each stretch of a bucket, the holder of its lease. Within the
 process they run side by side: whoever is on the way with another message is waited for. So between two looks at the
 same device its last message is either settled and counted, or known to be under way here.
 """
@@ -14,10 +14,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from gateway.delivery.bucket import Bucket
 from gateway.delivery.leases import renewal_s
+from gateway.delivery.stretch import Stretch, StretchKey
 from gateway.model.errors import StoreUnavailable
-from gateway.model.limits import RECENT_BUCKETS_MAX, RECENT_IDS_MAX, TTL_S_MAX
+from gateway.model.limits import RECENT_IDS_MAX, RECENT_STRETCHES_MAX, TTL_S_MAX
 from gateway.policy.caps import Kind, Seen
 from gateway.policy.recent import reached
 from gateway.store import pressure as store
@@ -27,7 +27,7 @@ from gateway.telemetry import log
 LAG_S: Final = 1.0
 """What is sent outside of our lease (to a person's other devices, or past caps) is heard of within so long."""
 _LINGER_S: Final = 0.3
-"""An idle bucket is given up after so long: between two groups of a chunk it is ours all the time."""
+"""An idle stretch is given up after so long: between two groups of a chunk it is ours all the time."""
 _TICK_S: Final = 0.1
 _OVERLAP_S: Final = 5.0
 """Looks overlap by so much: a row's time is its transaction's beginning, and it is seen at its end."""
@@ -36,7 +36,7 @@ _KEPT_S: Final = 60.0
 
 
 class Pressure:
-    """The buckets that this process sends in."""
+    """The stretches that this process sends in."""
 
     def __init__(
         self, db: Database, *, owner: int, lease_s: float, clock: Callable[[], float] = time.monotonic
@@ -46,47 +46,47 @@ class Pressure:
         self._owner = owner
         self._lease_s = lease_s
         self._clock = clock
-        self._buckets: OrderedDict[tuple[int, int], Bucket] = OrderedDict()
+        self._stretches: OrderedDict[StretchKey, Stretch] = OrderedDict()
         self._keeping: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def inside(self, app_id: int, number: int) -> AsyncGenerator[Bucket | None]:
-        """The bucket, with its lease ours for the length of the block; None while another process has it.
+    async def inside(self, key: StretchKey, ids: tuple[int, int]) -> AsyncGenerator[Stretch | None]:
+        """The stretch, with its lease ours for the length of the block; None while another process has it.
 
-        Raises `StoreUnavailable`.
+        `ids`: the first and the last that may lie in it. Raises `StoreUnavailable`.
         """
-        bucket = self._bucket(app_id, number)
-        bucket.guests += 1
+        stretch = self._stretch(key, ids)
+        stretch.guests += 1
         try:
-            yield bucket if await self._taken(bucket) else None
+            yield stretch if await self._taken(stretch) else None
         finally:
-            bucket.guests -= 1
-            bucket.used_at_s = self._clock()
+            stretch.guests -= 1
+            stretch.used_at_s = self._clock()
 
-    def is_ours(self, bucket: Bucket) -> bool:
-        """Whether no other process sends in this bucket at this moment."""
-        return self._clock() < bucket.held_until_s
+    def is_ours(self, stretch: Stretch) -> bool:
+        """Whether no other process sends in this stretch at this moment."""
+        return self._clock() < stretch.held_until_s
 
-    async def up_to_date(self, bucket: Bucket, *, since_s: float, kinds: Collection[Kind]) -> None:
-        """Makes sure that the bucket knows what came since `since_s` (Unix time), but for the last second elsewhere."""
-        async with bucket.asking:
-            is_deep = bucket.reaches_back_to_s <= since_s and bucket.kinds.issuperset(kinds)
-            if is_deep and self._clock() - bucket.looked_at_s < LAG_S:
+    async def up_to_date(self, stretch: Stretch, *, since_s: float, kinds: Collection[Kind]) -> None:
+        """Makes sure that it knows what came since `since_s` (Unix time), but for the last second elsewhere."""
+        async with stretch.asking:
+            is_deep = stretch.reaches_back_to_s <= since_s and stretch.kinds.issuperset(kinds)
+            if is_deep and self._clock() - stretch.looked_at_s < LAG_S:
                 return
             looked_at_s = self._clock()
-            await self._read(bucket, max(since_s, bucket.heard_until_s - _OVERLAP_S) if is_deep else since_s, kinds)
+            await self._read(stretch, max(since_s, stretch.heard_until_s - _OVERLAP_S) if is_deep else since_s, kinds)
             if not is_deep:
-                bucket.reaches_back_to_s, bucket.kinds = since_s, frozenset(kinds)
-            elif since_s - bucket.reaches_back_to_s > _KEPT_S:
-                bucket.recent.forget_before(since_s)
-                bucket.reaches_back_to_s = since_s
-            bucket.looked_at_s = looked_at_s
+                stretch.reaches_back_to_s, stretch.kinds = since_s, frozenset(kinds)
+            elif since_s - stretch.reaches_back_to_s > _KEPT_S:
+                stretch.recent.forget_before(since_s)
+                stretch.reaches_back_to_s = since_s
+            stretch.looked_at_s = looked_at_s
 
-    def seen_elsewhere(self, app_id: int, number: int) -> Bucket:
-        """A bucket that is looked into without its lease, for a person's other devices."""
-        bucket = self._bucket(app_id, number)
-        bucket.used_at_s = self._clock()
-        return bucket
+    def seen_elsewhere(self, key: StretchKey, ids: tuple[int, int]) -> Stretch:
+        """A stretch that is looked into without its lease, for a person's other devices."""
+        stretch = self._stretch(key, ids)
+        stretch.used_at_s = self._clock()
+        return stretch
 
     async def aclose(self) -> None:
         """Gives all leases back."""
@@ -96,95 +96,100 @@ class Pressure:
         with contextlib.suppress(StoreUnavailable):
             await store.free_owned(self._db, owner=self._owner)
 
-    async def _taken(self, bucket: Bucket) -> bool:
-        async with bucket.asking:
-            if self._is_fresh(bucket):
+    async def _taken(self, stretch: Stretch) -> bool:
+        async with stretch.asking:
+            if self._is_fresh(stretch):
                 return True
             asked_at_s = self._clock()
-            app_id, number = bucket.key
-            fence = await store.take_bucket(
-                self._db, app_id=app_id, bucket=number, owner=self._owner, lease_s=self._lease_s
-            )
+            fence = await store.take(self._db, stretch.key, owner=self._owner, lease_s=self._lease_s)
             if fence is None:
-                bucket.held_until_s = float("-inf")
+                stretch.held_until_s = float("-inf")
                 return False
-            if fence != bucket.fence:
-                bucket.fence, bucket.looked_at_s = fence, float("-inf")
-            bucket.asked_at_s, bucket.held_until_s = asked_at_s, asked_at_s + self._lease_s
+            if fence != stretch.fence:
+                stretch.fence, stretch.looked_at_s = fence, float("-inf")
+            stretch.asked_at_s, stretch.held_until_s = asked_at_s, asked_at_s + self._lease_s
             self._keep()
             return True
 
-    def _is_fresh(self, bucket: Bucket) -> bool:
+    def _is_fresh(self, stretch: Stretch) -> bool:
         """Whether the lease is ours, and was renewed lately."""
-        return self.is_ours(bucket) and self._clock() < bucket.asked_at_s + renewal_s(int(self._lease_s))
+        return self.is_ours(stretch) and self._clock() < stretch.asked_at_s + renewal_s(int(self._lease_s))
 
-    def _bucket(self, app_id: int, number: int) -> Bucket:
-        bucket = self._buckets.get((app_id, number))
-        if bucket is None:
-            bucket = self._buckets[app_id, number] = Bucket(app_id, number)
+    def _stretch(self, key: StretchKey, ids: tuple[int, int]) -> Stretch:
+        stretch = self._stretches.get(key)
+        if stretch is None:
+            stretch = self._stretches[key] = Stretch(key, ids)
             self._forget_some()
-        self._buckets.move_to_end((app_id, number))
-        return bucket
+        self._stretches.move_to_end(key)
+        return stretch
 
-    async def _read(self, bucket: Bucket, from_s: float, kinds: Collection[Kind]) -> None:
+    async def _read(self, stretch: Stretch, from_s: float, kinds: Collection[Kind]) -> None:
         since = datetime.fromtimestamp(from_s, UTC)
         rows = await store.recent(
             self._db,
-            app_id=bucket.key[0],
-            bucket=bucket.key[1],
+            app_id=stretch.key[0],
+            bucket=stretch.key[1],
+            ids=stretch.ids,
             categories=sorted(kinds),
             day=(since - timedelta(seconds=TTL_S_MAX)).date(),
             since=since,
         )
         for row in rows:
             seen = Seen(row.message_id, row.at.timestamp(), Kind(row.category))
-            bucket.recent.add((row.message_id, row.lo, row.attempt), seen, reached(row.ids, row.codes))
-            bucket.heard_until_s = max(bucket.heard_until_s, seen.at_s)
+            stretch.recent.add(
+                (row.message_id, row.lo, row.attempt), seen, reached(row.ids, row.codes, within=stretch.ids)
+            )
+            stretch.heard_until_s = max(stretch.heard_until_s, seen.at_s)
 
     def _forget_some(self) -> None:
         """Keeps memory bounded: what was not asked for in a while goes, and the longest unused of too much."""
         idle_since_s = self._clock() - _KEPT_S
-        held = sum(len(bucket.recent) for bucket in self._buckets.values())
-        for key, bucket in list(self._buckets.items())[:-1]:
-            is_too_much = held > RECENT_IDS_MAX or len(self._buckets) > RECENT_BUCKETS_MAX
-            if not bucket.is_busy and not self.is_ours(bucket) and (is_too_much or bucket.used_at_s < idle_since_s):
-                held -= len(bucket.recent)
-                del self._buckets[key]
+        held = sum(len(stretch.recent) for stretch in self._stretches.values())
+        for key, stretch in list(self._stretches.items())[:-1]:
+            is_too_much = held > RECENT_IDS_MAX or len(self._stretches) > RECENT_STRETCHES_MAX
+            if not stretch.is_busy and not self.is_ours(stretch) and (is_too_much or stretch.used_at_s < idle_since_s):
+                held -= len(stretch.recent)
+                del self._stretches[key]
 
     def _keep(self) -> None:
         if self._keeping is None or self._keeping.done():
             self._keeping = asyncio.create_task(self._keep_leases())
 
     async def _keep_leases(self) -> None:
-        """Renews the leases of busy buckets and gives back those of idle ones, until none is left."""
-        while any(self.is_ours(bucket) for bucket in self._buckets.values()):
+        """Renews the leases of busy stretches and gives back those of idle ones, until none is left."""
+        while any(self.is_ours(stretch) for stretch in self._stretches.values()):
             await asyncio.sleep(_TICK_S)
             try:
                 await self._renew()
                 await self._give_back()
             except Exception as fault:  # noqa: BLE001 - it is tried again in a moment, whatever it was
-                log("delivery").warning("bucket_leases_not_renewed", fault=type(fault).__name__)
+                log("delivery").warning("stretch_leases_not_renewed", fault=type(fault).__name__)
 
     async def _renew(self) -> None:
         now_s = self._clock()
-        aged = [bucket for bucket in self._buckets.values() if self.is_ours(bucket) and not self._is_fresh(bucket)]
+        aged = [
+            stretch for stretch in self._stretches.values() if self.is_ours(stretch) and not self._is_fresh(stretch)
+        ]
         if not aged:
             return
-        ours = await store.renew_buckets(
-            self._db, [bucket.key for bucket in aged], owner=self._owner, lease_s=self._lease_s
-        )
-        for bucket in aged:
-            is_ours = bucket.key in ours
-            bucket.asked_at_s, bucket.held_until_s = now_s, now_s + self._lease_s if is_ours else float("-inf")
+        ours = await store.renew(self._db, [stretch.key for stretch in aged], owner=self._owner, lease_s=self._lease_s)
+        for stretch in aged:
+            is_ours = stretch.key in ours
+            stretch.asked_at_s, stretch.held_until_s = now_s, now_s + self._lease_s if is_ours else float("-inf")
 
     async def _give_back(self) -> None:
-        for bucket in list(self._buckets.values()):
-            if self._is_idle(bucket):
-                async with bucket.asking:  # nobody takes it anew while it is being given up
-                    if self._is_idle(bucket):
-                        bucket.held_until_s = float("-inf")
-                        app_id, number = bucket.key
-                        await store.free_bucket(self._db, app_id=app_id, bucket=number, owner=self._owner)
+        idle = [
+            stretch for stretch in self._stretches.values() if self._is_idle(stretch) and not stretch.asking.locked()
+        ]
+        if not idle:
+            return
+        async with contextlib.AsyncExitStack() as stack:  # nobody takes one anew while it is being given up
+            for stretch in idle:
+                await stack.enter_async_context(stretch.asking)
+            given = [stretch for stretch in idle if self._is_idle(stretch)]
+            for stretch in given:
+                stretch.held_until_s = float("-inf")
+            await store.free(self._db, [stretch.key for stretch in given], owner=self._owner)
 
-    def _is_idle(self, bucket: Bucket) -> bool:
-        return self.is_ours(bucket) and not bucket.is_busy and bucket.used_at_s < self._clock() - _LINGER_S
+    def _is_idle(self, stretch: Stretch) -> bool:
+        return self.is_ours(stretch) and not stretch.is_busy and stretch.used_at_s < self._clock() - _LINGER_S

@@ -23,6 +23,8 @@ _LENGTH: Final = 13
 ID_BITS: Final = 62
 _ID_MAX: Final = (1 << ID_BITS) - 1
 _BUCKET_BITS: Final = 10
+_SLICES_PER_STRETCH: Final = 8
+"""Of the 1,024 slices of all ids that an app's buckets share; a bucket of a million recipients has 128 stretches."""
 
 
 def new_id() -> int:
@@ -44,6 +46,17 @@ def bucket_of_id(subscription_id: int, *, home: int, spread: int) -> int:
     """The bucket of a subscription (and of its chunks, outcomes, receipts) in an app, 0..1023."""
     step = BUCKETS // spread
     return (home + ((subscription_id >> (ID_BITS - _BUCKET_BITS)) % spread) * step) & (BUCKETS - 1)
+
+
+def stretch_of(subscription_id: int, *, spread: int) -> int:
+    """Which stretch of its bucket an id lies in: stretches are what processes take turns in, about a chunk each."""
+    return (subscription_id >> (ID_BITS - _BUCKET_BITS)) // (spread * _SLICES_PER_STRETCH)
+
+
+def ids_of_stretch(stretch: int, *, spread: int) -> tuple[int, int]:
+    """The first and the last id that may lie in a stretch."""
+    wide = spread * _SLICES_PER_STRETCH << (ID_BITS - _BUCKET_BITS)
+    return stretch * wide, (stretch + 1) * wide - 1
 
 
 def bucket_of_text(key: bytes, *, home: int, spread: int) -> int:

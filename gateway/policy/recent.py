@@ -1,10 +1,11 @@
-"""What the devices of one bucket got lately: the store's packed outcomes, kept packed, and looked up by group.
+"""What the devices of one stretch of a bucket got lately: the store's packed outcomes, looked up by group.
 
 A row is one settled group: a message, a moment, the ids that were reached. Eight bytes a recipient, and a look-up of
 500 of them by set arithmetic.
 """
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -27,8 +28,14 @@ class Reached(msgspec.Struct, frozen=True, gc=False):
     ids: "array[int]"
 
 
-def reached(ids: Sequence[int], codes: bytes) -> "array[int]":
-    """The ids whose code says that a push service took the message."""
+def reached(ids: Sequence[int], codes: bytes, *, within: tuple[int, int]) -> "array[int]":
+    """Those of the ids, from the first to the last of `within`, whose code says that a push service took the message.
+
+    `ids` are in order.
+    """
+    start, end = bisect_left(ids, within[0]), bisect_right(ids, within[1])
+    if end - start < len(ids):
+        ids, codes = ids[start:end], codes[start:end]
     if not codes.translate(None, delete=_REACHED_CODES):
         return array("q", ids)
     return array("q", [one for one, code in zip(ids, codes, strict=True) if _REACHED_FROM <= code < _REACHED_BELOW])
@@ -38,7 +45,7 @@ _REACHED_CODES: Final = bytes(range(_REACHED_FROM, _REACHED_BELOW))
 
 
 class Recent:
-    """The rows of one bucket."""
+    """The rows of one stretch."""
 
     def __init__(self) -> None:
         self._groups: dict[RowKey, Reached] = {}

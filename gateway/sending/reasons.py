@@ -66,11 +66,12 @@ async def _seen(asked: Asked, since: datetime) -> list[Seen]:
     if person is not None:
         ids.update((await persons.subscriptions_of(asked.db, app, [person])).get(person, ()))
     found: list[Seen] = []
-    for bucket in sorted({bucket_of(app, one) for one in ids}):
+    for one in sorted(ids):
         rows = await pressure.recent(
             asked.db,
             app_id=app.id,
-            bucket=bucket,
+            bucket=bucket_of(app, one),
+            ids=(one, one),
             categories=[Kind.MARKETING, Kind.TRANSACTIONAL],
             day=(since - _MESSAGE_LIFE).date(),
             since=since,
@@ -78,7 +79,7 @@ async def _seen(asked: Asked, since: datetime) -> list[Seen]:
         found += [
             Seen(row.message_id, row.at.timestamp(), Kind(row.category))
             for row in rows
-            if row.message_id != asked.message.id and not ids.isdisjoint(reached(row.ids, row.codes))
+            if row.message_id != asked.message.id and reached(row.ids, row.codes, within=(one, one))
         ]
     return found
 

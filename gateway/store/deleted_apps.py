@@ -250,7 +250,7 @@ async def _finish(db: Queryable, app_id: int) -> int:
         await tx.execute("DELETE FROM api_keys WHERE app_id = $1", app_id)
         await tx.execute("DELETE FROM lanes WHERE app_id = $1", app_id)
         await tx.execute("DELETE FROM app_stops WHERE app_id = $1", app_id)
-        await tx.execute("DELETE FROM bucket_leases WHERE app_id = $1", app_id)
+        await tx.execute("DELETE FROM stretch_leases WHERE app_id = $1", app_id)
         await tx.execute("DELETE FROM throttles WHERE app_id = $1", app_id)
         await tx.execute("UPDATE apps SET emptied_at = now() WHERE id = $1", app_id)
     return 1

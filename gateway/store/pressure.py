@@ -1,7 +1,8 @@
-"""What frequency caps stand on: the outcomes of the last days of a bucket, and the lease of the bucket.
+"""What frequency caps stand on: the outcomes of the last days, and leases of stretches of buckets.
 
 Counting takes no writes and no bytes of its own: the outcomes that are kept anyway say who got what. The lease is
-database time; `fence` tells its holder whether anybody else had the bucket since.
+database time; `fence` tells its holder whether anybody else had the
+stretch since.
 """
 
 from collections.abc import Sequence
@@ -26,16 +27,24 @@ class RecentRow(msgspec.Struct, frozen=True):
 
 
 async def recent(
-    db: Queryable, *, app_id: int, bucket: int, categories: Sequence[int], day: date, since: datetime
+    db: Queryable,
+    *,
+    app_id: int,
+    bucket: int,
+    ids: tuple[int, int],
+    categories: Sequence[int],
+    day: date,
+    since: datetime,
 ) -> list[RecentRow]:
-    """What was settled in a bucket after `since`, of these categories, the latest first (index outcomes_recent).
+    """What was settled after `since` in a bucket, from one id to another, the latest first (index outcomes_recent).
 
-    day: of the oldest message that may have anything so late.
+    categories: only of these. day: of the oldest message that may have anything so late.
     """
     rows = await db.fetch(
         """
         SELECT msg_id, lo, attempt, category, at, ids, codes FROM outcomes
          WHERE app_id = $1 AND bucket = $2 AND category = ANY($3::smallint[]) AND day >= $4 AND at > $5
+           AND lo <= $8 AND hi >= $7
          ORDER BY at DESC LIMIT $6
         """,
         app_id,
@@ -44,64 +53,71 @@ async def recent(
         day,
         since,
         RECENT_ROWS_MAX,
+        *ids,
     )
     return [RecentRow(*row) for row in rows]
 
 
-async def take_bucket(db: Queryable, *, app_id: int, bucket: int, owner: int, lease_s: float) -> int | None:
-    """Takes or prolongs the lease of a bucket; its fence, or None while another process has it."""
+async def take(db: Queryable, key: tuple[int, int, int], *, owner: int, lease_s: float) -> int | None:
+    """Takes or prolongs a lease, by (app, bucket, stretch); its fence, or None while another process has it."""
     return await db.fetchval(
         """
-        INSERT INTO bucket_leases AS l (app_id, bucket, owner, fence, lease_until)
-        VALUES ($1, $2, $3, 1, now() + $4 * interval '1 second')
-        ON CONFLICT (app_id, bucket) DO UPDATE
+        INSERT INTO stretch_leases AS l (app_id, bucket, stretch, owner, fence, lease_until)
+        VALUES ($1, $2, $3, $4, 1, now() + $5 * interval '1 second')
+        ON CONFLICT (app_id, bucket, stretch) DO UPDATE
            SET owner = excluded.owner, lease_until = excluded.lease_until,
                fence = l.fence + (l.owner <> excluded.owner)::int
          WHERE l.owner = excluded.owner OR l.lease_until <= now()
         RETURNING fence
         """,
-        app_id,
-        bucket,
+        *key,
         owner,
         lease_s,
     )
 
 
-async def renew_buckets(
-    db: Queryable, held: Sequence[tuple[int, int]], *, owner: int, lease_s: float
-) -> set[tuple[int, int]]:
-    """Prolongs the leases of (app, bucket) pairs that are still this process's and did not run out; which those are."""
+async def renew(
+    db: Queryable, held: Sequence[tuple[int, int, int]], *, owner: int, lease_s: float
+) -> set[tuple[int, int, int]]:
+    """Prolongs leases that are still this process's and did not run out; which those are."""
     rows = await db.fetch(
         """
-        UPDATE bucket_leases l SET lease_until = now() + $4 * interval '1 second'
-          FROM unnest($1::int[], $2::smallint[]) AS held (app_id, bucket)
-         WHERE l.app_id = held.app_id AND l.bucket = held.bucket AND l.owner = $3 AND l.lease_until >= now()
-        RETURNING l.app_id, l.bucket
+        UPDATE stretch_leases l SET lease_until = now() + $5 * interval '1 second'
+          FROM unnest($1::int[], $2::smallint[], $3::smallint[]) AS held (app_id, bucket, stretch)
+         WHERE l.app_id = held.app_id AND l.bucket = held.bucket AND l.stretch = held.stretch
+           AND l.owner = $4 AND l.lease_until >= now()
+        RETURNING l.app_id, l.bucket, l.stretch
         """,
-        [app_id for app_id, _ in held],
-        [bucket for _, bucket in held],
+        [app_id for app_id, _, _ in held],
+        [bucket for _, bucket, _ in held],
+        [stretch for _, _, stretch in held],
         owner,
         lease_s,
     )
-    return {(row["app_id"], row["bucket"]) for row in rows}
+    return {(row["app_id"], row["bucket"], row["stretch"]) for row in rows}
 
 
-async def free_bucket(db: Queryable, *, app_id: int, bucket: int, owner: int) -> None:
-    """Ends a lease of this process, so that others may have the bucket at once."""
+async def free(db: Queryable, held: Sequence[tuple[int, int, int]], *, owner: int) -> None:
+    """Ends leases of this process, so that others may have the stretches at once."""
     await db.execute(
-        "UPDATE bucket_leases SET lease_until = now() WHERE app_id = $1 AND bucket = $2 AND owner = $3",
-        app_id,
-        bucket,
+        """
+        UPDATE stretch_leases l SET lease_until = now()
+          FROM unnest($1::int[], $2::smallint[], $3::smallint[]) AS held (app_id, bucket, stretch)
+         WHERE l.app_id = held.app_id AND l.bucket = held.bucket AND l.stretch = held.stretch AND l.owner = $4
+        """,
+        [app_id for app_id, _, _ in held],
+        [bucket for _, bucket, _ in held],
+        [stretch for _, _, stretch in held],
         owner,
     )
 
 
 async def free_owned(db: Queryable, *, owner: int) -> None:
     """Ends all leases of a process that is known to be dead, or that stops."""
-    await db.execute("UPDATE bucket_leases SET lease_until = now() WHERE owner = $1", owner)
+    await db.execute("UPDATE stretch_leases SET lease_until = now() WHERE owner = $1", owner)
 
 
 async def prune(db: Queryable) -> int:
     """Forgets leases that nobody asked for in a day: no process remembers what it knew under them."""
-    tag = await db.execute("DELETE FROM bucket_leases WHERE lease_until < now() - interval '1 day'")
+    tag = await db.execute("DELETE FROM stretch_leases WHERE lease_until < now() - interval '1 day'")
     return int(tag.rpartition(" ")[2])

@@ -13,6 +13,7 @@ from gateway.delivery.pressure import Pressure
 from gateway.delivery.rules.caps import Caps
 from gateway.model.app import App
 from gateway.model.delivery import Code, Device
+from gateway.model.ids import ids_of_stretch
 from gateway.model.message import Content, Message
 from gateway.model.terms import Terms
 from gateway.model.work import Chunk
@@ -108,13 +109,22 @@ async def test_one_process_at_a_time(two: tuple[Process, Process]):
     assert (await second.decide(2)).fates == dict.fromkeys(IDS, CAPPED)
 
 
+async def test_side_by_side_in_one_bucket(two: tuple[Process, Process]):
+    """A bucket may hold a million: processes are in one another's way only where their groups lie near each other."""
+    first, second = two
+    far = [ids_of_stretch(9, spread=1)[0] + number for number in range(10)]
+    assert ((await first.decide(1)).fates, (await second.decide(2, far)).fates) == ({}, {})
+    across = await second.decide(3, [*IDS, *far])
+    assert set(across.fates) == {*IDS, *far}, "a group that lies in both comes back as a whole"
+
+
 async def test_a_dead_process_holds_a_bucket_for_its_lease(db: Database, two: tuple[Process, Process]):
     """On database time; what it had on the way and did not record, nobody knows."""
     first, second = two
     await first.decide(1)
-    await db.execute("UPDATE bucket_leases SET lease_until = lease_until - $1 * interval '1 second'", LEASE_S - 5.0)
+    await db.execute("UPDATE stretch_leases SET lease_until = lease_until - $1 * interval '1 second'", LEASE_S - 5.0)
     assert _turned_away(await second.decide(2))
-    await db.execute("UPDATE bucket_leases SET lease_until = lease_until - interval '5 seconds'")
+    await db.execute("UPDATE stretch_leases SET lease_until = lease_until - interval '5 seconds'")
     assert (await second.decide(2)).fates == {}
 
 
@@ -122,7 +132,7 @@ async def test_who_slept_through_the_lease_asks_again(db: Database, two: tuple[P
     """It does not go on with what it knew: another one has sent meanwhile."""
     first, second = two
     await first.settle(1, await first.decide(1, []))
-    await db.execute("UPDATE bucket_leases SET lease_until = now()")
+    await db.execute("UPDATE stretch_leases SET lease_until = now()")
     first.passed_s += LEASE_S + 1
     await second.settle(2, await second.decide(2))
     assert _turned_away(await first.decide(3))

@@ -10,8 +10,10 @@ from gateway.model.ids import (
     bucket_of_text,
     buckets_of_app,
     from_text,
+    ids_of_stretch,
     new_id,
     new_message_id,
+    stretch_of,
     to_text,
 )
 
@@ -119,3 +121,12 @@ def test_new_ids_fill_their_range_and_do_not_repeat():
     assert min(drawn) >= 0
     assert max(drawn) < 2**62
     assert len({number >> 52 for number in drawn}) > 950
+
+
+@given(NUMBERS, st.sampled_from(SPREADS))
+def test_a_stretch_is_a_range_of_ids(number: int, spread: int):
+    """What processes take turns in is found from the id, and the store finds what lies in it by a range."""
+    stretch = stretch_of(number, spread=spread)
+    first, last = ids_of_stretch(stretch, spread=spread)
+    assert first <= number <= last
+    assert stretch_of(first, spread=spread) == stretch_of(last, spread=spread) == stretch

@@ -45,7 +45,7 @@ async def db(shared_database: Database) -> Database:
         " DELETE FROM person_events; DELETE FROM erasures;"
         " DELETE FROM messages; DELETE FROM chunks; DELETE FROM outcomes; DELETE FROM receipts;"
         " DELETE FROM receipt_counts; DELETE FROM secrets; DELETE FROM audit_log; DELETE FROM api_keys;"
-        " DELETE FROM app_stops; DELETE FROM bucket_leases; DELETE FROM throttles"
+        " DELETE FROM app_stops; DELETE FROM stretch_leases; DELETE FROM throttles"
     )
     return shared_database
 

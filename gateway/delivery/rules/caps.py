@@ -1,11 +1,12 @@
 """Frequency caps: nobody gets more than the app, and they themselves, allow within a period.
 
 Counted per person: what came to another device of theirs counts as well, and a message on two of them counts once. On a
-device the count is exact, whatever is sent at once; of other devices in other buckets it lags by what is on the way
+device the count is exact, whatever is sent at once; of other devices in other stretches it lags by what is on the way
 there, and at most `pressure.LAG_S`.
 """
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -13,15 +14,15 @@ from typing import Final
 
 import msgspec
 
-from gateway.delivery.bucket import Bucket
 from gateway.delivery.group import Decision, Prepared
 from gateway.delivery.keys import Keys
 from gateway.delivery.pressure import Pressure
+from gateway.delivery.stretch import Stretch, StretchKey
 from gateway.model.app import App
 from gateway.model.cap import Window, own_windows_of, windows_of
 from gateway.model.delivery import Code, Device
 from gateway.model.errors import NotFound
-from gateway.model.ids import bucket_of_id
+from gateway.model.ids import bucket_of_id, ids_of_stretch, stretch_of
 from gateway.model.work import Chunk
 from gateway.policy.caps import Kind, Seen, frees_at_s, kind_of
 from gateway.policy.ending import Again, End, Fate
@@ -30,7 +31,7 @@ from gateway.store.persons import subscriptions_of
 
 _CAPPED: Final = End(Code.SKIPPED_CAPPED)
 _TURN_S: Final = 0.5
-"""Who finds the bucket with another process asks again after so long."""
+"""Who finds the stretch with another process asks again after so long."""
 _ON_THE_WAY_S: Final = 1.0
 """So long a group waits for those who are being sent something else; then it goes without them."""
 _BOTH: Final = (Kind.MARKETING, Kind.TRANSACTIONAL)
@@ -53,47 +54,68 @@ class Caps:
             return Decision()
         if app.own.caps is None:
             return Decision()
-        asked = _Asked(app, ready, devices, now=now)
-        async with self._pressure.inside(app.id, chunk.key.bucket) as bucket:
-            if bucket is None:
-                return _later(asked.ids, _TURN_S)
-            others = await self._other_devices(asked)
-            busy = await self._arrived(asked, bucket, others)
-            if not self._pressure.is_ours(bucket):
-                return _later(asked.ids, _TURN_S)
-            fates = {**_fates(asked, self._seen(asked, bucket, others)), **dict.fromkeys(busy, _again(_ON_THE_WAY_S))}
-            passed = asked.ids.difference(fates)
-            stays = (bucket.stay(ready.message.id, asked.kind, passed),) if passed else ()
+        by_stretch = _by_stretch(app, devices)
+        async with contextlib.AsyncExitStack() as stack:
+            held: list[Stretch] = []
+            for number in sorted(by_stretch):
+                ids = ids_of_stretch(number, spread=app.spread)
+                inside = self._pressure.inside((app.id, chunk.key.bucket, number), ids)
+                stretch = await stack.enter_async_context(inside)
+                if stretch is None:  # all of it or nothing: a group in pieces would come back in more of them each time
+                    return _later((device.subscription_id for device in devices), _TURN_S)
+                held.append(stretch)
+            decisions = [
+                await self._decided(_Asked(app, ready, by_stretch[stretch.key[2]], now=now), stretch)
+                for stretch in held
+            ]
+        return Decision(
+            fates={one: fate for decision in decisions for one, fate in decision.fates.items()},
+            stays=tuple(stay for decision in decisions for stay in decision.stays),
+        )
+
+    async def _decided(self, asked: "_Asked", stretch: Stretch) -> Decision:
+        """The decision about those of a group who lie in one stretch."""
+        others = await self._other_devices(asked)
+        busy = await self._arrived(asked, stretch, others)
+        if not self._pressure.is_ours(stretch):
+            return _later(asked.ids, _TURN_S)
+        seen = self._seen(asked, stretch, others)
+        fates = {**_fates(asked, seen), **dict.fromkeys(busy, _again(_ON_THE_WAY_S))}
+        passed = asked.ids.difference(fates)
+        stays = (stretch.stay(asked.ready.message.id, asked.kind, passed),) if passed else ()
         return Decision(fates=fates, stays=stays)
 
-    async def _arrived(self, asked: "_Asked", bucket: Bucket, others: "_Others") -> set[int]:
+    async def _arrived(self, asked: "_Asked", stretch: Stretch, others: "_Others") -> set[int]:
         """Waits a moment for those who are being sent something else; who still is. Everything is up to date then."""
-        elsewhere = [self._pressure.seen_elsewhere(asked.app.id, number) for number in others.buckets(bucket.key[1])]
+        elsewhere = [self._elsewhere(asked.app, place) for place in others.places(stretch.key)]
         until_s = asyncio.get_running_loop().time() + _ON_THE_WAY_S
         while True:
-            for one in (*elsewhere, bucket):
+            for one in (*elsewhere, stretch):
                 await self._pressure.up_to_date(one, since_s=asked.since_s, kinds=asked.kinds)
-            busy = self._busy(asked, [bucket, *elsewhere], others)
+            busy = self._busy(asked, [stretch, *elsewhere], others)
             left_s = until_s - asyncio.get_running_loop().time()
             if not busy or left_s <= 0:
                 return busy
-            await bucket.change(left_s)
+            await stretch.change(left_s)
 
-    def _busy(self, asked: "_Asked", buckets: Iterable[Bucket], others: "_Others") -> set[int]:
+    def _elsewhere(self, app: App, key: StretchKey) -> Stretch:
+        return self._pressure.seen_elsewhere(key, ids_of_stretch(key[2], spread=app.spread))
+
+    def _busy(self, asked: "_Asked", stretches: Iterable[Stretch], others: "_Others") -> set[int]:
         """Who of the group is being sent another message, on this or another device."""
         busy: set[int] = set()
-        for bucket in buckets:
-            under_way = bucket.on_their_way(asked.ids | others.ids, besides=asked.ready.message.id)
+        for stretch in stretches:
+            under_way = stretch.on_their_way(asked.ids | others.ids, besides=asked.ready.message.id)
             busy |= under_way & asked.ids
             busy.update(one for one, devices in others.of.items() if not under_way.isdisjoint(devices))
         return busy
 
-    def _seen(self, asked: "_Asked", bucket: Bucket, others: "_Others") -> Mapping[int, tuple[Seen, ...]]:
+    def _seen(self, asked: "_Asked", stretch: Stretch, others: "_Others") -> Mapping[int, tuple[Seen, ...]]:
         """What each of the group got, on all devices of theirs."""
         message_id = asked.ready.message.id
-        seen = dict(bucket.recent.of(asked.ids, besides=message_id))
-        for number, ids in others.by_bucket.items():
-            there = self._pressure.seen_elsewhere(asked.app.id, number).recent.of(ids, besides=message_id)
+        seen = dict(stretch.recent.of(asked.ids, besides=message_id))
+        for place, ids in others.by_place.items():
+            there = self._elsewhere(asked.app, place).recent.of(ids, besides=message_id)
             for one, devices in others.of.items() if there else ():
                 for device in devices:
                     seen[one] = seen.get(one, ()) + there.get(device, ())
@@ -109,14 +131,15 @@ class Caps:
         app, persons = asked.app, sorted(set(several.values()))
         subs = await subscriptions_of(self._db, app, persons)
         of = {one: frozenset(subs.get(person, ())) - {one} for one, person in several.items()}
-        by_bucket: dict[int, set[int]] = {}
+        by_place: dict[StretchKey, set[int]] = {}
         for number in frozenset[int]().union(*of.values()):
-            by_bucket.setdefault(bucket_of_id(number, home=app.home, spread=app.spread), set()).add(number)
-        return _Others(of, by_bucket)
+            bucket = bucket_of_id(number, home=app.home, spread=app.spread)
+            by_place.setdefault((app.id, bucket, stretch_of(number, spread=app.spread)), set()).add(number)
+        return _Others(of, by_place)
 
 
 class _Asked:
-    """A group under caps, with what is the same for all of it."""
+    """Those of a group who lie in one stretch, with what is the same for all of them."""
 
     def __init__(self, app: App, ready: Prepared, devices: Sequence[Device], *, now: datetime) -> None:
         self.app = app
@@ -133,19 +156,26 @@ class _Asked:
 
 
 class _Others(msgspec.Struct, frozen=True):
-    """Other devices of the same people: by the device in the group, and by the bucket that they lie in."""
+    """Other devices of the same people: by the device in the group, and by the stretch that they lie in."""
 
     of: Mapping[int, frozenset[int]]
-    by_bucket: Mapping[int, set[int]]
+    by_place: Mapping[StretchKey, set[int]]
 
     @property
     def ids(self) -> frozenset[int]:
         """All of them."""
-        return frozenset[int]().union(*self.by_bucket.values())
+        return frozenset[int]().union(*self.by_place.values())
 
-    def buckets(self, besides: int) -> list[int]:
-        """Where they lie, but for the group's own bucket."""
-        return [number for number in self.by_bucket if number != besides]
+    def places(self, besides: StretchKey) -> list[StretchKey]:
+        """Where they lie, but for the group's own stretch."""
+        return [place for place in self.by_place if place != besides]
+
+
+def _by_stretch(app: App, devices: Sequence[Device]) -> dict[int, list[Device]]:
+    found: dict[int, list[Device]] = {}
+    for device in devices:
+        found.setdefault(stretch_of(device.subscription_id, spread=app.spread), []).append(device)
+    return found
 
 
 def _fates(asked: _Asked, seen: Mapping[int, tuple[Seen, ...]]) -> dict[int, Fate]:

@@ -12,11 +12,11 @@ CAP_PERIOD_S_MIN: Final = 60
 CAP_PERIOD_S_MAX: Final = 31 * 86_400
 """Outcomes are read this far back at most, and kept for longer."""
 RECENT_IDS_MAX: Final = 4_000_000
-"""Outcomes that a process remembers for caps, of all buckets together: 8 bytes each."""
-RECENT_BUCKETS_MAX: Final = 2_048
-"""Buckets that a process remembers outcomes of."""
+"""Outcomes that a process remembers for caps, of all stretches together: 8 bytes each."""
+RECENT_STRETCHES_MAX: Final = 4_096
+"""Stretches of buckets that a process remembers outcomes of."""
 RECENT_ROWS_MAX: Final = 200_000
-"""Rows of outcomes read for one bucket at a time; the oldest of more are not counted."""
+"""Rows of outcomes read for one stretch at a time; the oldest of more are not counted."""
 APPROVAL_OVER_MAX: Final = 1_000_000_000
 """The largest audience that an app may set as the size from which a message needs approval."""
 EXPIRED_TOGETHER_MAX: Final = 100

@@ -1,4 +1,7 @@
-"""One bucket of an app, as a process that sends under caps knows it: what came lately, who is on the way, the lease."""
+"""A stretch of a bucket, as a process that sends under caps knows it: what came lately, who is on the way, the lease.
+
+A stretch holds about as many devices as a chunk of a large campaign: processes send side by side in one bucket.
+"""
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
@@ -7,12 +10,17 @@ from gateway.model.work import GroupResult
 from gateway.policy.caps import Kind, Seen
 from gateway.policy.recent import Recent, reached
 
+StretchKey = tuple[int, int, int]
+"""(app, bucket, stretch)."""
 
-class Bucket:
+
+class Stretch:
     """Kept by `pressure.Pressure`. Nothing here waits for the database."""
 
-    def __init__(self, app_id: int, number: int) -> None:
-        self.key = (app_id, number)
+    def __init__(self, key: StretchKey, ids: tuple[int, int]) -> None:
+        """`ids`: the first and the last that may lie in it."""
+        self.key = key
+        self.ids = ids
         self.recent = Recent()
         self.reaches_back_to_s = float("inf")
         """The oldest moment that `recent` has all of."""
@@ -72,8 +80,8 @@ class Bucket:
 class Stay:
     """Those of one group who are on their way. The lease is kept for as long."""
 
-    def __init__(self, bucket: Bucket, message_id: int, kind: Kind, ids: frozenset[int]) -> None:
-        self._bucket = bucket
+    def __init__(self, stretch: Stretch, message_id: int, kind: Kind, ids: frozenset[int]) -> None:
+        self._stretch = stretch
         self._kind = kind
         self.message_id = message_id
         self.ids = ids
@@ -83,8 +91,10 @@ class Stay:
         key = result.chunk.key
         seen = Seen(self.message_id, now_s, self._kind)
         if result.ids:
-            self._bucket.recent.add(
-                (key.message_id, result.ids[0], key.attempt), seen, reached(result.ids, result.codes)
+            self._stretch.recent.add(
+                (key.message_id, result.ids[0], key.attempt),
+                seen,
+                reached(result.ids, result.codes, within=self._stretch.ids),
             )
         late: Sequence[int] = () if result.late is None or result.late.ids is None else result.late.ids
         self.ids = self.ids.intersection(late)
@@ -93,4 +103,4 @@ class Stay:
 
     def left(self) -> None:
         """Nothing more is heard of them here. Called twice, it does nothing."""
-        self._bucket.end(self)
+        self._stretch.end(self)
