@@ -57,7 +57,7 @@ from gateway.store import (
 from gateway.store.clock import DatabaseClock
 from gateway.store.database import Database
 from gateway.store.stops import LOOK_EVERY_S, Stops
-from gateway.subscribers import people
+from gateway.subscribers import erase, people
 from gateway.subscribers.enrol import Enroller
 from gateway.subscribers.fences import Fences
 from gateway.telemetry import SSRF_BLOCKED, log
@@ -298,6 +298,7 @@ def loops_of(base: Base) -> list[Loop]:
         Loop("decide_experiments", 1.0, lambda: experiments.decide_due(db, keyring.app_by_id)),
         Loop("release_expired_leases", 1.0, Reaper(db, lease_s=base.settings.lease_s).run),
         Loop("copy_people", 1.0, lambda: people.fan_out(db, keyring.app_by_id)),
+        Loop("finish_erasures", 60.0, lambda: erase.finish_erasures(db, keyring.app_by_id)),
         Loop("close_messages", 1.0, closing.Closer(db, keyring).run),
         Loop("make_partitions", 3600.0, lambda: partitions.ensure(db, today=base.clock.now().date())),
         Loop("drop_partitions", _DAY_S, lambda: partitions.drop_older(db, than=_oldest_day(base))),

@@ -20,6 +20,7 @@ from gateway.policy.counting import counts_of, folded
 from gateway.policy.filter_writing import written
 from gateway.store import chunks, messages, outcomes, receipts
 from gateway.store.database import Queryable
+from gateway.store.erasures import BLANK
 from gateway.store.messages import StoredMessage
 from gateway.store.outcomes import OutcomeRow
 
@@ -183,15 +184,17 @@ async def _of_all(
     )
     page: list[Recipient] = []
     for at_bucket, row in rows:
-        start = skip if (at_bucket, row.ids[0], row.attempt) == (bucket, lo, attempt) else 0
+        start = skip if (at_bucket, row.lo, row.attempt) == (bucket, lo, attempt) else 0
         for place in range(start, len(row.ids)):
+            if row.ids[place] == BLANK:
+                continue
             if len(page) == limit:
-                return page, f"{at_bucket}.{row.ids[0]}.{row.attempt}.{place}"
+                return page, f"{at_bucket}.{row.lo}.{row.attempt}.{place}"
             page.append(_at_place(row, place))
     if len(rows) < limit:
         return page, None
     last_bucket, last = rows[-1]
-    return page, f"{last_bucket}.{last.ids[0]}.{last.attempt}.{len(last.ids)}"
+    return page, f"{last_bucket}.{last.lo}.{last.attempt}.{len(last.ids)}"
 
 
 def _at_place(row: OutcomeRow, place: int) -> Recipient:

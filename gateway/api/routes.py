@@ -104,9 +104,13 @@ ROUTES: Final[tuple[Route, ...]] = (
 
     Route("GET",    "/v1/users",                          users.page,          READ,   "Users", "List users", 0, None, u.UserPage, query=PAGE),
     Route("POST",   "/v1/users/bulk",                     users.bulk,          MANAGE, "Users", "Make or change up to 1,000 users", BULK, u.BulkRequest, u.BulkAnswer, 200, "plain", (APP,)),
+    Route("POST",   "/v1/users/import",                   transfers.load_users, MANAGE, "Users", "Bring users, one JSON object a line", 0, None, ImportReport, query=(APP,), reads="application/x-ndjson"),
+    Route("GET",    "/v1/users/export",                   transfers.export_users, MANAGE, "Users", "Take all users, one JSON object a line", 0, None, None, query=(APP,), media="application/x-ndjson"),
     Route("PUT",    "/v1/users/{external_id}",            users.put,           MANAGE, "Users", "Make or replace a user", LARGE, u.UserRequest, u.UserAnswer, query=(APP,)),
     Route("PATCH",  "/v1/users/{external_id}",            users.change,        MANAGE, "Users", "Change a user", LARGE, u.UserRequest, u.UserAnswer, query=(APP,)),
     Route("GET",    "/v1/users/{external_id}",            users.show,          READ,   "Users", "Show a user", 0, None, u.UserAnswer, query=(APP,)),
+    Route("DELETE", "/v1/users/{external_id}",            users.erase,         MANAGE, "Users", "Erase a user and their devices", SMALL, None, None, 204, query=(APP,)),
+    Route("GET",    "/v1/users/{external_id}/export",     users.export_one,    MANAGE, "Users", "Everything that is held on a user", 0, None, u.DossierAnswer, query=(APP,)),
     Route("POST",   "/v1/users/{external_id}/aliases",    users.add_alias,     MANAGE, "Users", "Give a user another name", SMALL, u.AliasRequest, u.UserAnswer, 200, "plain", (APP,)),
     Route("POST",   "/v1/events",                         events.take,         SEND,   "Events", "Tell what users did", BULK, u.EventsRequest, u.EventsAnswer, 202, "plain", (APP,)),
 

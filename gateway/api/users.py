@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 
+import msgspec
 from aiohttp import web
 
 from gateway.api import bodies
-from gateway.api.answers import error_body, json_answer
+from gateway.api.answers import error_body, json_answer, no_content
 from gateway.api.call import Call, decoder_of
 from gateway.api.schema.users import (
     AliasRequest,
@@ -22,10 +23,13 @@ from gateway.api.schema.users import (
     UserPage,
     UserRequest,
 )
+from gateway.api.transfers import streamed
 from gateway.model.app import App
 from gateway.model.errors import GatewayError, Invalid
 from gateway.model.ids import to_text
 from gateway.model.person import Person
+from gateway.subscribers.dossier import told
+from gateway.subscribers.erase import erase as forget
 from gateway.subscribers.preferences import check_external_id
 from gateway.subscribers.user_request import UserRow, change_of
 from gateway.subscribers.users import Wish
@@ -115,6 +119,23 @@ async def add_alias(call: Call) -> web.Response:
     app = await call.app_for(wanted.app or call.query("app"))
     alias = check_external_id(wanted.alias, param="alias")
     return json_answer(await _answer(call, app, await call.gate.users.add_alias(app, name_in_path(call), alias)))
+
+
+async def erase(call: Call) -> web.Response:
+    """DELETE /v1/users/{external_id}"""
+    app = await call.app_for(call.query("app"))
+    await forget(call.services.database, app, name_in_path(call), actor=call.actor)
+    return no_content()
+
+
+async def export_one(call: Call) -> web.StreamResponse:
+    """GET /v1/users/{external_id}/export"""
+    app = await call.app_for(call.query("app"))
+    services = call.services
+    person = await call.gate.users.get(app, name_in_path(call))
+    user = msgspec.json.encode(await _answer(call, app, person))
+    pieces = told(services.database, app, person, services.transports, user=user)
+    return await streamed(call, pieces, media="application/json")
 
 
 def name_in_path(call: Call) -> str:

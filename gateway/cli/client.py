@@ -110,7 +110,7 @@ class Gateway:
         connection = self._connection()
         asked = {name: value for name, value in {"app": self._app, **query}.items() if value is not None}
         prefix = urlsplit(self._url).path
-        target = f"{prefix}{quote(path, safe='/')}" + (f"?{urlencode(asked)}" if asked else "")
+        target = f"{prefix}{quote(path, safe='/%')}" + (f"?{urlencode(asked)}" if asked else "")
         sent = {
             "Authorization": f"Bearer {self._checked_key()}",
             "User-Agent": f"steeple-cli/{__version__}",

@@ -27,6 +27,7 @@ _VERBS: Final[dict[str, str]] = {
     "send": "send",
     "messages": "messages",
     "explain": "explain",
+    "users": "users",
     "segments": "segments",
     "lists": "lists",
     "coupons": "coupons",

@@ -1,12 +1,14 @@
-"""`steeple export`: an app's subscriptions, in the form that `steeple import` takes."""
+"""`steeple export`: an app's subscriptions or users, in the form that `steeple import` takes."""
 
 import sys
 from contextlib import nullcontext
 from pathlib import Path
 
 import click
+from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from gateway.cli.answer import hint
+from gateway.cli.answer import hint, is_watched
 from gateway.cli.client import Gateway
 from gateway.cli.command import Verbs
 from gateway.cli.options import with_gateway
@@ -14,7 +16,7 @@ from gateway.cli.options import with_gateway
 
 @click.group(cls=Verbs)
 def command() -> None:
-    """Take subscriptions out."""
+    """Take subscriptions or users out."""
 
 
 @command.command()
@@ -22,9 +24,27 @@ def command() -> None:
 @click.option("-o", "--output", metavar="FILE", help="Where to write; standard output otherwise.")
 def subscriptions(gateway: Gateway, *, output: str | None) -> None:
     """Write the app's devices, one JSON object a line."""
+    hint(f"{_written(gateway, '/v1/subscriptions/export', output):,} subscriptions written.")
+
+
+@command.command()
+@with_gateway
+@click.option("-o", "--output", metavar="FILE", help="Where to write; standard output otherwise.")
+def users(gateway: Gateway, *, output: str | None) -> None:
+    """Write the app's users, one JSON object a line, with e-mail addresses and phone numbers."""
+    hint(f"{_written(gateway, '/v1/users/export', output):,} users written.")
+
+
+def _written(gateway: Gateway, path: str, output: str | None) -> int:
     count = 0
-    with nullcontext(sys.stdout.buffer) if output is None else Path(output).open("wb") as sink:
-        for piece in gateway.lines("/v1/subscriptions/export"):
+    counting = Progress(
+        TextColumn("exporting"), TextColumn("{task.completed:,.0f} lines"), TimeElapsedColumn(),
+        console=Console(stderr=True), transient=True, disable=output is None or not is_watched(),
+    )  # fmt: skip
+    with nullcontext(sys.stdout.buffer) if output is None else Path(output).open("wb") as sink, counting as bar:
+        task = bar.add_task("", total=None)
+        for piece in gateway.lines(path):
             sink.write(piece)
             count += piece.count(b"\n")
-    hint(f"{count:,} subscriptions written.")
+            bar.update(task, completed=count)
+    return count

@@ -12,9 +12,12 @@ from gateway.store.database import Queryable
 class OutcomeRow(msgspec.Struct, frozen=True):
     """One settled group."""
 
+    lo: int
+    """The first id when it was settled."""
     at: datetime
     attempt: int
     ids: list[int]
+    """In order; -1 in place of a device whose person was erased."""
     codes: bytes
 
 
@@ -45,7 +48,7 @@ async def of_message(
     """A message's groups from (bucket, lo, attempt) on, each with its bucket."""
     rows = await db.fetch(
         """
-        SELECT bucket, at, attempt, ids, codes FROM outcomes
+        SELECT bucket, lo, at, attempt, ids, codes FROM outcomes
          WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = $3 AND day = $4
            AND (bucket, lo, attempt) >= ($5, $6, $7)
          ORDER BY bucket, lo, attempt, at LIMIT $8
@@ -57,7 +60,7 @@ async def of_message(
         *start,
         limit,
     )
-    return [(row["bucket"], OutcomeRow(row["at"], row["attempt"], row["ids"], row["codes"])) for row in rows]
+    return [(row["bucket"], OutcomeRow(row["lo"], row["at"], row["attempt"], row["ids"], row["codes"])) for row in rows]
 
 
 async def around(
@@ -66,7 +69,7 @@ async def around(
     """The groups of a message that may hold an id between `lo` and `hi`."""
     rows = await db.fetch(
         """
-        SELECT at, attempt, ids, codes FROM outcomes
+        SELECT lo, at, attempt, ids, codes FROM outcomes
          WHERE app_id = $1 AND bucket = $2 AND msg_id = $3 AND day = $4 AND lo <= $5 AND hi >= $6
         """,
         app_id,
@@ -76,7 +79,7 @@ async def around(
         hi,
         lo,
     )
-    return [OutcomeRow(row["at"], row["attempt"], row["ids"], row["codes"]) for row in rows]
+    return [OutcomeRow(row["lo"], row["at"], row["attempt"], row["ids"], row["codes"]) for row in rows]
 
 
 async def of_recipient(
@@ -85,11 +88,11 @@ async def of_recipient(
     """The groups of a message that one device was in, latest attempt last."""
     rows = await db.fetch(
         """
-        SELECT at, attempt, ids, codes FROM outcomes
+        SELECT lo, at, attempt, ids, codes FROM outcomes
          WHERE app_id = $1 AND bucket = $2 AND msg_id = $3 AND day = $4 AND lo <= $5 AND hi >= $5
            AND ids @> ARRAY[$5::bigint]
          ORDER BY attempt, at
         """,
         app_id, bucket, message_id, day, subscription_id,
     )  # fmt: skip
-    return [OutcomeRow(row["at"], row["attempt"], row["ids"], row["codes"]) for row in rows]
+    return [OutcomeRow(row["lo"], row["at"], row["attempt"], row["ids"], row["codes"]) for row in rows]

@@ -29,6 +29,7 @@ from gateway.model.timezone import is_timezone
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 _COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
 _NUL: Final = b"\\u0000"
+_RESERVED: Final = frozenset({"bulk", "export", "import"})
 _PLATFORM_OF: Final = {name: number for number, name in PLATFORM_NAMES.items()}
 _STATE_OF: Final = {word: number for number, word in STATE_WORDS.items()}
 
@@ -137,7 +138,9 @@ def check_consent(consent: Consent | None, *, now: datetime) -> dict[str, Any] |
 
 
 def check_external_id(text: str, *, param: str = "user") -> str:
-    """A shop's own name for a person: 1 to 256 bytes, nothing that does not print."""
+    """A shop's own name for a person: 1 to 256 bytes, nothing that does not print, and no word of a path."""
+    if text in _RESERVED:
+        raise Invalid("field_invalid", f"`{text}` is a word of the API's paths; choose another id.", param=param)
     if text and text.isprintable() and len(text.encode()) <= EXTERNAL_ID_BYTES_MAX:
         return text
     raise Invalid(

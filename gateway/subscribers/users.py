@@ -88,6 +88,7 @@ class Users:
                     results.append(Result(fault=fault))
                 else:
                     results.append(Result(is_new=person.name in made))
+                    made.discard(person.name)
             differing = [one for name, one in after.items() if one is not held[name]]
             if differing:
                 await profiles.save_profiles(tx, app, differing)

@@ -74,7 +74,8 @@ class Reader:
         return _PLACE.sub(lambda found: self.seen.get(found[1], found[0]), word)
 
     async def _curl(self, words: list[str], command: Command) -> str:
-        method, body, headers, url = "", None, {"Content-Type": "application/x-www-form-urlencoded"}, ""
+        method, body, url = "", None, ""
+        headers: dict[str, str] = {}
         given = iter(words)
         for word in given:
             if word in _WITHOUT_VALUE:
@@ -88,7 +89,8 @@ class Reader:
                     headers[name] = said.strip()
                 case "-d" | "--data" | "--data-binary" | "--json":
                     body = (self.folder / value[1:]).read_text() if value.startswith("@") else value
-                    headers |= {"Content-Type": "application/json"} if word == "--json" else {}
+                    kind = "application/json" if word == "--json" else "application/x-www-form-urlencoded"
+                    headers = {"Content-Type": kind, **headers}  # as curl does
                 case _ if word.startswith("-"):
                     raise PageError(f"line {command.line}: curl's `{word}` is not known here")
                 case _:

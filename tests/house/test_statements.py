@@ -21,6 +21,7 @@ SLICES: dict[str, str] = {
     "segments.messages_with": "one app's messages that are not done and more than names, by index messages_filtered",
     "profiles.page": "one app's people in the order of the primary key",
     "copies.stale": "finds people whose devices lag behind, of all apps, by index persons_stale",
+    "erasures.due": "finds people who are being forgotten, of all apps, by index erasures_oldest",
     "copies.lag_s": "the first of those, by the same index",
     "subscriptions.list_page": "one app's devices in the order of the primary key",
     "pruning._idempotency": "deletes what expired, of all apps, by index idempotency_expired",

@@ -48,6 +48,16 @@ class UserAnswer(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: datetime
 
 
+class DossierAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is held on a person: devices with their addresses, messages and what became of them, events."""
+
+    user: UserAnswer
+    devices: list[dict[str, Any]]
+    messages: list[dict[str, Any]]
+    reports: list[dict[str, Any]]
+    events: list[dict[str, Any]]
+
+
 class UserPage(msgspec.Struct, frozen=True):
     """People in a stable order that is not one of time."""
 

@@ -48,6 +48,8 @@ COPY_STALE_S: Final = 2.0
 """After so long the loop takes a fan-out to be abandoned by the request that began it."""
 ERASE_ROWS: Final = 1_000
 """Rows that one statement of an erasure deletes or blanks out."""
+ERASE_STEPS_MAX: Final = 100
+"""Such statements of one go."""
 ERASE_PEOPLE: Final = 20
 """Erasures that one round works on."""
 PERSON_EXPORT_ROWS: Final = 500
