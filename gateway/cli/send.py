@@ -17,7 +17,7 @@ from gateway.cli.command import Verb
 from gateway.cli.options import Id, with_gateway
 from gateway.model.limits import SEND_BODY_BYTES_MAX
 
-_AUDIENCE: Final = ("topics", "users", "subscriptions", "languages", "channels", "all")
+_AUDIENCE: Final = ("topics", "users", "subscriptions", "languages", "channels", "all", "segment", "lists")
 _LIMITS: Final = ("per_minute", "cap", "on_cap")
 _ACTION_PARTS: Final = 3
 
@@ -68,6 +68,10 @@ def _with_provider_fields(verb: Any) -> Any:
 @click.option("--user", "users", multiple=True, metavar="ID", help="To this person's devices. Repeatable.")
 @click.option("--subscription", "subscriptions", multiple=True, metavar="SUB", help="To this device. Repeatable.")
 @click.option("--language", "languages", multiple=True, metavar="TAG", help="Only where this is spoken. Repeatable.")
+@click.option(
+    "--segment", "segment", multiple=True, metavar="NAME", help="To a saved audience. Repeatable: any of them."
+)
+@click.option("--list", "lists", multiple=True, metavar="NAME", help="To those on a list. Repeatable: any.")
 @click.option("--channel", "channels", multiple=True, metavar="NAME", help="Only through this channel. Repeatable.")
 @click.option("--template", type=Id("tpl"), help="Say what this template says, but for the options given.")
 @click.option("--variables", callback=_json_object, metavar="JSON", help="Values for the fields of the texts.")
@@ -116,7 +120,7 @@ def command(
     if preview_for is not None:
         return preview.show_person(gateway.call("POST", "/v1/messages/preview", body, user=preview_for))
     if not body.get("audience"):
-        raise click.UsageError("Say to whom: --all, --topics, --user, --subscription or --language.")
+        raise click.UsageError("Say to whom: --all, --topics, --segment, --list, --user, --subscription or --language.")
     if dry_run:
         return preview.show_dry_run(gateway.call("POST", "/v1/messages", body, dry_run="true"))
     # A key of our own makes a repeat by the network harmless; it is new with each command.
