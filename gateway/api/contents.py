@@ -27,7 +27,7 @@ from gateway.policy.links import check_deep_link, check_link, check_picture
 from gateway.policy.personalise import check_texts
 from gateway.policy.scope import OWN_ROOTS
 from gateway.policy.text_template import has_fields
-from gateway.policy.wording import wording_of
+from gateway.policy.wording import check_utm, wording_of
 
 _COLLAPSE_KEY: Final = re.compile(r"[A-Za-z0-9._:-]*")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,8}")
@@ -73,6 +73,7 @@ def content_of(request: MessageFields, app: App) -> Content:
         variables=request.variables,
         extra=_extra(request),
     )
+    check_utm(content.utm)
     check_texts(content, wording_of(app, content))
     return content
 

@@ -21,13 +21,13 @@ from gateway.delivery.pressure import Pressure
 from gateway.delivery.rules import Rulebook
 from gateway.model.app import App
 from gateway.model.errors import NotFound
-from gateway.model.ids import new_id
+from gateway.model.ids import new_id, to_text
 from gateway.model.limits import GROUP_RECIPIENTS_MAX, LEASE_S
 from gateway.model.message import Content, Message
 from gateway.model.work import Chunk
 from gateway.policy.personalise import made, reads_person
 from gateway.policy.variants import content_of
-from gateway.policy.wording import wording_of
+from gateway.policy.wording import Wording, wording_of
 from gateway.store import audiences, messages
 from gateway.store.database import Database
 from gateway.store.messages import FIRST_VERSION
@@ -103,22 +103,27 @@ class Feed:
         content = message.content
         app = await self.app(message.app_id)
         others = [content_of(content, variant) for variant in message.terms.variants]
+        day = message.planned_at.astimezone(UTC).date()
+        about = {"id": to_text("msg", message.id), "date": day.isoformat(), "category": message.terms.category}
+        wordings = [wording_of(app, one, about) for one in (content, *others)]
+        ready, *variants = (
+            self._made(one, wording, message.id) for one, wording in zip((content, *others), wordings, strict=True)
+        )
         return Prepared(
             message,
-            message.planned_at.astimezone(UTC).date(),
-            self._made(content, app, message.id),
+            day,
+            ready,
             await self._keys.receipt_signer(message.app_id),
             LiveNames(self._db, app, message.audience, clock=self._clock),
             content.ttl_s,
             # Copies of one message collapse at the push service, so that a repetition after a crash replaces.
             content.collapse_key or f"{message.app_id}.{message.id}",
             rules,
-            reads_person=bool(rules) or reads_person(content, wording_of(app, content)),
-            variants=tuple(self._made(other, app, message.id) for other in others),
+            reads_person=bool(rules) or any(map(reads_person, (content, *others), wordings)),
+            variants=tuple(variants),
         )
 
-    def _made(self, content: Content, app: App | None, message_id: int) -> dict[str, Compiled]:
-        wording = wording_of(app, content)
+    def _made(self, content: Content, wording: Wording, message_id: int) -> dict[str, Compiled]:
         return {
             name: made(content, wording, partial(transport.compile, message_id=message_id))
             for name, transport in self._transports.items()

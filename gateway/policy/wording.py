@@ -24,6 +24,8 @@ Where = tuple[Step, ...]
 
 NOBODY: Final = Device(0, "", 0, b"", 0, None, None)
 """Of whom nothing is known."""
+_NOT_SENT_YET: Final = {"id": "msg_0000000000000", "date": "2000-01-01", "category": "marketing"}
+"""As long as what stands there later."""
 _BEGINNING: Final = {"link": "https://", "deep_link": "https://", "picture": "https://"}
 
 
@@ -68,16 +70,35 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
         return url if not url or has_fields(url) else tagged(url, self.utm)
 
 
-def wording_of(app: App | None, content: Content) -> Wording:
-    """What the texts of an app's message are made with. Where the app is gone, no link of a field leads anywhere."""
+def wording_of(app: App | None, content: Content, about: Mapping[str, str] = _NOT_SENT_YET) -> Wording:
+    """What the texts of an app's message are made with. Where the app is gone, no link of a field leads anywhere.
+
+    about: what campaign parameters may name of the message as `{{ message.id }}`: its id, date and category.
+    """
     settings = AppSettings() if app is None else settings_of(app.settings)
     return Wording(
         values=Values(variables=content.variables, currency=settings.currency, timezone=settings.timezone),
         language=settings.language,
         hosts=frozenset() if app is None else app.allowed_hosts,
         schemes=frozenset(settings.deep_link_schemes),
-        utm=content.utm,
+        utm=_campaign(content.utm, about),
     )
+
+
+def check_utm(utm: Mapping[str, str]) -> None:
+    """Raises `Invalid` for campaign parameters that name anything but the message."""
+    for name, value in utm.items():
+        if has_fields(value):
+            template = parse(value)
+            known = {("message", field) for field in _NOT_SENT_YET}
+            if not isinstance(template, PlainText) or not known.issuperset(template.paths):
+                told = f"It may name `message.{'`, `message.'.join(_NOT_SENT_YET)}` and nothing else."
+                raise Invalid("template_invalid", told, param=f"utm.{name.removeprefix('utm_')}")
+
+
+def _campaign(utm: Mapping[str, str], about: Mapping[str, str]) -> dict[str, str]:
+    scope = Scope(NOBODY, Values(variables={"message": about}))
+    return {name: parse(value).fill(scope) if has_fields(value) else value for name, value in utm.items()}
 
 
 class Part(msgspec.Struct, frozen=True, eq=False):

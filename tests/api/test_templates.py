@@ -128,3 +128,39 @@ async def test_a_preview_shows_every_platform(shop: Shop):
     assert {one["content"]["title"] for one in shown.values()} == {"Hi you"}
     assert shown["firefox_android"]["payload_bytes_max"] < shown["chrome_desktop"]["payload_bytes_max"]
     assert (await shop.call("GET", "/v1/messages")).body["data"] == []
+
+
+_NASTY: list[bytes] = [
+    b'{"title": "{{ x }}", "variables": {"x": "\\ud800"}}',
+    b'{"title": "\\ud800{{ x }}", "variables": {"x": 1}}',
+    b'{"title": "{{ x }}", "variables": {"x": ' + b"[" * 400 + b"]" * 400 + b"}}",
+    b'{"title": "{{ x }}", "variables": {"x": ' + b'{"a":' * 7 + b"1" + b"}" * 7 + b"}}",
+    b'{"title": "{{ x | plus: 1 }}", "variables": {"x": 1' + b"0" * 400 + b"}}",
+    b'{"title": "{{ x | money: \'EUR\' }}", "variables": {"x": 1e308}}',
+    b'{"title": "{{ x | date }}", "variables": {"x": 1e17}}',
+    b'{"title": "{{ x | date }}", "variables": {"x": -99999999999}}',
+    b'{"title": "{{ x | date: \'' + b"y" * 60 + b'\' }}", "variables": {"x": "2026-12-01"}}',
+    b'{"title": "{{ x | plural: \'a\', \'b\' }}", "variables": {"x": "1_000"}}',
+    b'{"title": "x", "variables": {"": 1}}',
+    b'{"title": "x", "variables": {"a b": 1}}',
+    b'{"title": "{{ a[b[c]] }}{{ a[-1] }}{{ a[1e9] }}", "variables": {"a": [1], "b": {"0": 0}, "c": "0"}}',
+    b'{"title": "' + b"{% if a %}" * 90 + b'"}',
+    b'{"title": "{{ ' + b"a | upcase | " * 60 + b'downcase }}"}',
+    b'{"title": "{{ a' + b".b" * 400 + b' }}"}',
+    b'{"title": "x", "data": {"a": ' + b"[" * 300 + b'"{{ x }}"' + b"]" * 300 + b"}}",
+    b'{"title": "x", "url": "{{ x }}", "variables": {"x": "\\ud800\\udc00"}}',
+    b'{"title": "x", "utm": {"source": "\\n{{ x }}"}, "url": "https://shop.example/"}',
+    b'{"title": {"nl": "{% assign x = x | split: \\"\\" %}{{ x | join: x }}"}, "variables": {"x": "abc"}}',
+]
+
+
+@pytest.mark.parametrize("body", _NASTY, ids=range(len(_NASTY)))
+async def test_no_text_and_no_value_is_a_fault_of_ours(shop: Shop, body: bytes):
+    """Read, refused, or skipped with a reason: never a 500, also where the message is sent."""
+    headers = {"Content-Type": "application/json"}
+    seen = await shop.call("POST", "/v1/messages/preview", raw=body, headers=headers)
+    assert seen.status in (200, 400, 422), seen.text
+    order = b'{"audience": {"all": true}, ' + body[1:]
+    assert (await shop.call("POST", "/v1/messages?dry_run=true", raw=order, headers=headers)).status == seen.status
+    sent = await shop.call("POST", "/v1/messages", raw=order, headers=headers)
+    assert sent.status in ((202,) if seen.status == 200 else (400, 422)), sent.text

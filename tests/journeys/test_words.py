@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gateway.model.ids import to_text
 from tests.journeys.world import Shop
 
 ADA: dict[str, Any] = {"user": "ada", "language": "nl-NL", "tags": {"plan": "gold"}}
@@ -70,6 +71,27 @@ async def test_named_people_read_their_own_words_at_once(shop: Shop):
     message = await shop.send({"users": ["ada"]}, title="Hi {{ user.id }} ({{ device.language }})")
     await shop.done(message)
     assert (await shown(shop, message))[ada.token]["title"] == "Hi ada (nl-NL)"
+
+
+async def test_links_carry_the_campaign_of_the_app_and_the_message(shop: Shop):
+    """The app's parameters, the message's over them; a campaign may be named after the message."""
+    (ada,) = await shop.devices(lines=[ADA])
+    app = to_text("app", shop.app.public_id)
+    settings = {"utm": {"source": "push", "campaign": "{{ message.category }}-{{ message.id }}"}}
+    status, _, said = await shop.call("PATCH", f"/v1/apps/{app}", {"settings": settings})
+    assert status == 200, said
+    message = await shop.send(
+        {"users": ["ada"]}, url="https://shop.example/a?x=1#top", utm={"medium": "web"},
+        actions=[{"id": "own", "title": "Own", "url": "https://shop.example/{{ user.id }}?utm_source=own"}],
+    )  # fmt: skip
+    await shop.done(message)
+    got = (await shown(shop, message))[ada.token]
+    campaign = f"utm_campaign=transactional-{message}"
+    assert got["navigate"] == f"https://shop.example/a?x=1&utm_source=push&utm_medium=web&{campaign}#top"
+    assert got["actions"][0]["navigate"] == f"https://shop.example/ada?utm_source=own&utm_medium=web&{campaign}"
+    body = {"audience": {"all": True}, "title": "x", "utm": {"term": "{{ user.id }}"}}
+    status, _, refused = await shop.call("POST", "/v1/messages", body)
+    assert (status, refused["error"]["param"]) == (422, "utm.term")
 
 
 async def test_what_is_said_often_is_kept_as_a_template(shop: Shop):
