@@ -239,6 +239,25 @@ async def count_persons(db: Queryable, app: App, number: int) -> int:
     )
 
 
+async def lists_of(db: Queryable, app: App, person: str, devices: Sequence[int]) -> list[str]:
+    """The slugs of the lists that a person, or one of these devices, is on."""
+    rows = await db.fetch(
+        """
+        SELECT slug FROM lists WHERE app_id = $1 AND number = ANY(ARRAY(
+            SELECT unnest(lists) FROM persons WHERE app_id = $1 AND bucket = $2 AND person = $3
+            UNION SELECT unnest(lists) FROM subscriptions
+                   WHERE app_id = $1 AND bucket = ANY($4::smallint[]) AND id = ANY($5::bigint[])))
+        ORDER BY slug
+        """,
+        app.id,
+        person_bucket_of(app, person),
+        person,
+        list({bucket_of(app, one) for one in devices}),
+        list(devices),
+    )
+    return [row["slug"] for row in rows]
+
+
 async def count_devices(db: Queryable, app: App, number: int) -> int:
     """How many devices that can be sent to are on the list (indexes subscriptions_lists, ..._person_lists)."""
     return await db.fetchval(

@@ -11,7 +11,7 @@ from gateway.model.event import ReceiptKind
 from gateway.model.ids import to_text
 from gateway.model.limits import EXPORTED_MESSAGES_MAX, PERSON_EXPORT_ROWS
 from gateway.model.person import Person
-from gateway.store import histories, person_events, subscriptions, topics
+from gateway.store import histories, list_members, person_events, subscriptions, topics
 from gateway.store.credentials import list_of_app as credentials_of_app
 from gateway.store.database import Queryable
 from gateway.subscribers.rows import line_of
@@ -23,7 +23,7 @@ _KINDS: Final = {kind.value: kind.name.lower() for kind in ReceiptKind}
 async def told(
     db: Queryable, app: App, person: Person, transports: Mapping[str, Transport], *, user: bytes
 ) -> AsyncGenerator[bytes]:
-    """The document: `user` (JSON as the API shows it), `devices` with addresses, `messages`, `reports`, `events`."""
+    """`user` (JSON as the API shows it), `devices` with addresses, `lists`, `messages`, `reports`, `events`."""
     yield b'{"user":' + user
     devices = await subscriptions.get_many(db, app, person.subscriptions) if person.subscriptions else []
     names = {one.id: one.slug for one in await topics.list_of_app(db, app.id)}
@@ -34,6 +34,8 @@ async def told(
         if one.provider in transports
     ]
     yield b',"devices":[' + b",".join(lines) + b"]"
+    slugs = await list_members.lists_of(db, app, person.name, person.subscriptions)
+    yield b',"lists":' + msgspec.json.encode(slugs)
     yield b',"messages":' + await _messages(db, app, person)
     yield b',"reports":' + await _reports(db, app, person)
     yield b',"events":['

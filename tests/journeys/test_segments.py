@@ -253,3 +253,12 @@ async def test_segments_of_one_shop_are_no_other_shops(world: World, shop: Shop)
     assert (await other.call("GET", "/v1/segments/dutch"))[0] == 404
     status, _, said = await other.call("POST", "/v1/messages", {"audience": {"segment": "dutch"}, "title": "x"})
     assert (status, said["error"]["code"]) == (422, "segment_unknown")
+
+
+async def test_a_persons_lists_are_told_to_them(shop: Shop):
+    """What we hold on a person names the lists that they, or a device of theirs, are on."""
+    devices = await people(shop)
+    await upload(shop, "staff", "bob", "ada")
+    await upload(shop, "testers", devices[2].id)
+    _, _, said = await shop.call("GET", "/v1/users/bob/export")
+    assert said["lists"] == ["staff", "testers", "vips"]
