@@ -53,6 +53,11 @@ EXAMPLES: Final[dict[tuple[str, str], Any]] = {
         {"name": "order_placed", "user": "cust-17", "id": "order-5", "properties": {"total": 59.9, "currency": "EUR"}},
         {"name": "product_viewed", "user": "cust-18", "properties": {"product": "tea-pot"}},
     ],
+    ("POST", "/v1/audience/estimate"): {
+        "audience": {
+            "where": {"all": [{"tag": "plan", "is": "gold"}, {"event": "order_placed", "none_within": "P30D"}]}
+        },
+    },
     ("POST", "/v1/topics"): {"slug": "sale", "name": "Sales and offers"},
     ("POST", "/v1/geofences"): {"slug": "store-utrecht", "near": {"lat": 52.0908, "lon": 5.1222, "radius_km": 0.5}},
     ("POST", "/v1/apps"): {

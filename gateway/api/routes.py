@@ -12,6 +12,7 @@ from gateway.api import (
     coupons,
     credentials,
     documents,
+    estimate,
     events,
     explain,
     fences,
@@ -38,6 +39,7 @@ from gateway.api.middleware import endpoint, expectation
 from gateway.api.route import ADMIN, DEVICE_CHANGE, DEVICE_READ, ENROL, MANAGE, OPEN, PUBLIC, READ, SEND, Query, Route
 from gateway.api.schema import apps as a
 from gateway.api.schema import coupons as c
+from gateway.api.schema import estimate as t
 from gateway.api.schema import explain as x
 from gateway.api.schema import lanes as n
 from gateway.api.schema import lists as li
@@ -123,6 +125,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET",    "/v1/segments/{slug}",                segments.show,       READ,   "Segments", "Show a segment", 0, None, sg.SegmentAnswer, query=(APP, COUNT, EXACT)),
     Route("PATCH",  "/v1/segments/{slug}",                segments.change,     MANAGE, "Segments", "Change a segment", SMALL, sg.SegmentChange, sg.SegmentAnswer, query=(APP, COUNT)),
     Route("DELETE", "/v1/segments/{slug}",                segments.delete,     MANAGE, "Segments", "Delete a segment", SMALL, None, None, 204, query=(APP,)),
+    Route("POST",   "/v1/audience/estimate",              estimate.audience,   READ,   "Segments", "How many are in an audience?", LARGE, t.EstimateRequest, t.EstimateAnswer, query=(APP, EXACT)),
     Route("POST",   "/v1/audience/explain",               explain.audience,    READ,   "Segments", "Why is somebody in an audience, or not?", LARGE, x.ExplainRequest, x.ExplainAnswer, query=(APP,)),
 
     Route("GET",    "/v1/lists",                          lists.page,          READ,   "Lists", "List lists", 0, None, li.ListPage, query=(APP,)),

@@ -22,7 +22,7 @@ _VALUE_OF: Final = {digit: value for value, digit in enumerate(_DIGITS)}
 _LENGTH: Final = 13
 ID_BITS: Final = 62
 _ID_MAX: Final = (1 << ID_BITS) - 1
-_BUCKET_BITS: Final = 10
+BUCKET_BITS: Final = 10
 _SLICES_PER_STRETCH: Final = 8
 """Of the 1,024 slices of all ids that an app's buckets share; a bucket of a million recipients has 128 stretches."""
 
@@ -34,7 +34,7 @@ def new_id() -> int:
 
 def new_message_id(bucket: int) -> int:
     """A random message id whose low ten bits are its bucket."""
-    return (secrets.randbits(ID_BITS - _BUCKET_BITS) << _BUCKET_BITS) | bucket
+    return (secrets.randbits(ID_BITS - BUCKET_BITS) << BUCKET_BITS) | bucket
 
 
 def bucket_of_message(message_id: int) -> int:
@@ -45,17 +45,17 @@ def bucket_of_message(message_id: int) -> int:
 def bucket_of_id(subscription_id: int, *, home: int, spread: int) -> int:
     """The bucket of a subscription (and of its chunks, outcomes, receipts) in an app, 0..1023."""
     step = BUCKETS // spread
-    return (home + ((subscription_id >> (ID_BITS - _BUCKET_BITS)) % spread) * step) & (BUCKETS - 1)
+    return (home + ((subscription_id >> (ID_BITS - BUCKET_BITS)) % spread) * step) & (BUCKETS - 1)
 
 
 def stretch_of(subscription_id: int, *, spread: int) -> int:
     """Which stretch of its bucket an id lies in: stretches are what processes take turns in, about a chunk each."""
-    return (subscription_id >> (ID_BITS - _BUCKET_BITS)) // (spread * _SLICES_PER_STRETCH)
+    return (subscription_id >> (ID_BITS - BUCKET_BITS)) // (spread * _SLICES_PER_STRETCH)
 
 
 def ids_of_stretch(stretch: int, *, spread: int) -> tuple[int, int]:
     """The first and the last id that may lie in a stretch."""
-    wide = spread * _SLICES_PER_STRETCH << (ID_BITS - _BUCKET_BITS)
+    wide = spread * _SLICES_PER_STRETCH << (ID_BITS - BUCKET_BITS)
     return stretch * wide, (stretch + 1) * wide - 1
 
 

@@ -15,6 +15,7 @@ import msgspec
 from gateway.model import filter as f
 from gateway.model.filter_spans import Span, day_number, since, span_of
 from gateway.model.moments import MOMENT
+from gateway.model.place import place_key
 from gateway.model.subscriber import PLATFORM_NAMES
 
 _ABSENT: Final = object()
@@ -113,6 +114,10 @@ def _met(subject: f.Subject, test: f.Test, device: Described, span: Span | None)
             return _language_meets(_language(device), test)
         case f.Known("platform"):
             return _word_meets(PLATFORM_NAMES.get(device.platform, ""), test)
+        case f.Known("region"):
+            return _place_meets(device.region, test)
+        case f.Known("city"):
+            return _place_meets(device.city, test)
         case f.Known(column):
             return _word_meets(cast("str | None", getattr(device, column)), test)
         case _:
@@ -186,6 +191,19 @@ def _word_meets(word: str | None, test: f.Test) -> bool:
             return word.startswith(prefix)
         case _:
             return word in _words(test)
+
+
+def _place_meets(name: str | None, test: f.Test) -> bool:
+    """Names of places are compared without case and accents."""
+    if name is None:
+        return False
+    match test:
+        case f.Exists():
+            return True
+        case f.Starts(prefix):
+            return place_key(name).startswith(place_key(prefix))
+        case _:
+            return place_key(name) in {place_key(str(word)) for word in _words(test)}
 
 
 def _words(test: f.Test) -> tuple[f.Value, ...]:

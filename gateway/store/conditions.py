@@ -23,6 +23,10 @@ class Condition:
         self._names = names
         self._now = now
 
+    def value(self, value: object) -> LiteralString:
+        """The placeholder of one more argument."""
+        return self._arguments.value(value)
+
     @property
     def args(self) -> list[object]:
         """The values of its placeholders, the one numbered `first` first."""

@@ -12,6 +12,7 @@ from typing import Final, LiteralString, assert_never
 from gateway.model import filter as f
 from gateway.model.filter_spans import Span, span_of
 from gateway.model.moments import MOMENT
+from gateway.model.place import place_key
 from gateway.model.subscriber import PLATFORM_NAMES
 from gateway.store.arguments import Arguments, joined
 
@@ -150,15 +151,28 @@ def _word(column: f.Column, test: f.Test, args: Arguments) -> LiteralString:
         case "country":
             return _text("country", test, args)
         case "region":
-            return _text("region", test, args)
+            return _text("region_key", _with_keys(test), args)
         case "city":
-            return _text("city", test, args)
+            return _text("city_key", _with_keys(test), args)
         case "user":
             return _text("person", test, args)
         case "language" | "first_seen" | "last_seen":
             return "FALSE"  # asked for elsewhere
         case _:
             assert_never(column)
+
+
+def _with_keys(test: f.Test) -> f.Test:
+    """The test with names as places are compared by."""
+    match test:
+        case f.Is(str(name)):
+            return f.Is(place_key(name))
+        case f.OneOf(names):
+            return f.OneOf(tuple(place_key(str(name)) for name in names))
+        case f.Starts(prefix):
+            return f.Starts(place_key(prefix))
+        case _:
+            return test
 
 
 def _words(test: f.Test) -> tuple[f.Value, ...]:

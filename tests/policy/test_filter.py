@@ -136,15 +136,6 @@ def test_a_filter_is_written_as_it_is_read(where: f.Where):
     assert msgspec.convert(msgspec.to_builtins(audience), Audience) == audience
 
 
-def test_a_segment_is_replaced_by_its_filter():
-    """Saved filters stay what they are named; one that is gone has nobody in it."""
-    where = read_where({"all": [{"segment": "dutch"}, {"none": [{"segment": "gone"}]}]}, "where")
-    dutch = read_where({"country": "NL"}, "where")
-
-    assert f.segments_of(where) == {"dutch", "gone"}
-    assert f.resolved(where, {"dutch": dutch}) == f.All((dutch, f.NoneOf((f.NOBODY,))))
-
-
 @given(said=st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8)
     | st.sampled_from(["tag", "P1D", "2026-01-01"]),

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from gateway.model import filter as f
 from gateway.model.app import App
 from gateway.model.audience import Audience
+from gateway.model.place import place_key
 from gateway.model.segment import Names
 from gateway.policy.filter_writing import written
 from gateway.policy.matching import Described, matches
 from gateway.store import audiences
 from gateway.store.database import Database, Queryable
+from tests.policy.crowd import DEVICES, NOW
 from tests.policy.filters import TOPICS, WHERES
-from tests.policy.people import DEVICES, NOW
 from tests.store.rows import address_hash_of, make_app
 
 TOPIC_IDS: Final = {slug: 11 * (at + 1) for at, slug in enumerate(TOPICS[:2])}
@@ -33,13 +34,16 @@ async def enrol(db: Queryable, app: App, devices: Sequence[Described]) -> None:
     """The devices, with ids 0, 1, 2, ..."""
     await db.executemany(
         "INSERT INTO subscriptions (app_id, bucket, id, provider, credential_id, wire, address_hash, enrolled_at,"
-        " platform, locale, country, region, city, person, created_at, seen_at, topics, attrs, facts)"
-        " VALUES ($1, $2, $3, $4, 1, '', $5, '2020-01-01Z', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        " platform, locale, country, region, city, person, created_at, seen_at, topics, attrs, facts, region_key,"
+        " city_key)"
+        " VALUES ($1, $2, $3, $4, 1, '', $5, '2020-01-01Z', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
+        " $18)",
         [
             (
                 app.id, app.home, number, device.channel, address_hash_of(number), device.platform, device.locale,
                 device.country, device.region, device.city, device.user, device.first_seen, device.last_seen,
                 [TOPIC_IDS[slug] for slug in sorted(device.topics)], device.attrs, device.facts,
+                device.region and place_key(device.region), None if device.city is None else place_key(device.city),
             )
             for number, device in enumerate(devices)
         ],

@@ -73,6 +73,14 @@ FILTER_VALUES_MAX: Final = 100
 """Values of one `in` or `has_any`."""
 FILTER_NUMBER_MAX: Final = 2**53 - 1
 """Beyond it JSON readers disagree about which number is meant."""
+ESTIMATE_ROWS: Final = 12_000
+"""Devices that an estimate looks at: a share of a half is known to 3 %, one of a hundredth to 20 %, in about 30 ms."""
+ESTIMATE_EXACT_ROWS_MAX: Final = 25_000
+"""An app of so many devices is counted instead."""
+ESTIMATE_ZONES_MAX: Final = 100
+"""Time zones that an estimate names; the rest is one number."""
+EXACT_COUNTS_MAX: Final = 2
+"""Exact counts of one process at once: each reads a whole app."""
 PERIOD_CHARS_MAX: Final = 40
 PERIOD_DAYS_MAX: Final = 36_600
 """A century."""

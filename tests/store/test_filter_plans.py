@@ -1,0 +1,118 @@
+"""Filters that few people meet are answered by an index, whatever the size of the shop."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pytest
+import pytest_asyncio
+
+from benchmarks.shoppers import TOPICS, fill
+from gateway.model.app import App
+from gateway.model.audience import Audience, parse_topics
+from gateway.model.place import Geo, Near
+from gateway.model.segment import Names
+from gateway.policy.filter_reading import read_where
+from gateway.store import audiences, estimates
+from gateway.store.database import Database
+from tests.store.plans import plans, whole_tables
+from tests.store.rows import make_app
+
+NOW: Final = datetime(2026, 6, 1, tzinfo=UTC)
+ROWS: Final = 20_000
+NAMES: Final = Names(topics=TOPICS)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def shop(
+    new_database: Callable[[str], Awaitable[str]], migrated_template: str
+) -> AsyncIterator[tuple[Database, App]]:
+    """A shop of a size at which the planner has a choice."""
+    dsn = await new_database(migrated_template)
+    db = await Database.open(dsn, name="steeple-filter-plans")
+    app = await make_app(db, spread=4)
+    await fill(dsn, app, ROWS, now=NOW)
+    yield db, app
+    await db.close()
+
+
+CASES: dict[str, tuple[dict[str, Any], str]] = {
+    "an attribute that is": ({"attribute": "store", "is": "store-17"}, "subscriptions_known"),
+    "an attribute that is one of": ({"attribute": "store", "in": ["store-17", "store-18"]}, "subscriptions_known"),
+    "a list that has": ({"attribute": "sizes", "has": "XXL"}, "subscriptions_known"),
+    "a tag": ({"tag": "visits", "is": 7}, "subscriptions_tags.*subscriptions_known"),
+    "a tag, a list that has any of": (
+        {"tag": "visits", "has_any": ["a", "b"]},
+        "subscriptions_tags.*subscriptions_known",
+    ),
+    "a country": ({"country": "LU"}, "subscriptions_country"),
+    "a city": ({"city": "Luxembourg"}, "subscriptions_city"),
+    "a topic": ({"topic": "vip"}, "subscriptions_topics"),
+    "one of many conditions": (
+        {"all": [{"attribute": "store", "is": "store-17"}, {"event": "visit", "none_within": "P30D"},
+                 {"none": [{"tag": "theme", "is": "dark"}]}]},
+        "subscriptions_known",
+    ),
+    "either of two": (
+        {"any": [{"attribute": "store", "is": "store-17"}, {"topic": "vip"}]},
+        "subscriptions_(known|topics).*subscriptions_(known|topics)",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_a_filter_keeps_its_index(shop: tuple[Database, App], case: str):
+    """Counting and planning read whom it may mean, not the whole shop."""
+    db, app = shop
+    said, index = CASES[case]
+    where = Audience(where=read_where(said, "where"))
+
+    found = await plans(db, lambda recording: _count(recording, app, where))
+
+    assert [plan for plan in found if whole_tables(plan)] == []
+    assert re.search(index, "\n".join(found), re.DOTALL), "\n".join(found)
+
+
+async def test_a_circle_keeps_its_index(shop: tuple[Database, App]):
+    """Who is near is looked for in the box around."""
+    db, app = shop
+    near = Audience(geo=Geo(near=Near(lat=49.61, lon=6.13, radius_km=5)))
+
+    (plan,) = await plans(db, lambda recording: _count(recording, app, near))
+
+    assert "subscriptions_position" in plan
+
+
+def _count(db: Any, app: App, audience: Audience) -> Awaitable[object]:
+    return audiences.count_slices(db, app_id=app.id, buckets=app.buckets, audience=audience, names=NAMES, now=NOW)
+
+
+async def test_a_sample_reads_a_stretch_of_the_index(shop: tuple[Database, App]):
+    """An estimate costs the same in a shop of any size."""
+    db, app = shop
+
+    (plan,) = await plans(
+        db,
+        lambda recording: estimates.tallies(
+            recording, app_id=app.id, buckets=app.buckets[:1], low=2**52, high=2**54,
+            audience=Audience(topics=parse_topics("news")), names=NAMES, now=NOW,
+        ),
+    )  # fmt: skip
+
+    assert re.search(r"subscriptions_(live|pkey)", plan)
+    assert whole_tables(plan) == []
+
+
+async def test_the_look_at_an_app_s_size_reads_no_row(shop: tuple[Database, App]):
+    """It is in the index whole."""
+    db, app = shop
+
+    (plan,) = await plans(
+        db,
+        lambda recording: estimates.live_between(
+            recording, app_id=app.id, buckets=app.buckets[:1], low=2**52, high=2**53
+        ),
+    )
+
+    assert "Index Only Scan using subscriptions_live" in plan
