@@ -198,6 +198,8 @@ async def _owned(db: Database) -> dict[str, int]:
         "subscriptions": "SELECT count(*) FROM subscriptions",
         "addresses": "SELECT count(*) FROM addresses",
         "persons": "SELECT count(*) FROM persons",
+        "person_events": "SELECT count(*) FROM person_events",
+        "erasures": "SELECT count(*) FROM erasures",
         "messages": "SELECT count(*) FROM messages",
         "chunks": "SELECT count(*) FROM chunks",
         "receipt_counts": "SELECT count(*) FROM receipt_counts",
@@ -234,6 +236,11 @@ _SMALL_TABLES: Final[tuple[LiteralString, ...]] = (
     "INSERT INTO segments (app_id, slug, name, audience) VALUES ($1, 's', 's', '{}')",
     "INSERT INTO lists (app_id, slug, name, number) VALUES ($1, 'l', 'l', 1)",
     "INSERT INTO list_remains (app_id, number, clear_after) VALUES ($1, 2, now() + interval '1 day')",
+    """
+    INSERT INTO person_events (app_id, bucket, day, person, id, name, at)
+    VALUES ($1, 7, current_date - 50, 'cust-1', 'e', 'viewed', now())
+    """,
+    "INSERT INTO erasures (app_id, bucket, id, names, subs) VALUES ($1, 7, 1, '{cust-2}', '{}')",
     """
     INSERT INTO idempotency (app_id, bucket, key, request_hash, expires_at)
     VALUES ($1, 7, 'k', '', now() + interval '1 day')
