@@ -11,8 +11,9 @@ from gateway.model import filter as f
 from gateway.model.audience import Audience
 from gateway.model.errors import Invalid
 from gateway.model.limits import FILTER_CONDITIONS_MAX, FILTER_DEPTH_MAX
-from gateway.policy.filter_reading import read_where
+from gateway.policy.filter_reading import TESTS_OF, read_where
 from gateway.policy.filter_writing import written
+from tests.house.tree import ROOT
 from tests.policy.filters import WHERES
 
 MEANINGS: list[tuple[dict[str, Any], f.Where]] = [
@@ -45,6 +46,14 @@ MEANINGS: list[tuple[dict[str, Any], f.Where]] = [
 def test_a_condition_means_what_it_says(said: dict[str, Any], meant: f.Where):
     """Each of the forms that the reference lists."""
     assert read_where(said, "where") == meant
+
+
+def test_the_reference_names_every_condition_and_operator():
+    """What can be written can be looked up."""
+    page = (ROOT / "docs" / "reference" / "filters.md").read_text(encoding="utf-8")
+
+    assert [name for name in TESTS_OF if f'{{"{name}":' not in page] == []
+    assert [name for names in TESTS_OF.values() for name in names if f"`{name}`" not in page] == []
 
 
 def nested(depth: int) -> dict[str, Any]:
