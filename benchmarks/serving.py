@@ -91,8 +91,9 @@ class Served(msgspec.Struct, frozen=True, eq=False):
         """An app with keys."""
         vault = await open_vault(Settings(data_dir=str(self.data_dir)), self.db)
         made = await create_app(
-            self.db, vault, name=name, origins=["https://shop.example"], subject="mailto:push@shop.example"
-        )
+            self.db, vault, name=name, origins=["https://shop.example"], subject="mailto:push@shop.example",
+            settings={"quiet_hours": None},
+        )  # fmt: skip
         return Shop(made.app, made.api_key_text)
 
 

@@ -43,6 +43,9 @@ class MessageReport(msgspec.Struct, frozen=True, kw_only=True):
     per_minute: int | None
     approval: Approval | None
     needs_approval: bool
+    series: int | None
+    schedule: dict[str, object]
+    waiting: tuple[int, datetime] | None
     created_at: datetime
     due_at: datetime
     planned_at: datetime | None
@@ -77,10 +80,12 @@ async def message_report(db: Queryable, app: App, message_id: int) -> MessageRep
 
 
 async def messages_page(
-    db: Queryable, app: App, *, after: str | None, limit: int, state: MessageState | None
+    db: Queryable, app: App, *, after: str | None, limit: int, state: MessageState | None, series: int | None = None
 ) -> tuple[list[MessageReport], str | None]:
     """Messages, newest first, and the cursor of the next page. `after` is such a cursor."""
-    found = await messages.page(db, app_id=app.id, before=_read_cursor(after), limit=limit + 1, state=state)
+    found = await messages.page(
+        db, app_id=app.id, before=_read_cursor(after), limit=limit + 1, state=state, series=series
+    )
     page = found[:limit]
     following = f"{page[-1].created_at.isoformat()}_{page[-1].id}" if len(found) > limit else None
     return [await _report(db, app, message) for message in page], following
@@ -109,6 +114,7 @@ async def _report(db: Queryable, app: App, message: StoredMessage) -> MessageRep
         audience, tally = sum(message.tally.values()), message.tally
     else:
         audience, tally = await _under_way(db, app, message)
+    waiting = await _waiting(db, app, message) if message.state == MessageState.SENDING else None
     figures = counts_of(audience, tally)
     reported = await receipts.counts(db, app_id=app.id, buckets=app.buckets, message_id=message.id)
     per_variant, experiment = await figures_of(db, message, tally, reported)
@@ -122,6 +128,9 @@ async def _report(db: Queryable, app: App, message: StoredMessage) -> MessageRep
         per_minute=message.terms.per_minute,
         approval=message.approval,
         needs_approval=message.needs_approval,
+        series=message.series,
+        schedule=msgspec.to_builtins(message.terms.timing),
+        waiting=waiting,
         created_at=message.created_at,
         due_at=message.due_at,
         planned_at=message.planned_at,
@@ -154,6 +163,11 @@ def _word(message: StoredMessage) -> str:
 async def _under_way(db: Queryable, app: App, message: StoredMessage) -> tuple[int, dict[str, int]]:
     """Audience and tally of a message that is not closed."""
     return folded(await chunks.sums(db, app_id=app.id, buckets=app.buckets, message_id=message.id))
+
+
+async def _waiting(db: Queryable, app: App, message: StoredMessage) -> tuple[int, datetime] | None:
+    found = await chunks.waiting(db, app_id=app.id, buckets=app.buckets, message_id=message.id)
+    return None if found.recipients == 0 or found.until is None else (found.recipients, found.until)
 
 
 def audience_words(audience: Audience) -> dict[str, object]:

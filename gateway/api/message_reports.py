@@ -11,7 +11,14 @@ from gateway.analytics.reports import MessageReport, Recipient
 from gateway.analytics.variants import ExperimentFigures, VariantFigures
 from gateway.api.answers import json_answer
 from gateway.api.call import Call
-from gateway.api.schema.messages import ApprovalAnswer, MessageAnswer, MessagePage, RecipientAnswer, RecipientPage
+from gateway.api.schema.messages import (
+    ApprovalAnswer,
+    MessageAnswer,
+    MessagePage,
+    RecipientAnswer,
+    RecipientPage,
+    Waiting,
+)
 from gateway.api.schema.offers import ExperimentAnswer, IntervalAnswer, VariantResult
 from gateway.model.errors import Invalid
 from gateway.model.ids import from_text, to_text
@@ -44,6 +51,7 @@ async def page(call: Call) -> web.Response:
         after=_opened(call.cursor(), _MESSAGE_CURSOR),
         limit=call.page_limit(),
         state=_state(call),
+        series=_series(call),
     )
     return json_answer(MessagePage([message_answer(report) for report in found], _closed(following)))
 
@@ -86,6 +94,9 @@ def message_answer(report: MessageReport) -> MessageAnswer:
         category=report.category,
         per_minute=report.per_minute,
         approval=_approval(report),
+        series=None if report.series is None else to_text("msg", report.series),
+        schedule=report.schedule,
+        waiting=None if report.waiting is None else Waiting(*report.waiting),
         created_at=report.created_at,
         due_at=report.due_at,
         planned_at=report.planned_at,
@@ -161,6 +172,14 @@ def _explained(one: recipient.Recipient) -> RecipientAnswer:
         also=one.also,
         conditions=one.conditions,
     )
+
+
+def _series(call: Call) -> int | None:
+    text = call.query("series")
+    number = None if text is None else from_text("msg", text)
+    if text is not None and number is None:
+        raise Invalid("field_invalid", "Expected a message's id, `msg_...`.", param="series")
+    return number
 
 
 def _state(call: Call) -> MessageState | None:

@@ -14,7 +14,8 @@ from gateway.api.call import Call, decoder_of
 from gateway.api.message_previews import finding_of
 from gateway.api.message_reports import message_answer
 from gateway.api.offers import check_coupon
-from gateway.api.orders import due_at_of, order_of
+from gateway.api.orders import order_of
+from gateway.api.orders_timing import due_at_of
 from gateway.api.schema.messages import (
     Accepted,
     ApprovalAnswer,

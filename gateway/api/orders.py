@@ -1,6 +1,6 @@
 """From the request of a message to an order that `sending` takes: all that can be wrong with it, field by field."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -8,12 +8,12 @@ import msgspec
 from gateway.api.contents import check_language, content_of
 from gateway.api.offers import coupon_of, experiment_of, variants_of
 from gateway.api.orders_geo import geo_of
+from gateway.api.orders_timing import when_of
 from gateway.api.schema.messages import (
     PROVIDERS,
     AudienceRequest,
     LimitsRequest,
     MessageFields,
-    ScheduleRequest,
     SelectorsRequest,
 )
 from gateway.model.app import App
@@ -24,9 +24,8 @@ from gateway.model.ids import from_text
 from gateway.model.limits import (
     AUDIENCE_SEGMENTS_MAX,
     EXTERNAL_ID_BYTES_MAX,
-    SCHEDULE_DAYS_MAX,
-    SCHEDULE_PAST_S_MAX,
 )
+from gateway.model.schedule import Timing
 from gateway.model.slug import SLUG
 from gateway.model.terms import Category, OnCap, Terms
 from gateway.model.variant import Variant
@@ -40,11 +39,13 @@ def order_of(request: MessageFields, app: App, now: datetime) -> Order:
     """The order. Raises `Invalid` with the dotted path of the field at fault."""
     audience = audience_of(request.audience)
     content = content_of(request, app)
+    category = request.category or ("transactional" if audience.is_named else "marketing")
+    when = when_of(request.schedule, category, app, now)
     return Order(
         content=content,
         audience=audience,
-        due_at=_due_at(request.schedule, now),
-        terms=_terms(request, audience, variants_of(request, content, lambda one: content_of(one, app))),
+        due_at=when.due_at,
+        terms=_terms(request, category, variants_of(request, content, lambda one: content_of(one, app)), when.timing),
     )
 
 
@@ -131,8 +132,7 @@ def _subscriptions(texts: list[str], param: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _terms(request: MessageFields, audience: Audience, variants: tuple[Variant, ...]) -> Terms:
-    category = request.category or ("transactional" if audience.is_named else "marketing")
+def _terms(request: MessageFields, category: Category, variants: tuple[Variant, ...], timing: Timing) -> Terms:
     limits = request.limits or _NO_LIMITS
     return Terms(
         category=category,
@@ -143,6 +143,7 @@ def _terms(request: MessageFields, audience: Audience, variants: tuple[Variant, 
         variants=variants,
         experiment=experiment_of(request, life_s=request.ttl),
         coupon=coupon_of(request),
+        timing=timing,
     )
 
 
@@ -160,18 +161,3 @@ def _holdout_percent(limits: LimitsRequest | None, category: Category) -> float:
             "field_invalid", "Only marketing holds people out: others wait for this.", param="limits.holdout_percent"
         )
     return limits.holdout_percent
-
-
-def _due_at(schedule: ScheduleRequest | None, now: datetime) -> datetime | None:
-    return None if schedule is None or schedule.at is None else due_at_of(schedule.at, now)
-
-
-def due_at_of(at: datetime, now: datetime) -> datetime | None:
-    """When to send; None for at once. Raises `Invalid` for what is long past or too far ahead."""
-    if at < now - timedelta(seconds=SCHEDULE_PAST_S_MAX):
-        raise Invalid("schedule_invalid", "The time to send at is in the past.", param="schedule.at")
-    if at > now + timedelta(days=SCHEDULE_DAYS_MAX):
-        raise Invalid(
-            "schedule_invalid", f"The time to send at is more than {SCHEDULE_DAYS_MAX} days ahead.", param="schedule.at"
-        )
-    return at if at > now else None

@@ -66,6 +66,7 @@ APP: Final = Query("app", "The app, where the key is the installation's.")
 PAGE: Final = (APP, Query("limit", "Rows of the page, 1 to 100.", "integer"), Query("after", "`next` of the page before."))
 DRY: Final = Query("dry_run", "true: answer who would get it and when, and send nothing.", "boolean")
 STATE: Final = Query("state", "Only those in this state.")
+SERIES: Final = Query("series", "Only the messages that this one made, as its schedule recurs.")
 USER: Final = Query("user", "Only this user's.")
 TOPIC: Final = Query("topic", "Only those that follow this topic.")
 CHANNEL: Final = Query("channel", "Only those of this channel.")
@@ -81,7 +82,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST",   "/v1/messages",                       messages.send,       SEND,   "Messages", "Send a message", LARGE, m.SendRequest, m.Accepted, 202, "claim", (DRY,)),
     Route("POST",   "/v1/messages/batch",                 batches.send_batch,  SEND,   "Messages", "Send up to 1,000 messages to named people", BULK, m.BatchRequest, m.BatchAnswer, 202, "plain", (APP,)),
     Route("POST",   "/v1/messages/preview",               message_previews.show, READ, "Messages", "Read a message as one person would, on each of their devices and every other platform", LARGE, m.SendRequest, m.SpokenPage, query=(APP, READER, READER_DEVICE)),
-    Route("GET",    "/v1/messages",                       message_reports.page, READ,  "Messages", "List messages", 0, None, m.MessagePage, query=(*PAGE, STATE)),
+    Route("GET",    "/v1/messages",                       message_reports.page, READ,  "Messages", "List messages", 0, None, m.MessagePage, query=(*PAGE, STATE, SERIES)),
     Route("GET",    "/v1/messages/{id}",                  message_reports.show, READ,  "Messages", "Show a message and what became of it", 0, None, m.MessageAnswer, query=(APP,)),
     Route("GET",    "/v1/messages/{id}/progress",         progress.progress,   READ,   "Messages", "Follow a message while it runs", 0, None, m.MessageAnswer, query=(APP,), media="text/event-stream"),
     Route("GET",    "/v1/messages/{id}/recipients",       message_reports.recipients, READ, "Messages", "What became of whom", 0, None, m.RecipientPage, query=(*PAGE, USER, SUBSCRIPTION)),

@@ -35,6 +35,8 @@ _HOST: Final = "127.0.0.1"
 _APP_NAME: Final = "Bell & Bean"
 _KEY_NAME: Final = "demo"
 _SUBJECT: Final = "mailto:demo@steeple.example"
+_SETTINGS: Final = {"quiet_hours": None}
+"""Whoever tries it at night wants to see it ring."""
 _VISITOR: Final = "visitor-"
 _POLL_S: Final = 0.1
 
@@ -210,7 +212,10 @@ async def _set_up_app(it: Installation, origins: tuple[str, ...], phones: Phones
     """The app as it was or a new one, with keys for its phones, and an API key in place of the last demo's."""
     app = await apps.get_by_name(it.db, _APP_NAME)
     if app is None:
-        app = (await create_app(it.db, it.vault, name=_APP_NAME, origins=origins, subject=_SUBJECT, actor=ACTOR)).app
+        made = await create_app(
+            it.db, it.vault, name=_APP_NAME, origins=origins, subject=_SUBJECT, actor=ACTOR, settings=_SETTINGS
+        )
+        app = made.app
     elif app.origins != origins:
         app = await change_app(it.db, app, actor=ACTOR, origins=origins)
     for provider, raw in phones.credentials().items():

@@ -20,6 +20,7 @@ from gateway.delivery.phase import in_phase
 from gateway.delivery.pressure import Pressure
 from gateway.delivery.rules import Rulebook
 from gateway.model.app import App
+from gateway.model.delivery import Device
 from gateway.model.errors import NotFound
 from gateway.model.ids import new_id, to_text
 from gateway.model.limits import GROUP_RECIPIENTS_MAX, LEASE_S
@@ -150,14 +151,29 @@ class Feed:
     async def _listed(self, chunk: Chunk, ids: list[int], ready: Prepared, limit: int) -> Group:
         waiting = [number for number in ids if number > chunk.cursor]
         part = waiting[:limit]
-        key = chunk.key
-        devices = await audiences.read_listed(
-            self._db, app_id=key.app_id, bucket=key.bucket, ids=part, reads_person=ready.reads_person
-        )
+        devices = await self._of_list(chunk, part, ready)
         there = {device.subscription_id for device in devices}
         missing = [number for number in part if number not in there]
         return await self._in_phase(
             chunk, ready, Group(devices, missing, part[-1] if part else chunk.hi, len(part) == len(waiting))
+        )
+
+    async def _of_list(self, chunk: Chunk, ids: list[int], ready: Prepared) -> list[Device]:
+        key, audience = chunk.key, ready.message.audience
+        if audience.is_named or key.attempt > 0:
+            return await audiences.read_listed(
+                self._db, app_id=key.app_id, bucket=key.bucket, ids=ids, reads_person=ready.reads_person
+            )
+        # A list of a plan stands for a range: who left the audience since is not sent to.
+        return await audiences.read_members(
+            self._db,
+            app_id=key.app_id,
+            bucket=key.bucket,
+            ids=ids,
+            planned_at=ready.message.planned_at,
+            audience=audience,
+            names=await ready.names.current(),
+            reads_person=ready.reads_person,
         )
 
     async def _range(self, chunk: Chunk, ready: Prepared, limit: int) -> Group:

@@ -17,7 +17,7 @@ from gateway.model.delivery import Code, Device
 from gateway.model.work import Chunk, GroupResult, NewChunk
 from gateway.policy.caps import kind_of
 from gateway.policy.counting import tally_key, unread_key
-from gateway.policy.ending import Again, End, Fate
+from gateway.policy.ending import SHARED_HOLDS, Again, End, Fate
 from gateway.policy.retry import shared_wait_s
 
 _HELD_UP_S_MAX = 60.0
@@ -27,19 +27,24 @@ _ATTEMPT_MAX = 32_000
 
 
 def put_off_s(chunk: Chunk, group: Group, fates: Sequence[Fate | None]) -> float | None:
-    """How long to leave the whole group, when every lane it needs stands still; None where anything is to be settled.
+    """How long to leave the whole group, when nobody of it is to be tried now; None where anything is to be settled.
 
-    The cursor then stays where it is: no list of retries is written for people who were not tried. Where the wait gets
-    long, a range goes on all the same: behind this group there may be people whose service answers.
+    The cursor then stays where it is: no list of retries is written for people who were not tried. Where lanes stand
+    still for long, a range goes on all the same: behind this group there may be people whose service answers. It waits
+    where all are held for the hour it is where they are: a plan puts into one range only people whose hours are the
+    same.
     """
     waits: list[float] = []
+    is_shared = True
     for fate in fates:
         if not isinstance(fate, Again) or fate.is_counted:
             return None
         waits.append(fate.wait_s)
-    if not waits or group.missing or (chunk.ids is None and not group.is_last and min(waits) > _HELD_UP_S_MAX):
+        is_shared = is_shared and fate.reason in SHARED_HOLDS
+    if not waits or group.missing:
         return None
-    return min(waits)
+    goes_on = chunk.ids is None and not group.is_last and not is_shared
+    return None if goes_on and min(waits) > _HELD_UP_S_MAX else min(waits)
 
 
 def result_of(

@@ -13,6 +13,7 @@ import msgspec
 from gateway.model.cap import Cap, caps_fault
 from gateway.model.errors import Invalid
 from gateway.model.limits import APPROVAL_OVER_MAX, DEEP_LINK_SCHEMES_MAX, HOLDOUT_PERCENT_MAX, SETTINGS_BYTES_MAX
+from gateway.model.quiet_hours import QuietHours
 from gateway.model.timezone import is_timezone
 from gateway.model.utm import Utm
 
@@ -35,9 +36,9 @@ class AppSettings(msgspec.Struct, frozen=True, kw_only=True):
     timezone: of those whose own is not known. currency: of all money that events tell. open_topics: pages may name new
     topics. sdk_killed: the page script does nothing. language: whose text those get who find none in their own. utm:
     campaign parameters of all links. deep_link_schemes: of the app's own, such as `shopapp` in `shopapp://cart`.
-    topics. sdk_killed: the page script does nothing.
     caps: at most so many messages a person within a period; an empty list leaves it to what people chose themselves.
     approval_over: messages to more devices wait until somebody approves them.
+    quiet_hours: when marketing waits; null for never.
     """
 
     timezone: str | None = None
@@ -50,6 +51,7 @@ class AppSettings(msgspec.Struct, frozen=True, kw_only=True):
     deep_link_schemes: tuple[str, ...] = ()
     caps: tuple[Cap, ...] | None = None
     approval_over: int | None = None
+    quiet_hours: QuietHours | None = QuietHours()
 
 
 def _timezone_fault(value: Any) -> str:

@@ -32,6 +32,8 @@ class Device(msgspec.Struct, frozen=True, gc=False):
     country: str | None = None
     attrs: dict[str, Any] | None = None
     facts: dict[str, Any] | None = None
+    geo_timezone: str | None = None
+    best_hour: int | None = None
     given: dict[str, Any] | None = None
 
 
@@ -130,13 +132,17 @@ class Code(IntEnum):
     FAILED_INTERNAL = 26
     GONE = 40
     EXPIRED = 50
+    EXPIRED_HELD = 51
+    """Whoever would have been woken, or whose hour comes too late: their wait would outlast the message."""
     CANCELLED = 60
     SKIPPED_LEFT = 70
     SKIPPED_CAPPED = 71
+    SKIPPED_QUIET = 72
     SKIPPED_HOLDOUT = 73
     SKIPPED_EXCLUDED = 74
     SKIPPED_COUPON = 75
     SKIPPED_TEMPLATE = 76
+    SKIPPED_LATE = 77
 
 
 REASONS: Final[dict[Code, str]] = {
@@ -147,12 +153,15 @@ REASONS: Final[dict[Code, str]] = {
     Code.FAILED_CREDENTIAL: "credential",
     Code.FAILED_ENDPOINT_REFUSED: "endpoint_refused",
     Code.FAILED_INTERNAL: "internal",
+    Code.EXPIRED_HELD: "held",
     Code.SKIPPED_LEFT: "left",
     Code.SKIPPED_CAPPED: "capped",
+    Code.SKIPPED_QUIET: "quiet",
     Code.SKIPPED_HOLDOUT: "holdout",
     Code.SKIPPED_EXCLUDED: "excluded",
     Code.SKIPPED_COUPON: "coupon",
     Code.SKIPPED_TEMPLATE: "template",
+    Code.SKIPPED_LATE: "late",
 }
 """The word that `failed_by` and `skipped_by` show for a code."""
 

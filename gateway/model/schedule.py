@@ -16,7 +16,7 @@ OnQuiet = Literal["hold", "drop"]
 class Recurring(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A series: an RFC 5545 rule on the wall clock of a zone, from a moment on.
 
-    excluded: days (`2026-12-25`) on which nothing is sent.
+    excluded: days (`2026-12-25`) on which nothing is sent. next_at: the occurrence that the message waits for.
     """
 
     rule: str
@@ -24,6 +24,7 @@ class Recurring(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     starts_at: datetime
     ends_at: datetime | None = None
     excluded: tuple[str, ...] = ()
+    next_at: datetime | None = None
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from gateway.model.coupon import CouponTerm
+from gateway.model.schedule import Timing
 from gateway.model.variant import Experiment, Variant
 
 Category = Literal["marketing", "transactional"]
@@ -21,6 +22,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     per_minute: no more recipients than that within a minute.
     variants, experiment: different ways to say it, and how the best of them is found.
     coupon: everybody gets a code of a pool.
+    timing: hours of people's own, quiet hours, an end, a series.
     """
 
     category: Category = "transactional"
@@ -31,8 +33,11 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     variants: tuple[Variant, ...] = ()
     experiment: Experiment | None = None
     coupon: CouponTerm | None = None
+    timing: Timing = Timing()
 
     @property
     def needs_person(self) -> bool:
         """Whether more of each recipient has to be read than sending needs."""
-        return self.category == "marketing" or bool(self.variants) or self.coupon is not None
+        if self.category == "marketing" or self.timing != Timing():
+            return True
+        return bool(self.variants) or self.coupon is not None

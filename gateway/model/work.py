@@ -142,3 +142,20 @@ class GroupResult(msgspec.Struct, frozen=True, kw_only=True):
     """What its outcomes count as for frequency caps (`policy.caps.Kind`)."""
     deferred: int = 0
     """Those of the group who wait for the winner of an experiment: the chunk of the rest expects so many more."""
+
+
+class PlaceKey(msgspec.Struct, frozen=True):
+    """What decides about somebody's hour: the zone and country that are known ("": none), and their best hour (-1)."""
+
+    zone: str
+    country: str
+    best_hour: int
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A group of a message's recipients that is due at a moment of its own: all whose place is one of `keys`."""
+
+    number: int
+    due_at: datetime
+    keys: tuple[PlaceKey, ...]
+    recipients: int

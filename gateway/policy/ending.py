@@ -58,6 +58,8 @@ class Again(msgspec.Struct, frozen=True, gc=False):
 
 Fate = End | Again
 
+SHARED_HOLDS: Final = frozenset({"quiet", "local_time"})
+"""Reasons to wait that everybody in a place has at the same time, whoever they are."""
 SENT: Final = End(Code.SENT)
 _GONE: Final = End(Code.GONE)
 

@@ -23,11 +23,12 @@ from gateway.model.audience import Audience
 from gateway.model.delivery import Device
 from gateway.model.errors import Conflict, GatewayError
 from gateway.model.ids import bucket_of_id, bucket_of_text, new_id, new_message_id
-from gateway.model.limits import ACCEPT_BATCH_MAX, ACCEPT_QUEUE_MAX, NOW_OR_NEVER_S, SHORT_WAY_RECIPIENTS_MAX
+from gateway.model.limits import ACCEPT_BATCH_MAX, ACCEPT_QUEUE_MAX, SHORT_WAY_RECIPIENTS_MAX
 from gateway.model.message import Content, Message, MessageState
 from gateway.model.terms import Terms
 from gateway.model.work import Chunk, ChunkKey, Handover, MessageKind, NewChunk
 from gateway.policy.chunking import lists
+from gateway.policy.life import life_from_s
 from gateway.policy.personalise import reads_person
 from gateway.policy.wording import wording_of
 from gateway.store import approvals, audiences, chunks, idempotency, messages
@@ -294,7 +295,7 @@ class Acceptor:
 
     async def _insert(self, tx: Queryable, app: App, drafts: list[_Draft], created_at: datetime) -> list[Handover]:
         """Stores messages and chunks; answers with the chunks that this process is to send itself."""
-        await messages.insert(tx, [_row_of(app, draft) for draft in drafts], at=created_at)
+        await messages.insert(tx, [_row_of(app, draft, created_at) for draft in drafts], at=created_at)
         for draft in drafts:
             if draft.waiting.order.approval is not None:
                 asked = draft.waiting.order.approval
@@ -323,9 +324,12 @@ def takes_short_way(order: Order) -> bool:
     named = len(audience.users) + len(audience.subscriptions)
     # Users and subscriptions together mean both (AND), which the planner works out.
     both = bool(audience.users and audience.subscriptions)
-    # An experiment has two phases, and a rate is kept by workers: both are the planner's.
-    is_simple = order.due_at is None and order.terms.experiment is None and order.terms.per_minute is None
-    return is_simple and 0 < named <= SHORT_WAY_RECIPIENTS_MAX and not audience.is_filtered and not both
+    # Hours of people's own, series, the two phases of an experiment, and a rate that workers keep: all the planner's.
+    terms = order.terms
+    is_simple = order.due_at is None and terms.experiment is None and terms.per_minute is None
+    if not is_simple or terms.timing.recurring is not None or terms.timing.is_personal:
+        return False
+    return 0 < named <= SHORT_WAY_RECIPIENTS_MAX and not audience.is_filtered and not both
 
 
 def _reads_person(app: App, order: Order) -> bool:
@@ -356,7 +360,7 @@ def _settle_states(drafts: list[_Draft], created_at: datetime) -> None:
         draft.answer = draft.waiting.render(draft.message_id, draft.state, created_at)
 
 
-def _row_of(app: App, draft: _Draft) -> messages.NewMessage:
+def _row_of(app: App, draft: _Draft, created_at: datetime) -> messages.NewMessage:
     order = draft.waiting.order
     return messages.NewMessage(
         app_id=app.id,
@@ -366,14 +370,9 @@ def _row_of(app: App, draft: _Draft) -> messages.NewMessage:
         content=order.content,
         audience=order.audience,
         due_at=order.due_at,
-        life_s=life_s(order.content),
+        life_s=life_from_s(order.content, order.terms.timing, order.due_at or created_at),
         terms=order.terms,
     )
-
-
-def life_s(content: Content) -> int:
-    """How long after its due time a message may leave the gateway."""
-    return content.ttl_s or NOW_OR_NEVER_S
 
 
 def _chunks_of(app: App, draft: _Draft) -> list[NewChunk]:
@@ -392,7 +391,7 @@ def _handovers(app: App, draft: _Draft, new: list[NewChunk], created_at: datetim
         content=order.content,
         audience=order.audience,
         planned_at=created_at,
-        expires_at=created_at + timedelta(seconds=life_s(order.content)),
+        expires_at=created_at + timedelta(seconds=life_from_s(order.content, order.terms.timing, created_at)),
         terms=order.terms,
     )
     return [

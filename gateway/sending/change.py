@@ -30,6 +30,10 @@ async def put_off(db: Database, app: App, message_id: int, to: datetime) -> None
     message = await _open_message(db, app, message_id)
     if message.state == MessageState.PLANNING:
         raise Conflict("state_conflict", "The message is being planned; ask again in a moment.", retry_after_s=1)
+    if message.terms.timing.recurring is not None or message.terms.timing.is_personal:
+        raise Conflict(
+            "state_conflict", "It goes out at hours of its people's own, or recurs: cancel it and send another."
+        )
     async with db.transaction() as tx:
         # Work comes before the message, as in every other transaction.
         await chunks.put_off(tx, app_id=app.id, buckets=app.buckets, message_id=message_id, to=to)

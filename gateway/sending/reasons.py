@@ -14,6 +14,8 @@ from gateway.policy.holdout import is_held_out, seed_of_app, seed_of_message
 from gateway.policy.recent import reached
 from gateway.sending.asked import Asked, Reason
 from gateway.sending.explain import verdict_of
+from gateway.sending.reason import Asked, Reason
+from gateway.sending.reasons_timing import at_night, own_hour
 from gateway.store import persons, pressure
 from gateway.store.subscriptions import bucket_of
 
@@ -87,7 +89,13 @@ async def _seen(asked: Asked, since: datetime) -> list[Seen]:
 _MESSAGE_LIFE: Final = timedelta(days=28)
 """A message may go out so long after the day that its outcomes stand under."""
 
-REASONS: Final[tuple[Callable[[Asked], Awaitable[Reason | None]], ...]] = (excluded, held_out, capped)
+REASONS: Final[tuple[Callable[[Asked], Awaitable[Reason | None]], ...]] = (
+    excluded,
+    held_out,
+    own_hour,
+    at_night,
+    capped,
+)
 """In the order in which the rules are asked."""
 
 

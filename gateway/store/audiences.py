@@ -17,7 +17,7 @@ from gateway.store.conditions import Condition
 from gateway.store.database import Queryable
 
 _DEVICE: Final[LiteralString] = "id, provider, credential_id, wire, platform, locale, suspect_at"
-_PERSON: Final[LiteralString] = ", person, timezone, country, attrs, facts"
+_PERSON: Final[LiteralString] = ", person, timezone, country, attrs, facts, geo_timezone, best_hour"
 """What only some messages need of a recipient; it costs as much to read as all the rest."""
 
 
@@ -139,6 +139,31 @@ async def read_listed(
     return [Device(*row) for row in rows]
 
 
+async def read_members(
+    db: Queryable,
+    *,
+    app_id: int,
+    bucket: int,
+    ids: Sequence[int],
+    planned_at: datetime,
+    audience: Audience,
+    names: Names,
+    reads_person: bool,
+) -> list[Device]:
+    """Of a list that a plan made of an audience, those who are still in it, in id order."""
+    condition = Condition(first=4, names=names, now=planned_at)
+    where = condition.of(audience)
+    rows = await db.fetch(
+        "SELECT " + _columns(reads_person=reads_person) + " FROM subscriptions"
+        " WHERE app_id = $1 AND bucket = $2 AND id = ANY($3::bigint[]) AND state = 0 AND " + where + " ORDER BY id",
+        app_id,
+        bucket,
+        list(ids),
+        *condition.args,
+    )
+    return [Device(*row) for row in rows]
+
+
 async def named(
     db: Queryable,
     *,
@@ -148,12 +173,13 @@ async def named(
     audience: Audience,
     names: Names,
     now: datetime,
+    reads_person: bool = False,
 ) -> list[tuple[int, Device]]:
     """Of devices named one by one, those that the other selectors leave, each with its bucket, in id order."""
     condition = Condition(first=4, names=names, now=now)
     where = condition.of(audience)
     rows = await db.fetch(
-        "SELECT bucket, id, provider, credential_id, wire, platform, locale, suspect_at FROM subscriptions"
+        "SELECT bucket, " + _columns(reads_person=reads_person) + " FROM subscriptions"
         " WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND id = ANY($3::bigint[]) AND state = 0 AND "
         + where
         + " ORDER BY id",

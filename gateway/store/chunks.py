@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.model.limits import GROUP_RECIPIENTS_MAX
+from gateway.model.limits import GROUP_RECIPIENTS_MAX, RETRY_CAP_S
 from gateway.model.work import REST_PARTS_FROM, Chunk, ChunkKey, ChunkSum, GroupResult, Hold, NewChunk, Turn
 from gateway.store.database import Queryable, Record
 from gateway.store.outcomes import insert_outcomes
@@ -22,6 +22,13 @@ EVERYBODY: Final = (0, 2**63 - 1)
 
 class LeaseLost(Exception):
     """The chunk is somebody else's by now: what was done is theirs to repeat, and nothing was written."""
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Recipients whose hour has not come, and when that of the first comes."""
+
+    recipients: int
+    until: datetime | None
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -348,6 +355,20 @@ async def unfinished(db: Queryable, *, app_id: int, buckets: Sequence[int], mess
     )
 
 
+async def waiting(db: Queryable, *, app_id: int, buckets: Sequence[int], message_id: int) -> Waiting:
+    """Who of a message waits for a later hour, beyond the pauses that trouble on the way brings."""
+    row = await db.fetchrow(
+        "SELECT coalesce(sum(expected - seen), 0)::bigint AS recipients, min(due_at) AS until FROM chunks"
+        " WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = $3 AND state = 0 AND expected > seen"
+        "   AND due_at > now() + $4 * interval '1 second'",
+        app_id,
+        list(buckets),
+        message_id,
+        RETRY_CAP_S,
+    )
+    return Waiting(row["recipients"], row["until"]) if row is not None else Waiting(0, None)
+
+
 async def sums(db: Queryable, *, app_id: int, buckets: Sequence[int], message_id: int) -> list[ChunkSum]:
     """The tallies of a message's chunks."""
     rows = await db.fetch(
@@ -368,7 +389,7 @@ def _chunk(row: Record) -> Chunk:
         key=ChunkKey(row["app_id"], row["bucket"], row["msg_id"], row["part"], row["lo"], row["attempt"]),
         hi=row["hi"],
         cursor=row["cursor"],
-        ids=row["ids"],
+        ids=None if row["ids"] is None else sorted(row["ids"]),
         strikes=row["strikes"],
         claim_no=row["claim_no"],
         expected=row["expected"],

@@ -11,7 +11,6 @@ from gateway.model.audience import Audience
 from gateway.model.ids import bucket_of_message
 from gateway.model.message import Content, Message, MessageState
 from gateway.model.terms import Terms
-from gateway.model.work import MessageKind
 from gateway.store.database import Queryable, Record
 
 FIRST_VERSION: Final = 1
@@ -37,6 +36,7 @@ class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     needs_approval: bool = False
     approval: Approval | None = None
+    series: int | None = None
 
     def on_its_way(self) -> Message:
         """What sending needs of it, once it is planned."""
@@ -56,13 +56,14 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
 
     app_id: int
     id: int
-    kind: MessageKind
+    kind: int
     state: MessageState
     content: Content
     audience: Audience
     due_at: datetime | None
     life_s: int
     terms: Terms = Terms()
+    series: int | None = None
 
 
 async def insert(db: Queryable, messages: Sequence[NewMessage], *, at: datetime) -> None:
@@ -70,13 +71,13 @@ async def insert(db: Queryable, messages: Sequence[NewMessage], *, at: datetime)
     await db.executemany(
         """
         INSERT INTO messages (app_id, bucket, id, kind, state, content, audience, due_at, expires_at, created_at,
-                              planned_at, finished_at, tally, terms)
+                              planned_at, finished_at, tally, terms, series)
         VALUES ($1, $2, $3, $4, $5::smallint, $6, $7, $8::timestamptz, $8::timestamptz + $9 * interval '1 second',
                 $10::timestamptz,
                 CASE WHEN $5::smallint IN (2, 4) THEN $10::timestamptz END,
                 CASE WHEN $5::smallint = 4 THEN $10::timestamptz END,
                 CASE WHEN $5::smallint = 4 THEN '{}'::jsonb END,
-                $11)
+                $11, $12)
         """,
         [
             (
@@ -91,6 +92,7 @@ async def insert(db: Queryable, messages: Sequence[NewMessage], *, at: datetime)
                 message.life_s,
                 at,
                 msgspec.to_builtins(message.terms),
+                message.series,
             )
             for message in messages
         ],
@@ -101,7 +103,7 @@ async def get(db: Queryable, *, app_id: int, message_id: int) -> StoredMessage |
     """One message, by its id alone: the id names its bucket."""
     row = await db.fetchrow(
         "SELECT app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at, finished_at, tally,"
-        " created_at, terms, needs_approval, approval FROM messages WHERE app_id = $1 AND bucket = $2 AND id = $3",
+        " created_at, terms, needs_approval, approval, series FROM messages WHERE app_id = $1 AND bucket = $2 AND id = $3",
         app_id,
         bucket_of_message(message_id),
         message_id,
@@ -155,46 +157,54 @@ async def put_off(db: Queryable, *, app_id: int, message_id: int, to: datetime) 
 
 
 async def page(
-    db: Queryable, *, app_id: int, before: tuple[datetime, int] | None, limit: int, state: MessageState | None
+    db: Queryable,
+    *,
+    app_id: int,
+    before: tuple[datetime, int] | None,
+    limit: int,
+    state: MessageState | None,
+    series: int | None = None,
 ) -> list[StoredMessage]:
     """An app's messages, newest first, behind (created_at, id): a list for people (index messages_recent)."""
     rows = await db.fetch(
         """
         SELECT app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at, finished_at, tally,
-               created_at, terms, needs_approval, approval
+               created_at, terms, needs_approval, approval, series
           FROM messages
          WHERE app_id = $1 AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3))
-           AND ($4::smallint IS NULL OR state = $4)
+           AND ($4::smallint IS NULL OR state = $4) AND ($6::bigint IS NULL OR series = $6)
          ORDER BY created_at DESC, id DESC LIMIT $5
         """,
-        app_id, before[0] if before else None, before[1] if before else 0, state, limit,
+        app_id, before[0] if before else None, before[1] if before else 0, state, limit, series,
     )  # fmt: skip
     return [_message(row) for row in rows]
 
 
-async def claim_due(db: Queryable, *, limit: int, lease_s: int) -> list[StoredMessage]:
+async def claim_due(db: Queryable, *, limit: int, lease_s: int, now: datetime | None = None) -> list[StoredMessage]:
     """Takes messages whose time has come for planning (index messages_due): new ones, and those whose planner died.
 
     MATERIALIZED, or a nested loop may ask for the next few again and again, past the limit.
-    `planned_at` is set by the first claim and stays, so that planning again gives the same chunks.
+    now: the database's time, where the caller carries it on. `planned_at` is set by the first claim and stays, so
+    that planning again gives the same chunks.
     """
     rows = await db.fetch(
         """
         WITH due AS MATERIALIZED (
             SELECT app_id, bucket, id FROM messages
-             WHERE state IN (0, 1) AND due_at <= now() AND (state = 0 OR lease_until < now())
+             WHERE state IN (0, 1) AND due_at <= coalesce($3::timestamptz, now()) AND (state = 0 OR lease_until < now())
                AND NOT needs_approval
              ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
         UPDATE messages m
-           SET state = 1, lease_until = now() + $2 * interval '1 second', planned_at = coalesce(m.planned_at, now())
+           SET state = 1, lease_until = now() + $2 * interval '1 second', planned_at = coalesce(m.planned_at, $3, now())
           FROM due
          WHERE m.app_id = due.app_id AND m.bucket = due.bucket AND m.id = due.id
         RETURNING m.app_id, m.bucket, m.id, m.kind, m.state, m.content, m.audience, m.due_at, m.expires_at,
                   m.planned_at, m.finished_at, m.tally, m.created_at, m.terms,
-                  m.needs_approval, m.approval
+                  m.needs_approval, m.approval, m.series
         """,
         limit,
         lease_s,
+        now,
     )
     return [_message(row) for row in rows]
 
@@ -213,6 +223,34 @@ async def move(
         int(to),
         [int(state) for state in only_from],
     )
+    return tag == "UPDATE 1"
+
+
+async def prolong(db: Queryable, *, app_id: int, message_id: int, expires_at: datetime) -> None:
+    """Sets the end of a message's life: known only when it is planned, where people have hours of their own."""
+    await db.execute(
+        "UPDATE messages SET expires_at = $4 WHERE app_id = $1 AND bucket = $2 AND id = $3",
+        app_id,
+        bucket_of_message(message_id),
+        message_id,
+        expires_at,
+    )
+
+
+async def move_series(
+    db: Queryable, *, app_id: int, message_id: int, was_due_at: datetime, due_at: datetime | None, terms: Terms
+) -> bool:
+    """Lets a series wait for its next occurrence, or ends it (None); whether it waited for the one that was due."""
+    tag = await db.execute(
+        """
+        UPDATE messages
+           SET state = CASE WHEN $5::timestamptz IS NULL THEN 4 ELSE 0 END, due_at = coalesce($5, due_at), terms = $6,
+               expires_at = expires_at + (coalesce($5, due_at) - due_at), planned_at = NULL, lease_until = NULL,
+               finished_at = CASE WHEN $5 IS NULL THEN now() END, tally = CASE WHEN $5 IS NULL THEN '{}'::jsonb END
+         WHERE app_id = $1 AND bucket = $2 AND id = $3 AND state = 1 AND due_at = $4
+        """,
+        app_id, bucket_of_message(message_id), message_id, was_due_at, due_at, msgspec.to_builtins(terms),
+    )  # fmt: skip
     return tag == "UPDATE 1"
 
 
@@ -239,7 +277,7 @@ async def coming(db: Queryable, *, within_s: int, limit: int) -> list[StoredMess
     rows = await db.fetch(
         """
         SELECT app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at, finished_at, tally,
-               created_at, terms, needs_approval, approval
+               created_at, terms, needs_approval, approval, series
           FROM messages
          WHERE state IN (0, 1) AND state = 0 AND kind = 1
            AND due_at > now() AND due_at <= now() + $1 * interval '1 second'

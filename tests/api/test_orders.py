@@ -80,7 +80,7 @@ _WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"schedule": {"at": "2036-01-01T00:00:00"}}, "field_invalid", "schedule.at"),
     ({"schedule": {"at": (_NOW - timedelta(hours=1)).isoformat()}}, "schedule_invalid", "schedule.at"),
     ({"schedule": {"at": (_NOW + timedelta(days=400)).isoformat()}}, "schedule_invalid", "schedule.at"),
-    ({"schedule": {"local_time": "09:00"}}, "field_unknown", "schedule.local_time"),
+    ({"schedule": {"local_time": "25:00"}}, "field_invalid", "schedule.local_time"),
     ({"app": 5}, "field_invalid", "app"),
 ]
 

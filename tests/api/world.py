@@ -121,6 +121,7 @@ class Gateway:
             name=f"shop {next(_numbers)} {secrets.token_hex(4)}",
             origins=origins,
             subject="mailto:push@shop.example",
+            settings={"quiet_hours": None},
         )
         return Shop(self, session, made.app, made.api_key_text)
 

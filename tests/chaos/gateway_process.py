@@ -238,6 +238,7 @@ class Serve:
     async def open_shop(self, name: str) -> Shop:
         """An app with a key, by the command line."""
         made = await run_steeple("app", "create", name, "--origin", "https://shop.example", environ=self.environ)
+        await run_steeple("app", "set", name, "quiet_hours=null", environ=self.environ)
         return Shop(self.url, self._session, made)
 
     async def make_app(self) -> None:

@@ -153,6 +153,7 @@ class Served:
         assert self._http is not None
         named = [word for origin in origins for word in ("--origin", origin)]
         made = await self.steeple("app", "create", name, *named, "--subject", "mailto:push@shop.example")
+        await self.steeple("app", "set", name, "quiet_hours=null")
         return App(made, self.url, self._http)
 
     async def vapid_key(self, app: App) -> VapidKey:

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -22,6 +23,7 @@ from gateway.delivery.board import LaneBoard
 from gateway.model.app import App
 from gateway.model.ids import from_text, to_text
 from gateway.sandbox import Entry, Rule, Sandbox
+from gateway.store import partitions
 from gateway.store.clock import DatabaseClock
 from gateway.store.database import Database
 from gateway.tenancy.apps import create_app
@@ -98,11 +100,11 @@ class World:
             raise OSError(None, f"no such name: {host}")
         return found
 
-    async def shop(self) -> "Shop":
-        """A shop of its own for this test."""
+    async def shop(self, **settings: Any) -> "Shop":
+        """A shop of its own for this test; it sends by night, unless the settings say otherwise."""
         made = await create_app(
             self.db, self.base.vault, name=f"shop {next(_numbers)}", origins=["https://shop.example"],
-            subject="mailto:push@shop.example",
+            subject="mailto:push@shop.example", settings={"quiet_hours": None, **settings},
         )  # fmt: skip
         assert made.vapid_key_public_id is not None
         return Shop(self, made.app, made.api_key_text, made.vapid_public_key, to_text("key", made.vapid_key_public_id))
@@ -114,6 +116,7 @@ class World:
 
     async def _move_on(self, seconds: float) -> None:
         self.clock.ahead_s += seconds
+        await partitions.ensure(self.db, today=self.clock.now().date())
         await self.db.execute(
             "UPDATE chunks SET due_at = due_at - $1 * interval '1 second' WHERE state = 0", float(seconds)
         )
@@ -129,6 +132,10 @@ class World:
             "UPDATE subscriptions SET suspect_at = suspect_at - $1 * interval '1 second' WHERE suspect_at IS NOT NULL",
             float(seconds),
         )
+
+    async def go_to(self, moment: datetime) -> None:
+        """Time goes by until then."""
+        await self.let_pass((moment - self.clock.now()).total_seconds())
 
     def faults(self, *rules: Rule) -> None:
         """What the push services do wrong from now on."""
@@ -355,13 +362,12 @@ async def running_world(
         real = DatabaseClock()
         await real.sync(db)
         wire = wire_on(http, policy, real.now_s)
-        base = _base(settings, db, vault, {name: find(name)(wire) for name in names()}, real, role="api")
+        base = _base(settings, db, vault, {name: find(name)(wire) for name in names()}, clock, role="api")
         board = StillBoard(db, clock)
         world = World(base, sandbox, clock, board, session)
         worlds.append(world)
         worker_place = Place(role="worker", process_id=2, predecessor=None, pid=2)
-        # The worker alone lives in the time that tests move; orders are taken and planned in the database's.
-        worker = msgspec.structs.replace(base, place=worker_place, clock=clock, board=board)
+        worker = msgspec.structs.replace(base, place=worker_place, board=board)
         async with _serving(base, worker):
             yield world
 

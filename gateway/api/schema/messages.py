@@ -23,11 +23,15 @@ from gateway.model.limits import (
     NAMED_RECIPIENTS_MAX,
     NOTIFICATION_TAG_CHARS_MAX,
     PER_MINUTE_MAX,
+    RECURRENCE_EXCLUSIONS_MAX,
+    RECURRENCE_RULE_CHARS_MAX,
     SOUND_CHARS_MAX,
     TTL_S_DEFAULT,
     TTL_S_MAX,
     VARIANTS_MAX,
 )
+from gateway.model.quiet_hours import HourText
+from gateway.model.schedule import OnQuiet, Past, QuietRule
 from gateway.model.terms import Category, OnCap
 from gateway.model.utm import Utm
 from gateway.policy.explaining import Condition
@@ -58,10 +62,40 @@ class AudienceRequest(SelectorsRequest, frozen=True, kw_only=True, forbid_unknow
     exclude: Annotated[SelectorsRequest, Meta(description="Whoever is meant by these does not get it.")] | None = None
 
 
+class RecurringRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A series of messages; each is a message of its own, and lists this one as its `series`."""
+
+    rule: Annotated[
+        str, Meta(max_length=RECURRENCE_RULE_CHARS_MAX, description="RFC 5545, such as `FREQ=WEEKLY;BYDAY=FR`.")
+    ]
+    timezone: Annotated[str, Meta(description="Whose wall clock counts; by default the app's.")] | None = None
+    ends: Annotated[datetime, Meta(tz=True, description="No occurrence after it.")] | None = None
+    exclude: Annotated[
+        list[Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]],
+        Meta(max_length=RECURRENCE_EXCLUSIONS_MAX, description="Days on which nothing is sent, such as `2026-12-25`."),
+    ] = []
+
+
 class ScheduleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When it goes out."""
 
     at: Annotated[datetime, Meta(tz=True, description="RFC 3339 with a zone.")] | None = None
+    local_time: (
+        Annotated[HourText, Meta(description="At this hour of each person's own clock, on the day of `at`.")] | None
+    ) = None
+    best_time: Annotated[bool, Meta(description="At the hour when each person is usually there.")] = False
+    until: Annotated[datetime, Meta(tz=True, description="Nothing is sent after it.")] | None = None
+    recurring: RecurringRequest | None = None
+    quiet: (
+        Annotated[QuietRule, Meta(description="By default marketing respects quiet hours, and nothing else does.")]
+        | None
+    ) = None
+    on_quiet: Annotated[OnQuiet, Meta(description="Whoever is in their night waits for its end, or is left out.")] = (
+        "hold"
+    )
+    past: Annotated[
+        Past, Meta(description="Where the local hour has passed: the next day, at once, or not at all.")
+    ] = "tomorrow"
 
 
 class LimitsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -254,6 +288,13 @@ class PreviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
     lint: list[FindingAnswer]
 
 
+class Waiting(msgspec.Struct, frozen=True):
+    """Those whose hour has not come: how many, and when the first of them are due."""
+
+    devices: int
+    until: datetime
+
+
 class MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A message and what became of it so far. Counts are subscriptions."""
 
@@ -266,6 +307,9 @@ class MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     category: Category
     per_minute: int | None
     approval: ApprovalAnswer | None
+    series: str | None
+    schedule: dict[str, Any]
+    waiting: Waiting | None
     created_at: datetime
     due_at: datetime
     planned_at: datetime | None

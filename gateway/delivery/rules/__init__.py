@@ -10,8 +10,11 @@ from gateway.delivery.rules.caps import Caps
 from gateway.delivery.rules.coupon import Coupons
 from gateway.delivery.rules.excluded import Excluded
 from gateway.delivery.rules.holdout import Holdout
+from gateway.delivery.rules.hours import OwnHour
+from gateway.delivery.rules.quiet import Quiet
 from gateway.delivery.rules.variant import VariantRule
 from gateway.model.message import Message
+from gateway.policy.appointment import respects_quiet
 from gateway.store.database import Database
 
 
@@ -34,8 +37,13 @@ class Rulebook:
             rules.append(Excluded(self._db))
         if terms.category == "marketing":
             rules.append(Holdout(self._keys))
-            if terms.obeys_caps:
-                rules.append(Caps(self._db, self._keys, self._pressure))
+        if terms.timing.is_personal:
+            rules.append(OwnHour(self._keys))
+        if respects_quiet(terms.timing, terms.category):
+            rules.append(Quiet(self._keys))
+        # Behind those who wait: whoever is asleep has no place kept in anybody's cap, and no code.
+        if terms.category == "marketing" and terms.obeys_caps:
+            rules.append(Caps(self._db, self._keys, self._pressure))
         if terms.coupon is not None:
             rules.append(self._coupons.rule(terms.coupon))
         return tuple(rules)

@@ -1,0 +1,11 @@
+-- When people get their messages: the hours they were seen, and the series that a message is an occurrence of.
+--
+-- Locks: ACCESS EXCLUSIVE for a moment; columns without a default rewrite nothing. The index is on rows that there are
+-- none of yet. A version that does not know the columns leaves them empty.
+
+ALTER TABLE subscriptions
+    ADD COLUMN hours     bytea CHECK (length(hours) = 24),                 -- visits and clicks in each hour of UTC, a byte each
+    ADD COLUMN best_hour smallint CHECK (best_hour BETWEEN 0 AND 23);      -- the hour with the most, once there are enough
+
+ALTER TABLE messages ADD COLUMN series bigint;                             -- the message that this one is an occurrence of
+CREATE INDEX messages_series ON messages (app_id, series, due_at) WHERE series IS NOT NULL;
