@@ -27,20 +27,6 @@ _TYPES: Final = re.compile(r"Expected `([^`]*)`, got `([^`]*)`")
 _LENGTH: Final = re.compile(r"Expected `(\w+)` of length (>=|<=|==) (\d+)")
 _BOUND: Final = re.compile(r"Expected `\w+` (>=|<=|>|<) (-?[\d.]+)")
 
-LATER: Final = frozenset(
-    {
-        "segment",
-        "exclude",
-        "limits",
-        "category",
-        "local_time",
-        "best_time",
-        "until",
-        "quiet",
-    }
-)
-"""Fields of the message that the documentation of the product names and this version does not have."""
-
 
 def unreadable(fault: Exception) -> GatewayError:
     """The 400 for bytes that are no JSON at all."""
@@ -83,8 +69,6 @@ def _join(path: str, field: str) -> str:
 def _field_fault(field: str, param: str, *, is_unknown: bool) -> Invalid:
     if not is_unknown:
         return Invalid("field_missing", f"The field `{field}` is needed.", param=param)
-    if field in LATER:
-        return Invalid("field_unknown", f"The field `{field}` is not available in this version.", param=param)
     return Invalid("field_unknown", f"There is no field `{field}` here.", param=param)
 
 
