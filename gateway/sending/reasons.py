@@ -14,7 +14,6 @@ from gateway.policy.holdout import is_held_out, seed_of_app, seed_of_message
 from gateway.policy.recent import reached
 from gateway.sending.asked import Asked, Reason
 from gateway.sending.explain import verdict_of
-from gateway.sending.reason import Asked, Reason
 from gateway.sending.reasons_timing import at_night, own_hour
 from gateway.store import persons, pressure
 from gateway.store.subscriptions import bucket_of

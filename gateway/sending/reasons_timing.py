@@ -3,7 +3,7 @@
 from gateway.model.quiet_hours import own_hours
 from gateway.policy.appointment import Calendar, is_early, open_at, respects_quiet, wanted_at
 from gateway.policy.zones import Place, place_of
-from gateway.sending.reason import Asked, Reason
+from gateway.sending.asked import Asked, Reason
 
 
 async def own_hour(asked: Asked) -> Reason | None:

@@ -15,7 +15,6 @@ from gateway.model.subscriber import SubscriptionState
 from gateway.policy.explaining import Condition
 from gateway.sending.asked import Asked
 from gateway.sending.explain import verdict_of
-from gateway.sending.reason import Asked
 from gateway.sending.reasons import reasons_of
 from gateway.store import holds, looked_at, messages, outcomes
 from gateway.store.database import Queryable

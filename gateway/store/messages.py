@@ -103,7 +103,8 @@ async def get(db: Queryable, *, app_id: int, message_id: int) -> StoredMessage |
     """One message, by its id alone: the id names its bucket."""
     row = await db.fetchrow(
         "SELECT app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at, finished_at, tally,"
-        " created_at, terms, needs_approval, approval, series FROM messages WHERE app_id = $1 AND bucket = $2 AND id = $3",
+        " created_at, terms, needs_approval, approval, series FROM messages"
+        " WHERE app_id = $1 AND bucket = $2 AND id = $3",
         app_id,
         bucket_of_message(message_id),
         message_id,
