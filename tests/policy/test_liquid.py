@@ -130,6 +130,22 @@ def test_what_takes_too_much_or_cannot_work_ends_at_once(text: str):
     assert unmade.value.reason
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{% for i in (1..200) %}" + "{% if x == y %}{% endif %}" * 20 + "{% endfor %}", "steps"),
+        ("{% for i in (1..100) %}{% for j in (1..100) %}{% endfor %}{% endfor %}", "rounds"),
+        ("{% assign a = 'aaaaaaaaaaaaaaaaaaaaaaaa' %}{% for i in (1..200) %}" + "{{ a }}" * 5 + "{% endfor %}", "long"),
+        ("{% assign a = 'aaaaaaaaaa' %}" + "{% assign a = a | append: a %}" * 20, "long"),
+        ("{{ 999999999 | times: 999999999 | times: 999999999 }}", "large"),
+    ],
+)
+def test_each_bound_holds_by_itself(text: str, reason: str):
+    """Steps, rounds, what is written, values on the way, numbers."""
+    with pytest.raises(TextUnmade, match=reason):
+        _said(text, {"x": 1, "y": 2})
+
+
 def test_a_text_sees_values_and_nothing_behind_them():
     """Keys and places; no attribute of any object, no clock."""
     for path in ("user.__class__", "user.keys", "device.__dict__", "user.tags.items", "x.__init__", "now", "today"):
