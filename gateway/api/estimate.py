@@ -10,6 +10,8 @@ from gateway.api.answers import json_answer
 from gateway.api.call import Call, decoder_of
 from gateway.api.orders import audience_of
 from gateway.api.schema.estimate import EstimateAnswer, EstimateRequest, Margin
+from gateway.model.app import App
+from gateway.model.audience import Audience
 from gateway.model.errors import GatewayError
 from gateway.model.limits import EXACT_COUNTS_MAX
 from gateway.sending.estimate import Estimate, estimate, exact
@@ -25,17 +27,22 @@ async def audience(call: Call) -> web.Response:
     request: EstimateRequest = call.decode(_DECODER)
     app = await call.app_for(request.app or call.query("app"))
     wanted = audience_of(request.audience)
+    await check_names(call.services.database, app, wanted)
+    return _answer(await counted(call, app, wanted))
+
+
+async def counted(call: Call, app: App, wanted: Audience) -> Estimate:
+    """A sample of the audience, or with `?exact=true` all of it; a few are counted at a time, others get a 503."""
     db = call.services.database
-    await check_names(db, app, wanted)
     if not call.flag("exact"):
-        return _answer(await estimate(db, app, wanted, now=call.now(), dice=_DICE))
+        return await estimate(db, app, wanted, now=call.now(), dice=_DICE)
     if _COUNTING.locked():
         raise GatewayError(
             "overloaded", "Other audiences are being counted; ask for an estimate, or again.", kind="unavailable",
             retry_after_s=1,
         )  # fmt: skip
     async with _COUNTING:
-        return _answer(await exact(db, app, wanted, now=call.now()))
+        return await exact(db, app, wanted, now=call.now())
 
 
 def _answer(found: Estimate) -> web.Response:

@@ -1,25 +1,24 @@
 """`/v1/segments`: audiences saved under a name, used wherever an audience is."""
 
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
 from gateway.analytics.reports import audience_words
 from gateway.api.answers import json_answer, no_content
 from gateway.api.call import Call, decoder_of
+from gateway.api.estimate import counted
 from gateway.api.lists import checked_name
 from gateway.api.orders import audience_of
 from gateway.api.schema.messages import AudienceRequest
-from gateway.api.schema.segments import SegmentAnswer, SegmentChange, SegmentPage, SegmentRequest
+from gateway.api.schema.segments import SegmentAnswer, SegmentChange, SegmentCount, SegmentPage, SegmentRequest
 from gateway.model.app import App
 from gateway.model.audience import SLUG, Audience
 from gateway.model.errors import Invalid, NotFound
 from gateway.model.segment import Segment
 from gateway.sending import segments
-from gateway.store import audiences
 from gateway.store import segments as store
-from gateway.store.names import names_of
 
 _NEW: Final = decoder_of(SegmentRequest)
 _CHANGE: Final = decoder_of(SegmentChange)
@@ -91,14 +90,12 @@ def _slug(call: Call) -> str:
     return slug
 
 
-async def _count(call: Call, app: App, audience: Audience) -> dict[str, Any]:
-    """How many devices are in it at the moment."""
-    db = call.services.database
-    names = await names_of(db, app, audience)
-    kinds = await audiences.count_by_kind(
-        db, app_id=app.id, buckets=app.buckets, audience=audience, names=names, now=call.now()
+async def _count(call: Call, app: App, audience: Audience) -> SegmentCount:
+    """How many are in it at the moment: from a sample, unless all are asked for."""
+    found = await counted(call, app, audience)
+    return SegmentCount(
+        devices=found.devices.value, people=found.people.value, margin=found.devices.margin, exact=found.is_exact
     )
-    return {"devices": sum(kinds.values()), "exact": True}
 
 
 async def _answer(call: Call, app: App, segment: Segment) -> SegmentAnswer:

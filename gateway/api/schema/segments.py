@@ -28,6 +28,15 @@ class SegmentChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     audience: AudienceRequest | None = None
 
 
+class SegmentCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many are in a segment. In 95 of 100 answers devices are off by no more than `margin`; 0 where counted."""
+
+    devices: int
+    people: int
+    margin: int
+    exact: bool
+
+
 class SegmentAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A saved audience. `version` goes up with each change of the audience; `count` only where asked for."""
 
@@ -37,7 +46,7 @@ class SegmentAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     version: int
     created_at: datetime
     changed_at: datetime
-    count: dict[str, Any] | None = None
+    count: SegmentCount | None = None
 
 
 class SegmentPage(msgspec.Struct, frozen=True):
