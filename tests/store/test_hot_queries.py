@@ -22,6 +22,7 @@ from gateway.model.work import Chunk, GroupResult, Turn
 from gateway.store import (
     audiences,
     chunks,
+    copies,
     holds,
     idempotency,
     list_members,
@@ -29,6 +30,7 @@ from gateway.store import (
     outcomes,
     partitions,
     persons,
+    profiles,
     segments,
     singles,
     subscriptions,
@@ -223,6 +225,11 @@ CASES: dict[str, tuple[Use, tuple[str, ...]]] = {
         lambda db, app: persons.subscriptions_of(db, app, ["user-5"]),
         ("persons_pkey",),
     ),
+    "people whose devices lag behind": (
+        lambda db, _: copies.stale(db, older_s=2.0, limit=500),
+        ("persons_stale",),
+    ),
+    "a person": (lambda db, app: profiles.get(db, app, "user-5"), ("persons_pkey",)),
     "settle a group": (_settle, ("chunks_pkey", "subscriptions_pkey", "subscriptions_live")),
     "settle singles": (_settle_singles, ("chunks_pkey",)),
     "what is not done": (
