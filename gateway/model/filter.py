@@ -7,7 +7,7 @@ is frozen and stored with the message. `policy.filter_reading` makes it from JSO
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -180,9 +180,6 @@ Leaf = Fact | Done | Total | Follows | InSegment | OnList
 Where = Group | Leaf
 GROUPS: Final = (All, AnyOf, NoneOf)
 
-NOBODY: Final = AnyOf(())
-"""Met by no device. Callers cannot write it."""
-
 
 def leaves(where: Where | None) -> Iterator[Leaf]:
     """Every condition, in the order in which they were written."""
@@ -193,24 +190,6 @@ def leaves(where: Where | None) -> Iterator[Leaf]:
         yield where
 
 
-def mapped(where: Where, change: Callable[[Leaf], Where]) -> Where:
-    """The same tree with each condition replaced by what `change` makes of it."""
-    match where:
-        case All(terms):
-            return All(tuple(mapped(term, change) for term in terms))
-        case AnyOf(terms):
-            return AnyOf(tuple(mapped(term, change) for term in terms))
-        case NoneOf(terms):
-            return NoneOf(tuple(mapped(term, change) for term in terms))
-        case _:
-            return change(where)
-
-
 def topics_of(where: Where | None) -> set[str]:
     """Every topic that a filter names."""
     return {leaf.slug for leaf in leaves(where) if isinstance(leaf, Follows)}
-
-
-def segments_of(where: Where | None) -> set[str]:
-    """Every segment that a filter names."""
-    return {leaf.slug for leaf in leaves(where) if isinstance(leaf, InSegment)}
