@@ -146,7 +146,8 @@ def _approval(report: MessageReport) -> ApprovalAnswer | None:
     asked = report.approval
     if asked is None:
         return None
-    state: Any = "needed" if report.needs_approval else "given" if asked.by is not None else "expired"
+    is_open = report.needs_approval and report.state != MessageState.CANCELLED
+    state: Any = "given" if asked.by is not None else "needed" if is_open else "ended"
     return ApprovalAnswer(state=state, audience=asked.audience, by=asked.by, at=asked.at)
 
 

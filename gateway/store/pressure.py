@@ -43,7 +43,8 @@ async def recent(
     rows = await db.fetch(
         """
         SELECT msg_id, lo, attempt, category, at, ids, codes FROM outcomes
-         WHERE app_id = $1 AND bucket = $2 AND category = ANY($3::smallint[]) AND day >= $4 AND at > $5
+         WHERE app_id = $1 AND bucket = $2 AND category = ANY($3::smallint[]) AND at > $5
+           AND day BETWEEN $4 AND (now() AT TIME ZONE 'UTC')::date
            AND lo <= $8 AND hi >= $7
          ORDER BY at DESC LIMIT $6
         """,

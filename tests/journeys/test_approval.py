@@ -101,7 +101,7 @@ async def test_what_nobody_approves_expires(world: World, shop: Shop):
     message = await shop.send(ttl=600)
     await world.db.execute("UPDATE messages SET expires_at = now() WHERE id = $1", from_text("msg", message))
     said = await shop.done(message)
-    assert (said["counts"]["audience"], said["counts"]["expired"], said["approval"]["state"]) == (3, 3, "expired")
+    assert (said["counts"]["audience"], said["counts"]["expired"], said["approval"]["state"]) == (3, 3, "ended")
     assert (await _approve(shop, message, {"audience": 3}))[0] == 409
 
 

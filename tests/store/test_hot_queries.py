@@ -20,6 +20,7 @@ from gateway.model.message import MessageState
 from gateway.model.segment import Names
 from gateway.model.work import Chunk, GroupResult, Turn
 from gateway.store import (
+    approvals,
     audiences,
     chunks,
     copies,
@@ -31,6 +32,7 @@ from gateway.store import (
     partitions,
     persons,
     profiles,
+    pressure,
     segments,
     singles,
     subscriptions,
@@ -230,6 +232,16 @@ CASES: dict[str, tuple[Use, tuple[str, ...]]] = {
         ("persons_stale",),
     ),
     "a person": (lambda db, app: profiles.get(db, app, "user-5"), ("persons_pkey",)),
+    "what a bucket got lately": (
+        lambda db, app: pressure.recent(
+            db, app_id=app.id, bucket=7, ids=(0, 4000), categories=[1], day=TODAY, since=NOW - timedelta(days=1)
+        ),
+        (r"outcomes_\d+_app_id_bucket_category_at_idx",),
+    ),
+    "messages that nobody approved": (
+        lambda db, _: approvals.expire(db, code="..50", limit=100),
+        ("messages_unapproved",),
+    ),
     "settle a group": (_settle, ("chunks_pkey", "subscriptions_pkey", "subscriptions_live")),
     "settle singles": (_settle_singles, ("chunks_pkey",)),
     "what is not done": (

@@ -211,7 +211,7 @@ class ApproveRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class ApprovalAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A message to more devices than the app's `approval_over`."""
 
-    state: Literal["needed", "given", "expired"]
+    state: Literal["needed", "given", "ended"]
     audience: int
     by: str | None = None
     at: datetime | None = None

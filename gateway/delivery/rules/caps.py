@@ -64,10 +64,15 @@ class Caps:
                 if stretch is None:  # all of it or nothing: a group in pieces would come back in more of them each time
                     return _later((device.subscription_id for device in devices), _TURN_S)
                 held.append(stretch)
-            decisions = [
-                await self._decided(_Asked(app, ready, by_stretch[stretch.key[2]], now=now), stretch)
-                for stretch in held
-            ]
+            decisions: list[Decision] = []
+            try:
+                for stretch in held:
+                    asked = _Asked(app, ready, by_stretch[stretch.key[2]], now=now)
+                    decisions.append(await self._decided(asked, stretch))
+            except BaseException:
+                for stay in (stay for decision in decisions for stay in decision.stays):
+                    stay.left()
+                raise
         return Decision(
             fates={one: fate for decision in decisions for one, fate in decision.fates.items()},
             stays=tuple(stay for decision in decisions for stay in decision.stays),
