@@ -23,6 +23,7 @@ from gateway.model.ids import bucket_of_id
 from gateway.model.limits import RECEIPT_BATCH_MAX, RECEIPT_FLUSH_S, RECEIPT_QUEUE_MAX, RECEIPT_TOKEN_DAYS
 from gateway.policy import receipt_token
 from gateway.policy.receipt_token import ReceiptClaim
+from gateway.store import hours
 from gateway.store import receipts as store
 from gateway.store.database import Database
 from gateway.store.receipts import Receipt
@@ -186,6 +187,9 @@ class Ingest:
             if fresh:
                 counts = [(message_id, kind, n) for (message_id, kind), n in fresh.items()]
                 await store.add_counts(db, app_id=app_id, bucket=bucket, counts=counts)
+                clicked = {row.subscription_id: row.at.hour for row in rows if row.kind == ReceiptKind.CLICKED}
+                if clicked:
+                    await hours.add(db, app_id=app_id, bucket=bucket, seen=clicked)
         for (_, kind), n in fresh.items():
             RECEIPTS.labels(ReceiptKind(kind % ARM_STEP).name.lower(), "counted").inc(n)
         if len(rows) > fresh.total():

@@ -43,6 +43,8 @@ def follow(gateway: Gateway, message: dict[str, Any]) -> dict[str, Any]:
         while not is_final(message := gateway.call("GET", path)):
             counts = message["counts"]
             bar.update(task, description=message["state"], total=counts["audience"], completed=_ended(counts))
+            if message.get("waiting") and message["waiting"]["devices"] >= counts["pending"] > 0:
+                return message  # the rest have an hour of their own: nobody sits and waits for the morning
             if time.monotonic() > ends_at:
                 text = f"{message['id']} is still {message['state']}; look again with `steeple messages show`."
                 raise Refused({"type": "unavailable", "code": "still_running", "message": text})
@@ -62,7 +64,14 @@ def figures(message: dict[str, Any]) -> Table:
 def sentence(message: dict[str, Any]) -> str:
     """Where a message stands."""
     counts = message["counts"]
-    return f"{message['id']} is {message['state']}: {counts['sent']:,} sent of {counts['audience']:,}."
+    said = f"{message['id']} is {message['state']}: {counts['sent']:,} sent of {counts['audience']:,}."
+    waiting = message.get("waiting")
+    if not waiting:
+        return said
+    until = waiting["until"]
+    return (
+        f"{said} {waiting['devices']:,} wait for their hour (night, or a time of their own), the first until {until}."
+    )
 
 
 def exit_code(message: dict[str, Any]) -> int:

@@ -19,6 +19,7 @@ from gateway.model.limits import SEND_BODY_BYTES_MAX
 
 _AUDIENCE: Final = ("topics", "users", "subscriptions", "languages", "channels", "all", "segment", "lists")
 _LIMITS: Final = ("per_minute", "cap", "on_cap")
+_SCHEDULE: Final = ("at", "local_time", "best_time", "until", "quiet", "on_quiet", "past")
 _ACTION_PARTS: Final = 3
 
 
@@ -98,6 +99,13 @@ def _with_provider_fields(verb: Any) -> Any:
 @click.option("--cap", type=click.Choice(["default", "ignore"]), help="Whether the app's frequency caps hold.")
 @click.option("--on-cap", type=click.Choice(["drop", "defer"]), help="What becomes of who has had enough.")
 @click.option("--at", metavar="TIME", help="When to send, such as 2026-12-01T09:00:00+01:00.")
+@click.option("--category", type=click.Choice(["marketing", "transactional"]), help="Marketing waits for the morning.")
+@click.option("--local-time", metavar="HH:MM", help="At this hour of each person's own clock.")
+@click.option("--best-time", is_flag=True, default=None, help="At the hour when each person is usually there.")
+@click.option("--until", metavar="TIME", help="Nothing is sent after it.")
+@click.option("--quiet", type=click.Choice(["respect", "ignore"]), help="Keep out of people's nights, or not.")
+@click.option("--on-quiet", type=click.Choice(["hold", "drop"]), help="Who sleeps waits, or is left out.")
+@click.option("--past", type=click.Choice(["tomorrow", "now", "skip"]), help="Where the local hour has passed.")
 @click.option(
     "--file", "message", callback=_message_file, metavar="FILE", help="The request as JSON; options add to it."
 )
@@ -145,8 +153,9 @@ def _merged(message: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
     limits = {name: given.pop(name) for name in _LIMITS if name in given}
     if limits:
         given["limits"] = {**message.get("limits", {}), **limits}
-    if "at" in given:
-        given["schedule"] = {**message.get("schedule", {}), "at": given.pop("at")}
+    schedule = {name: given.pop(name) for name in _SCHEDULE if name in given}
+    if schedule:
+        given["schedule"] = {**message.get("schedule", {}), **schedule}
     return {**message, **given, **({"audience": audience} if audience else {})}
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.policy.local_time import earliest
 from gateway.policy.wall_clock import moment_at
+from gateway.store import hours
 from tests.chaos.processes import until
 from tests.journeys.world import Device, Shop, World
 
@@ -306,6 +307,19 @@ async def test_everybody_at_their_best_hour(world: World) -> None:
 
     await shop.done(message)
     assert set(await shop.tokens_reached(message)) == {early.token, unknown.token, often.token}
+
+
+async def test_clicks_teach_somebodys_hour(world: World) -> None:
+    """After a few, the hour with the most is theirs; before, nothing is said of them."""
+    shop = await world.shop()
+    (device,) = await people(shop, "Europe/Berlin")
+    bucket = shop.app.buckets[0]
+    taught: list[int | None] = []
+    for hour in (20, 7, 7):
+        await hours.add(world.db, app_id=shop.app.id, bucket=bucket, seen={device.number: hour})
+        taught.append(await world.db.fetchval("SELECT best_hour FROM subscriptions WHERE id = $1", device.number))
+
+    assert taught == [None, None, 7]
 
 
 async def seen_at(world: World, device: Device, hour: int, times: int) -> None:
