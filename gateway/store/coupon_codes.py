@@ -166,6 +166,24 @@ async def give_back(db: Queryable, *, app_id: int, message_id: int, given: Seque
     return int(tag.rpartition(" ")[2])
 
 
+async def blank_owner(db: Queryable, *, app_id: int, given: Sequence[GivenCode], blank: str) -> None:
+    """Codes stay given, and their rows name `blank` in place of the person."""
+    await db.execute(
+        """
+        UPDATE coupon_codes c SET owner = $6
+          FROM unnest($2::smallint[], $3::int[], $4::text[], $5::text[]) AS g (bucket, pool_id, code, owner)
+         WHERE c.app_id = $1 AND c.bucket = ANY($2::smallint[]) AND c.bucket = g.bucket AND c.pool_id = g.pool_id
+           AND c.code = g.code AND c.owner = g.owner
+        """,
+        app_id,
+        [one.code_bucket for one in given],
+        [one.pool_id for one in given],
+        [one.code for one in given],
+        [one.owner for one in given],
+        blank,
+    )
+
+
 async def late(db: Queryable, *, limit: int) -> list[LateCode]:
     """Codes that were taken and not confirmed in time, of all apps (index coupon_codes_taken)."""
     rows = await db.fetch(

@@ -116,19 +116,16 @@ async def page(db: Queryable, *, app_id: int, bucket: int, message_id: int, afte
     return [_given(row) for row in rows]
 
 
-async def of_person(
-    db: Queryable, *, app_id: int, buckets: Sequence[int], owner: str, limit: int
-) -> list[tuple[int, str]]:
-    """(message, code) of all that one person was given: for the export of what we hold on them."""
+async def of_person(db: Queryable, *, app_id: int, bucket: int, owner: str) -> list[GivenCode]:
+    """All that one person was given, by whatever messages are kept; `bucket` is the person's own."""
     rows = await db.fetch(
-        "SELECT msg_id, code FROM coupon_given WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND owner = $3"
-        " ORDER BY msg_id LIMIT $4",
+        "SELECT owner, pool_id, code, code_bucket, sub_id, more FROM coupon_given"
+        " WHERE app_id = $1 AND bucket = $2 AND owner = $3",
         app_id,
-        list(buckets),
+        bucket,
         owner,
-        limit,
     )
-    return [(row["msg_id"], row["code"]) for row in rows]
+    return [_given(row) for row in rows]
 
 
 async def note_use(db: Queryable, *, app_id: int, bucket: int, message_id: int, pool_id: int) -> None:

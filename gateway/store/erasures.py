@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.model.app import App
 from gateway.model.ids import new_id
-from gateway.store import person_events
+from gateway.store import coupon_codes, coupon_given, person_events
 from gateway.store.database import Queryable
 from gateway.store.persons import Renamed, person_bucket_of
 from gateway.store.subscriptions import address_bucket_of, bucket_of
@@ -189,7 +189,10 @@ async def _delete_receipts(db: Queryable, app: App, subs: Sequence[int], limit: 
 
 
 async def _blank_given(db: Queryable, app: App, owner: str, blank: str) -> int:
-    """Codes that they were given stay given, to nobody."""
+    """Codes that they were given stay given, to nobody. The codes' own rows come first: these lead to them."""
+    given = await coupon_given.of_person(db, app_id=app.id, bucket=person_bucket_of(app, owner), owner=owner)
+    if given:
+        await coupon_codes.blank_owner(db, app_id=app.id, given=given, blank=blank)
     return _count(
         await db.execute(
             "UPDATE coupon_given SET owner = $4 WHERE app_id = $1 AND bucket = $2 AND owner = $3",

@@ -13,7 +13,7 @@ from gateway.model.delivery import Code
 from gateway.model.ids import bucket_of_id, bucket_of_text, new_message_id
 from gateway.model.limits import COUPON_LEASE_S
 from gateway.model.work import ChunkKey
-from gateway.store import coupon_codes, coupon_given, outcomes, partitions
+from gateway.store import coupon_codes, coupon_given, erasures, outcomes, partitions
 from tests.coupons.conftest import Till
 
 _LATE = "UPDATE coupon_codes SET taken_until = now() - interval '1 second' WHERE state = 1"
@@ -153,6 +153,18 @@ async def _enter(till: Till, taken: TakenCode) -> None:
 
 def _bucket(till: Till, owner: str) -> int:
     return bucket_of_text(owner.encode(), home=till.app.home, spread=till.app.spread)
+
+
+async def test_a_person_who_is_forgotten_is_named_nowhere(till: Till):
+    """Their code stays given; neither its row nor what leads to it says to whom."""
+    await till.generate(2)
+    await till.give({"u:ada": [1], "u:bob": [2]})
+    await erasures.forget_step(till.db, till.app, ["ada"], [1], owners=["u:ada"], limit=100)
+    names = await till.db.fetch("SELECT owner FROM coupon_codes UNION ALL SELECT owner FROM coupon_given")
+    said = [row["owner"] for row in names]
+    assert sum("ada" in owner for owner in said) == 0, said
+    assert said.count("u:bob") == 2
+    assert await till.states() == {CodeState.GIVEN: 2}
 
 
 # --- after the message ------------------------------------------------------------------------------------------------

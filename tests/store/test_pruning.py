@@ -210,6 +210,11 @@ async def _owned(db: Database) -> dict[str, int]:
         "api_keys": "SELECT count(*) FROM api_keys",
         "lanes": "SELECT count(*) FROM lanes",
         "segments": "SELECT count(*) FROM segments",
+        "coupon_pools": "SELECT count(*) FROM coupon_pools",
+        "coupon_codes": "SELECT count(*) FROM coupon_codes",
+        "coupon_given": "SELECT count(*) FROM coupon_given",
+        "coupon_uses": "SELECT count(*) FROM coupon_uses",
+        "experiments": "SELECT count(*) FROM experiments",
         "lists": "SELECT count(*) FROM lists",
         "list_remains": "SELECT count(*) FROM list_remains",
     }
@@ -245,6 +250,14 @@ _SMALL_TABLES: Final[tuple[LiteralString, ...]] = (
     INSERT INTO idempotency (app_id, bucket, key, request_hash, expires_at)
     VALUES ($1, 7, 'k', '', now() + interval '1 day')
     """,
+    "INSERT INTO coupon_pools (app_id, id, slug, name) VALUES ($1, 1, 'p', 'p')",
+    "INSERT INTO coupon_codes (app_id, bucket, pool_id, code) VALUES ($1, 7, 1, 'A'), ($1, 263, 1, 'B')",
+    """
+    INSERT INTO coupon_given (app_id, bucket, msg_id, owner, pool_id, code, code_bucket, sub_id)
+    VALUES ($1, 7, 1, 'u:a', 1, 'A', 7, 1)
+    """,
+    "INSERT INTO coupon_uses (app_id, bucket, msg_id, pool_id) VALUES ($1, 7, 1, 1)",
+    "INSERT INTO experiments (app_id, bucket, msg_id, expires_at) VALUES ($1, 7, 1, now())",
 )
 
 
