@@ -1,5 +1,6 @@
 """A filter means the same in the database as in Python, for anybody it may meet."""
 
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,8 +11,11 @@ from hypothesis import strategies as st
 from gateway.model import filter as f
 from gateway.model.app import App
 from gateway.model.audience import Audience
+from gateway.model.errors import Invalid
+from gateway.model.limits import FILTER_CONDITIONS_MAX, FILTER_DEPTH_MAX, FILTER_VALUES_MAX, STATEMENT_TIMEOUT_S
 from gateway.model.place import place_key
 from gateway.model.segment import Names
+from gateway.policy.filter_reading import read_where
 from gateway.policy.filter_writing import written
 from gateway.policy.matching import Described, matches
 from gateway.store import audiences
@@ -23,6 +27,9 @@ from tests.store.rows import address_hash_of, make_app
 TOPIC_IDS: Final = {slug: 11 * (at + 1) for at, slug in enumerate(TOPICS[:2])}
 
 
+NO_APP: Final = App(
+    id=0, public_id=1, name="none", home=7, spread=1, origins=(), link_hosts=(), subject="", settings={}, created_at=NOW
+)  # fmt: skip
 _ALLOWED: Final = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
@@ -75,3 +82,61 @@ async def test_a_filter_means_the_same_in_the_database(db: Database, devices: li
             for where in wheres:
                 assert await found(tx, app, Audience(where=where)) == fitting(where, devices), written(where)
             raise UndoneError
+
+
+def _largest() -> list[f.Where]:
+    """As many conditions as there may be, each as large as it may be."""
+    words = tuple(f"word {number}" for number in range(FILTER_VALUES_MAX))
+    kinds: list[f.Leaf] = [
+        f.Fact(f.Tag("a"), f.OneOf(words)),
+        f.Fact(f.Attribute("b"), f.Has(words)),
+        f.Fact(f.Tag("a"), f.Has(words[:10])),
+        f.Fact(f.Attribute("born"), f.Between("1990-01-01", "1999-12-31")),
+        f.Fact(f.Known("language"), f.OneOf(words)),
+        f.Total("visit", "sum", "under", 5, "P90D"),
+        f.Total("visit", "count", "over", 5, "P90D"),
+        f.Done("order_placed", is_done=False, within="P1Y"),
+    ]
+    many = tuple(kinds[number % len(kinds)] for number in range(FILTER_CONDITIONS_MAX))
+    deep: f.Where = f.AnyOf(many)
+    for _ in range(FILTER_DEPTH_MAX - 1):
+        deep = f.NoneOf((deep,))
+    return [f.All(many), f.AnyOf(many), f.NoneOf(many), deep]
+
+
+async def test_the_largest_filter_is_answered_in_time(db: Database):
+    """A hundred conditions over ten thousand people take a small part of what a statement may take."""
+    app = await make_app(db)
+    busy = {"visit": {"n": 1, "first": 0, "last": int(NOW.timestamp()), "sum": 1, "days": {"20500": [1, 1]}}}
+    facts = {"attributes": {"b": ["x"] * 20, "born": "1980-01-01"}, "events": busy}
+    await enrol(db, app, [Described(channel="stub", first_seen=NOW, last_seen=NOW, facts=facts)] * 10_000)
+
+    for where in _largest():
+        started_s = time.perf_counter()
+        assert len(await found(db, app, Audience(where=where))) in {0, 1000}
+        assert time.perf_counter() - started_s < STATEMENT_TIMEOUT_S / 10 * 2
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=_ALLOWED)
+@given(name=st.text(min_size=1, max_size=64), values=st.lists(st.text() | st.integers() | st.floats(), max_size=12))
+async def test_whatever_is_read_can_be_asked(db: Database, name: str, values: list[object]):
+    """Names and values with any characters and of any size: refused when read, or answered."""
+    said = {"any": [{"attribute": name, "in": values}, {"tag": name, "exists": True}, {"event": name, "done": True}]}
+    try:
+        where = read_where(said, "where")
+    except Invalid:
+        return
+    app = App(
+        id=1,
+        public_id=1,
+        name="x",
+        home=7,
+        spread=1,
+        origins=(),
+        link_hosts=(),
+        subject="",
+        settings={},
+        created_at=NOW,
+    )
+
+    assert await found(db, app, Audience(where=where)) == []
