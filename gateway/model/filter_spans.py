@@ -9,7 +9,7 @@ from gateway.model.filter import Between, Over, Test, Under, Within
 from gateway.model.moments import end_of, moment_of, moment_text, start_of
 from gateway.model.period import parse_period
 
-_DAY_S: Final = 86_400
+DAY_S: Final = 86_400
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -52,4 +52,4 @@ def since(period: str, *, now: datetime) -> datetime:
 
 def day_number(at: datetime) -> int:
     """Days since 1970-01-01 (UTC)."""
-    return int(at.timestamp()) // _DAY_S
+    return int(at.timestamp()) // DAY_S

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import LiteralString
 
 from gateway.model import filter as f
-from gateway.model.filter_spans import day_number, since
+from gateway.model.filter_spans import DAY_S, day_number, since
 from gateway.store.arguments import Arguments
 
 
@@ -18,7 +18,8 @@ def done_sql(done: f.Done, args: Arguments, *, now: datetime) -> LiteralString:
     if done.within is None:
         met = "(facts -> 'events') ? " + args.value(done.event) + "::text"
     else:
-        met = _is_since(args.value(done.event), done.within, args, now=now)
+        start_s = int(since(done.within, now=now).timestamp())
+        met = _is_since(args.value(done.event), start_s, args)
     return met if done.is_done else "(" + met + ") IS NOT TRUE"
 
 
@@ -34,7 +35,8 @@ def total_sql(total: f.Total, args: Arguments, *, now: datetime) -> LiteralStrin
     )
     if total.relation == "over" and total.bound >= 0:
         # Most people are told by a look at their last time, which is cheaper than adding up.
-        return "(" + _is_since(name, total.within, args, now=now) + " AND " + added + ")"
+        start_s = day_number(since(total.within, now=now)) * DAY_S
+        return "(" + _is_since(name, start_s, args) + " AND " + added + ")"
     return added
 
 
@@ -42,9 +44,8 @@ def _relation(total: f.Total) -> LiteralString:
     return " > " if total.relation == "over" else " < "
 
 
-def _is_since(name: LiteralString, period: str, args: Arguments, *, now: datetime) -> LiteralString:
-    start = int(since(period, now=now).timestamp())
-    return "facts -> 'events' -> " + name + "::text -> 'last' >= " + args.value(start) + "::jsonb"
+def _is_since(name: LiteralString, start_s: int, args: Arguments) -> LiteralString:
+    return "facts -> 'events' -> " + name + "::text -> 'last' >= " + args.value(start_s) + "::jsonb"
 
 
 def _added_up(total: f.Total, name: LiteralString, args: Arguments, *, now: datetime) -> LiteralString:
