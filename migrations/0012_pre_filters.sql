@@ -9,6 +9,8 @@
 -- every visit, and what people did, which has no value that many filters share. Each statement may be run again after a
 -- crash in the middle.
 
+SET statement_timeout = 0;  -- building an index of a large table takes longer than any other statement may
+
 DROP INDEX CONCURRENTLY IF EXISTS subscriptions_tags;
 CREATE INDEX CONCURRENTLY subscriptions_tags ON subscriptions USING gin ((attrs -> 'tags') jsonb_path_ops)
     WHERE state = 0 AND attrs IS NOT NULL;
