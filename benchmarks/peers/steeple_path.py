@@ -27,6 +27,7 @@ from benchmarks.quiet import quiet_logs
 from benchmarks.sink import OAUTH_HOST, resolve_to
 from gateway.delivery.board import LaneBoard
 from gateway.delivery.group import Prepared
+from gateway.delivery.names import LiveNames
 from gateway.delivery.send import GroupSender
 from gateway.model.audience import Audience
 from gateway.model.delivery import Device
@@ -178,7 +179,9 @@ def prepared(transport: Transport, ttl_s: int) -> Prepared:
     )
     compiled = transport.compile(CONTENT, message_id=message.id)
     signer = ReceiptSigner(1, 1, random.randbytes(32))
-    return Prepared(message, now.date(), {transport.name: compiled}, signer, {}, ttl_s, f"1.{message.id}")
+    return Prepared(
+        message, now.date(), {transport.name: compiled}, signer, cast("LiveNames", None), ttl_s, f"1.{message.id}"
+    )
 
 
 def credential_of(order: Order) -> Credential:

@@ -20,7 +20,7 @@ from gateway.model.work import Chunk
 from gateway.policy.ending import Again, End
 from gateway.store import chunks, partitions
 from gateway.store.database import Database
-from tests.delivery.world import KeysOf
+from tests.delivery.world import NO_NAMES, KeysOf
 from tests.store.rows import EVERYBODY, TODAY, make_app, work
 
 IDS = list(range(100, 110))
@@ -79,7 +79,7 @@ def _ready(app: App, message_id: int) -> Prepared:
         expires_at=_now() + timedelta(hours=1), terms=Terms(category="marketing"),
     )  # fmt: skip
     signer: Any = None
-    return Prepared(message, TODAY, {}, signer, {}, 3600, "x")
+    return Prepared(message, TODAY, {}, signer, NO_NAMES, 3600, "x")
 
 
 @pytest_asyncio.fixture(loop_scope="session")

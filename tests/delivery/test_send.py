@@ -16,7 +16,7 @@ from gateway.model.message import Content, Message
 from gateway.policy.ending import Again, End, Fate
 from gateway.policy.receipt_token import ReceiptSigner, read
 from gateway.transports.base import Credential
-from tests.delivery.world import CREDENTIAL, Service, transports
+from tests.delivery.world import CREDENTIAL, NO_NAMES, Service, transports
 from tests.store.rows import EVERYBODY
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -48,7 +48,7 @@ class World:
             expires_at=NOW + timedelta(seconds=life_s),
         )  # fmt: skip
         render = self.service.compile(message.content, message_id=message.id)
-        ready = Prepared(message, NOW.date(), {"stub": render}, SIGNER, {}, ttl_s, "1.7168")
+        ready = Prepared(message, NOW.date(), {"stub": render}, SIGNER, NO_NAMES, ttl_s, "1.7168")
         sending = self.sender.start(ready, devices, {1: CREDENTIAL}, attempt=0, strikes=strikes)
         assert await sending.wait(60)
         return [fate for fate in sending.fates if fate is not None]
@@ -219,7 +219,7 @@ async def test_a_cancelled_push_that_was_to_go_first_lets_another_one():
         expires_at=NOW + timedelta(hours=1),
     )  # fmt: skip
     ready = Prepared(
-        message, NOW.date(), {"stub": world.service.compile(message.content, message_id=1)}, SIGNER, {}, 60, "1"
+        message, NOW.date(), {"stub": world.service.compile(message.content, message_id=1)}, SIGNER, NO_NAMES, 60, "1"
     )
     sending = world.sender.start(ready, devices(1), {1: CREDENTIAL}, attempt=0, strikes=0)
     await asyncio.sleep(0.01)

@@ -16,13 +16,14 @@ from gateway.model.work import Chunk, ChunkKey, ChunkSum, GroupResult, NewChunk
 from gateway.policy.counting import counts_of, folded
 from gateway.policy.ending import SENT, Again, End, Fate
 from gateway.policy.receipt_token import ReceiptSigner
+from tests.delivery.world import NO_NAMES
 from tests.store.rows import CONTENT, EVERYBODY
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 MESSAGE = Message(
     app_id=1, id=1 << 10, content=CONTENT, audience=EVERYBODY, planned_at=NOW, expires_at=NOW + timedelta(hours=1)
 )
-READY = Prepared(MESSAGE, NOW.date(), {}, ReceiptSigner(1, 1, b"s" * 32), {}, 3600, "1.1")
+READY = Prepared(MESSAGE, NOW.date(), {}, ReceiptSigner(1, 1, b"s" * 32), NO_NAMES, 3600, "1.1")
 GONE, FAILED, EXPIRED = End(Code.GONE), End(Code.FAILED_REJECTED), End(Code.EXPIRED)
 
 

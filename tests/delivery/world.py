@@ -12,6 +12,8 @@ from gateway.policy.receipt_token import ReceiptSigner
 from gateway.transports.base import Address, Compiled, Credential, Medium, Minted, Pace, Transport
 from tests.store.rows import PROVIDER
 
+NO_NAMES: Any = None
+"""What stands for the names in an audience, where nobody asks."""
 CREDENTIAL = Credential(
     app_id=1, id=1, public_id=1, provider=PROVIDER, is_current=True, public={}, secret=b"s"
 )  # fmt: skip

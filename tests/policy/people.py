@@ -16,5 +16,5 @@ def somebody(
     """A device whose person is known by these attributes; `tags` are the device's own."""
     return Device(
         7, "stub", 1, b"", 1, locale, None, "cust-17", None, "NL",
-        None if tags is None else {"tags": tags}, {"attributes": attributes or {}, **facts}, given,
+        attrs=None if tags is None else {"tags": tags}, facts={"attributes": attributes or {}, **facts}, given=given,
     )  # fmt: skip

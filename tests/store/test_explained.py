@@ -13,8 +13,8 @@ from gateway.policy.matching import Described
 from gateway.sending.explain import verdict_of
 from gateway.store import audiences, looked_at
 from gateway.store.database import Database
+from tests.policy.crowd import DEVICES, NOW
 from tests.policy.filters import LANGUAGES, WHERES
-from tests.policy.people import DEVICES, NOW
 from tests.store.rows import make_app
 from tests.store.test_filters import _ALLOWED, TOPIC_IDS, UndoneError, enrol
 
