@@ -58,7 +58,8 @@ async def test_a_running_campaign_stops_within_five_seconds(world: World, shop: 
 async def test_what_is_asked_during_a_stop_is_refused(world: World, shop: Shop):
     """A 409 that says why: taken now, it would all go out at once later. What was accepted before is answered again."""
     (device,) = await shop.devices(1)
-    order = {"audience": {"subscriptions": [device.id]}, "title": "Your order is on its way"}
+    audience = {"subscriptions": [device.id]}
+    order = {"audience": audience, "title": "Your order is on its way"}
     key = {"Idempotency-Key": "order-17"}
     _, _, first = await shop.call("POST", "/v1/messages", order, headers=key)
     await shop.done(first["id"])
@@ -72,7 +73,7 @@ async def test_what_is_asked_during_a_stop_is_refused(world: World, shop: Shop):
     status, _, _ = await shop.call("POST", "/v1/messages?dry_run=true", order)
     assert status == 200
     await _start(shop)
-    assert (await shop.done(await shop.send(order["audience"])))["counts"]["sent"] == 1
+    assert (await shop.done(await shop.send(audience)))["counts"]["sent"] == 1
 
 
 async def test_single_messages_wait_out_the_stop(world: World, shop: Shop):
