@@ -24,7 +24,25 @@ _BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/apps/{id}/credentials"): {"channel": "webpush", "private_key": "x"},
     ("POST", "/v1/apps/{id}/credentials/rotate"): {"channel": "webpush"},
     ("POST", "/v1/lanes/resume"): {"key": "key_0000000000000", "host": "push.example"},
+    ("PATCH", "/v1/messages/{id}"): {"limits": {"per_minute": 1}},
+    ("POST", "/v1/messages/{id}/winner"): {"variant": "a"},
+    ("POST", "/v1/messages/preview"): {"audience": {"all": True}, "title": "x"},
+    ("PATCH", "/v1/segments/{slug}"): {"name": "stolen"},
+    ("PATCH", "/v1/templates/{id}"): {"name": "stolen"},
+    ("PATCH", "/v1/coupons/{pool}"): {"name": "stolen"},
+    ("POST", "/v1/coupons/{pool}/generate"): {"pattern": "STOLEN-####-????", "count": 1},
+    ("POST", "/v1/coupons/{pool}/redeem"): {"code": "OURS-1"},
+    ("POST", "/v1/audience/estimate"): {"audience": {"all": True}},
+    ("POST", "/v1/audience/explain"): {"audience": {"all": True}, "user": "only-here"},
 }
+_OWN: dict[str, Any] = {
+    "/v1/topics": {"slug": "only-here"},
+    "/v1/segments": {"slug": "only-here", "audience": {"all": True}},
+    "/v1/lists": {"slug": "only-here"},
+    "/v1/coupons": {"pool": "only-here"},
+    "/v1/geofences": {"slug": "only-here", "near": {"lat": 52.1, "lon": 5.1, "radius_km": 1}},
+}
+"""Things that have a name rather than an id."""
 
 
 def _named(route: Route) -> str:
@@ -33,7 +51,9 @@ def _named(route: Route) -> str:
 
 async def _belongings(shop: Shop) -> dict[str, str]:
     """One of everything that has an id."""
-    await shop.call("POST", "/v1/topics", {"slug": "only-here"})
+    for path, body in _OWN.items():
+        assert (await shop.call("POST", path, body)).status == 201, path
+    template = await shop.call("POST", "/v1/templates", {"name": "only-here", "content": {"title": "Ours"}})
     await shop.call("PUT", "/v1/users/only-here", {"attributes": {"owner": "us"}})
     message = await shop.call("POST", "/v1/messages", {"audience": {"all": True}, "title": "Ours"})
     device = await shop.enrol()
@@ -44,6 +64,7 @@ async def _belongings(shop: Shop) -> dict[str, str]:
         "subscription": device["id"],
         "key": key.body["id"],
         "credential": credentials.body["data"][0]["id"],
+        "template": template.body["id"],
     }
 
 
@@ -53,6 +74,7 @@ def _path(route: Route, owner: Shop, theirs: dict[str, str]) -> str:
         "subscriptions": theirs["subscription"],
         "apps": owner.id,
         "keys": theirs["key"],
+        "templates": theirs["template"],
     }
     thing = ids.get(route.path.split("/")[2], "only-here")
     return filled(
@@ -84,7 +106,8 @@ async def _is_untouched(shop: Shop, theirs: dict[str, str]) -> bool:
     message = await shop.call("GET", f"/v1/messages/{theirs['message']}")
     device = await shop.call("GET", f"/v1/subscriptions/{theirs['subscription']}")
     app = await shop.call("GET", f"/v1/apps/{shop.id}")
-    topics = await shop.call("GET", "/v1/topics")
+    named = {path: await shop.call("GET", path) for path in _OWN}
+    template = await shop.call("GET", f"/v1/templates/{theirs['template']}")
     keys = await shop.call("GET", "/v1/keys")
     credentials = await shop.call("GET", f"/v1/apps/{shop.id}/credentials")
     user = await shop.call("GET", "/v1/users/only-here")
@@ -93,7 +116,8 @@ async def _is_untouched(shop: Shop, theirs: dict[str, str]) -> bool:
         and (user.body["attributes"], user.body["aliases"]) == ({"owner": "us"}, [])
         and (device.body["state"], device.body["language"], device.body["user"]) == ("active", None, None)
         and app.body["name"] == shop.app.name
-        and [topic["slug"] for topic in topics.body["data"]] == ["only-here"]
+        and all(len(answer.body["data"]) == 1 and "stolen" not in answer.text for answer in named.values())
+        and template.body["name"] == "only-here"
         and all(key["revoked_at"] is None for key in keys.body["data"])
         and [one["retired_at"] for one in credentials.body["data"]] == [None]
     )
