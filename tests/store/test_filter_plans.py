@@ -104,6 +104,26 @@ async def test_a_sample_reads_a_stretch_of_the_index(shop: tuple[Database, App])
     assert whole_tables(plan) == []
 
 
+async def test_a_group_is_read_by_its_key_however_few_fit(shop: tuple[Database, App]):
+    """The groups of a message read its app once between them: no group reads everybody who fits, nor sorts."""
+    db, app = shop
+    rare = Audience(
+        where=read_where({"attribute": "store", "is": "store-17"}, "where"),
+        geo=Geo(near=Near(lat=49.61, lon=6.13, radius_km=5)),
+    )
+
+    (plan,) = await plans(
+        db,
+        lambda recording: audiences.read_range(
+            recording, app_id=app.id, bucket=app.buckets[0], after=2**60, up_to=2**61, planned_at=NOW, audience=rare,
+            names=NAMES, limit=500,
+        ),
+    )  # fmt: skip
+
+    assert re.search(r"subscriptions_(live|pkey)", plan)
+    assert not re.search(r"subscriptions_(known|position|country)|Sort", plan)
+
+
 async def test_the_look_at_an_app_s_size_reads_no_row(shop: tuple[Database, App]):
     """It is in the index whole."""
     db, app = shop
