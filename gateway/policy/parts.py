@@ -50,6 +50,20 @@ def last_wanted(calendar: Calendar, counts: Mapping[PlaceKey, int], app_timezone
     return max([moment for moment in wanted if moment is not None], default=calendar.base)
 
 
+def ends_at(
+    calendar: Calendar,
+    counts: Mapping[PlaceKey, int],
+    app_timezone: str | None,
+    *,
+    life: timedelta,
+    otherwise: datetime,
+) -> datetime:
+    """When a message's life is over: at hours of people's own by its deadline, or `life` after the last of them."""
+    if not calendar.timing.is_personal:
+        return otherwise
+    return calendar.timing.until or last_wanted(calendar, counts, app_timezone) + life
+
+
 def parts_of(
     calendar: Calendar, counts: Mapping[PlaceKey, int], app_timezone: str | None, *, expires_at: datetime | None
 ) -> list[Part]:

@@ -28,7 +28,7 @@ from gateway.model.segment import Names
 from gateway.model.work import ChunkKey, NewChunk, Part, PlaceKey
 from gateway.policy.chunking import lists, ranges
 from gateway.policy.life import life_s
-from gateway.policy.parts import delay_s, last_wanted, parts_of
+from gateway.policy.parts import delay_s, ends_at, parts_of
 from gateway.sending import experiments, places, recur
 from gateway.store import approvals, audiences, chunks, messages, parts
 from gateway.store.database import Database, Queryable
@@ -140,10 +140,8 @@ async def _parts(
 ) -> tuple[list[Part], datetime]:
     """The parts of an audience, and when the message's life is over: that long after the last of its hours."""
     calendar = await places.calendar_of(db, app, message.terms, base=message.planned_at or now)
-    expires_at = message.expires_at
-    if message.terms.timing.is_personal:
-        life = timedelta(seconds=life_s(message.content))
-        expires_at = message.terms.timing.until or last_wanted(calendar, counts, app.own.timezone) + life
+    life = timedelta(seconds=life_s(message.content))
+    expires_at = ends_at(calendar, counts, app.own.timezone, life=life, otherwise=message.expires_at)
     return parts_of(calendar, counts, app.own.timezone, expires_at=expires_at), expires_at
 
 

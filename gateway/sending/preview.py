@@ -1,4 +1,4 @@
-"""What an order would do, without doing it: how many, on what, when, and what may surprise."""
+"""What an order would do, without doing it: how many, on what, in which hours, and what may surprise."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -11,10 +11,12 @@ from gateway.model.geometry import needs_device
 from gateway.model.limits import PLACE_IP_RADIUS_KM_MIN
 from gateway.model.segment import Names
 from gateway.model.subscriber import PLATFORM_NAMES, Platform
+from gateway.policy.forecast import Forecast
 from gateway.policy.lint import Finding, lint
 from gateway.policy.variants import contents_of
 from gateway.policy.wording import wording_of
 from gateway.sending.accept import Order
+from gateway.sending.forecast import forecast_of
 from gateway.sending.plan import devices_named
 from gateway.sending.sizes import payload_bytes
 from gateway.sending.spoken import platforms_of
@@ -36,6 +38,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     bytes_left: dict[str, int]
     """By platform of the audience, how much more would fit."""
     warnings: list[str]
+    forecast: Forecast
     findings: list[Finding]
     """What the message looks like on the platforms of the audience; on all where nobody would get it."""
 
@@ -51,9 +54,10 @@ async def preview(
     for content in contents_of(order.content, order.terms.variants):
         for name, size in payload_bytes(content, wording_of(app, content), transports).items():
             sizes[name] = max(size, sizes.get(name, 0))
+    audience = sum(kinds.values())
     reached = {Platform(platform) for _, platform in kinds if platform in PLATFORM_NAMES}
     return Preview(
-        audience=sum(kinds.values()),
+        audience=audience,
         per_channel=_summed(kinds, lambda provider, _platform: provider),
         per_platform=_summed(kinds, lambda _provider, platform: PLATFORM_NAMES.get(platform, "other")),
         due_at=order.due_at or now,
@@ -63,10 +67,11 @@ async def preview(
             for provider, platform in sorted(kinds)
             if provider in transports
         },
+        forecast=await forecast_of(db, app, order, names, audience=audience, now=now),
         findings=lint(order.content, wording, sorted(reached) or platforms_of(transports)),
         warnings=[
             *_warnings(order, kinds, sizes, transports, unknown=order.audience.topic_slugs - names.topics.keys()),
-            *await _guesses(db, app, order.audience, names, reached=sum(kinds.values()), now=now),
+            *await _guesses(db, app, order.audience, names, reached=audience, now=now),
         ],
     )
 

@@ -23,6 +23,7 @@ from gateway.model.limits import (
     NAMED_RECIPIENTS_MAX,
     NOTIFICATION_TAG_CHARS_MAX,
     PER_MINUTE_MAX,
+    PREVIEW_HOURS_MAX,
     RECURRENCE_EXCLUSIONS_MAX,
     RECURRENCE_RULE_CHARS_MAX,
     SOUND_CHARS_MAX,
@@ -274,6 +275,21 @@ class SpokenPage(msgspec.Struct, frozen=True):
     data: list[SpokenAnswer]
 
 
+class HourAnswer(msgspec.Struct, frozen=True):
+    """What goes out in the hour from `at` (UTC) on, and how many of that in which time zone."""
+
+    at: datetime
+    count: int
+    zones: dict[str, int]
+
+
+class HeldAnswer(msgspec.Struct, frozen=True):
+    """How many one reason holds, and when the last of them goes on; null: they would never get it."""
+
+    count: int
+    until: datetime | None
+
+
 class PreviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Who would get it and when; nothing was stored."""
 
@@ -282,6 +298,13 @@ class PreviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
     per_channel: dict[str, int]
     per_platform: dict[str, int]
     due_at: datetime
+    by_hour: list[HourAnswer]
+    later: Annotated[int, Meta(description=f"Still in line {PREVIEW_HOURS_MAX} hours after the first.")]
+    zones: Annotated[dict[str, int], Meta(description="Where the audience is.")]
+    held: Annotated[
+        dict[str, HeldAnswer],
+        Meta(description="By reason: quiet, local_time, best_time, throttled, late, expired. May overlap."),
+    ]
     payload_bytes: dict[str, int]
     bytes_left: dict[str, int]
     warnings: list[str]

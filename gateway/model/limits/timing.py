@@ -34,3 +34,5 @@ BEST_TIME_SAMPLE_MAX: Final = 20_000
 """Devices that an app's own best hour is worked out from."""
 PREVIEW_HOURS_MAX: Final = 336
 """Hours that a preview tells apart: two weeks."""
+PREVIEW_ZONES_MAX: Final = 40
+"""Zones that it tells apart; the others are one sum."""
