@@ -7,13 +7,15 @@ empty: sending never reads it.
 
 import secrets
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 
+from benchmarks.serving import Served, Shop
 from benchmarks.sink import TIMED_PATH, Sink
 from gateway.model.app import App
-from gateway.model.ids import ID_BITS, bucket_of_id, bucket_of_text
+from gateway.model.ids import ID_BITS, bucket_of_id, bucket_of_text, to_text
 from gateway.store.database import Database
 from gateway.wire.base64url import encode_base64url
 from gateway.wire.vapid import VapidKey
@@ -120,3 +122,34 @@ def _subscriptions(
             1,
             secrets.token_bytes(16),
         )
+
+
+async def get_to_know(served: Served, shop: Shop) -> None:
+    """Gives everybody a name, a basket and a time zone where it is day now, and the app nights and caps."""
+    await served.db.execute(
+        """
+        UPDATE subscriptions SET timezone = $2,
+               facts = jsonb_build_object('attributes', jsonb_build_object('first_name', 'Ada ' || id % 1000,
+                                                                           'basket', 'basket of the week'))
+         WHERE app_id = $1
+        """,
+        shop.app.id,
+        _zone_at_noon(datetime.now(UTC)),
+    )
+    await served.db.execute("VACUUM (ANALYZE) subscriptions")
+    await _set(served, shop, {"quiet_hours": {"from": "21:00", "to": "09:00"}, "caps": [{"per": "P1D", "max": 100}]})
+
+
+async def forget_rules(served: Served, shop: Shop) -> None:
+    """The app has no nights and no caps."""
+    await _set(served, shop, {"quiet_hours": None, "caps": None})
+
+
+def _zone_at_noon(now: datetime) -> str:
+    """A zone where it is about noon. The sign of such names is turned round: Etc/GMT-3 is east of Greenwich."""
+    east = (12 - now.hour + 11) % 24 - 11
+    return f"Etc/GMT{-east:+d}" if east else "Etc/GMT"
+
+
+async def _set(served: Served, shop: Shop, settings: dict[str, Any]) -> None:
+    await served.call(shop, "PATCH", f"/v1/apps/{to_text('app', shop.app.public_id)}", {"settings": settings})

@@ -80,6 +80,9 @@ class Bench:
             shop = await self._filled(gateway)
             if "campaign" in self._wanted:
                 await self._campaigns(gateway, shop, figures, "fast")
+                await audience.get_to_know(gateway, shop)
+                await self._campaigns(gateway, shop, figures, "composed")
+                await audience.forget_rules(gateway, shop)
                 await self._campaigns(gateway, shop, figures, "ahead")
             if "latency" in self._wanted:
                 await self._latency(gateway, shop, figures)
@@ -101,7 +104,8 @@ class Bench:
         in_s = sizes.ahead_s if variant == "ahead" else None
         for number in range(1, sizes.rounds + 1):
             say(f"a message to {sizes.recipients:,}, {variant}, {number} of {sizes.rounds}")
-            sent = await campaign.send(gateway, shop, recipients=sizes.recipients, in_s=in_s)
+            message = campaign.COMPOSED if variant == "composed" else campaign.MESSAGE
+            sent = await campaign.send(gateway, shop, recipients=sizes.recipients, in_s=in_s, message=message)
             figures.campaigns.setdefault(variant, []).append(sent)
 
     async def _latency(self, gateway: Served, shop: Shop, figures: Figures) -> None:

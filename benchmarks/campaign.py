@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -18,7 +19,15 @@ MESSAGE: Final[dict[str, Any]] = {
     "body": "Everything in your basket costs half as much today. Tap to see what is left.",
     "url": "https://shop.example/sale?from=push",
     "icon": "https://shop.example/icon-192.png",
+    "category": "transactional",
 }
+COMPOSED: Final[dict[str, Any]] = {
+    **MESSAGE,
+    "category": "marketing",
+    "title": '{{ user.first_name | default: "Hello" }}, half price until midnight',
+    "body": 'Everything in your {{ user.basket | default: "basket" }} costs half as much today. Tap to see more.',
+}
+"""Two fields for each person, under the app's quiet hours and caps."""
 _MADE_AHEAD: Final = "steeple_made_ahead_total"
 _POLL_S: Final = 0.02
 _PLAN_POLL_S: Final = 0.003
@@ -88,7 +97,13 @@ async def plan(served: Served, shop: Shop, *, recipients: int, rounds: int) -> P
 
 
 async def send(
-    served: Served, shop: Shop, *, recipients: int, in_s: float | None = None, is_alone: bool = True
+    served: Served,
+    shop: Shop,
+    *,
+    recipients: int,
+    in_s: float | None = None,
+    is_alone: bool = True,
+    message: Mapping[str, Any] = MESSAGE,
 ) -> Campaign:
     """One message to everybody of the app, at once or `in_s` from now, so that keys can be made ahead.
 
@@ -102,7 +117,7 @@ async def send(
     made_before = await served.metric(_MADE_AHEAD)
     made = made_before
     began_at_s = time.time()
-    message = await served.call(shop, "POST", "/v1/messages", {**MESSAGE, **_schedule(due_at)})
+    taken = await served.call(shop, "POST", "/v1/messages", {**message, **_schedule(due_at)})
     if due_at is not None:
         began_at_s = due_at.timestamp()
         await asyncio.sleep(began_at_s - time.time())
@@ -110,11 +125,11 @@ async def send(
         made = await served.metric(_MADE_AHEAD)
         meter.start()
     async with MemoryWatch(workers) as watch:
-        await _until(served, shop, message["id"], {MessageState.DONE}, every_s=_POLL_S)
+        await _until(served, shop, taken["id"], {MessageState.DONE}, every_s=_POLL_S)
         seconds = time.time() - began_at_s
         spent = meter.stop()
     arrived = await asyncio.to_thread(served.sink.pushes) - arrived_before
-    counts = (await served.call(shop, "GET", f"/v1/messages/{message['id']}"))["counts"]
+    counts = (await served.call(shop, "GET", f"/v1/messages/{taken['id']}"))["counts"]
     if counts["sent"] != recipients or counts["audience"] != recipients or (is_alone and arrived != recipients):
         said = await asyncio.to_thread(end_of, served.log)
         raise Stopped(f"Of {recipients} messages {arrived} arrived; the gateway says {counts}. {said}")

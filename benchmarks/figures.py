@@ -15,11 +15,13 @@ from benchmarks.machine import Machine
 from benchmarks.micro.pipeline import Pipeline
 from benchmarks.orders import Provider
 
-Variant = Literal["cryptography", "fast", "ahead"]
-"""How a gateway agrees on keys: as it comes, with the extra `fast`, and with that before a message's due time."""
+Variant = Literal["cryptography", "fast", "composed", "ahead"]
+"""How a gateway agrees on keys: as it comes, with the extra `fast`, and with that before a message's due time; and a
+message that differs from person to person, under quiet hours and caps, with `fast`."""
 VARIANTS: Final[Mapping[Variant, str]] = {
     "cryptography": "cryptography alone",
     "fast": "with the extra `fast`",
+    "composed": "`fast`, texts per person, caps, quiet hours",
     "ahead": "keys made ahead of a due time",
 }
 

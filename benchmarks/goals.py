@@ -42,6 +42,7 @@ _TIMES: Final = (
     ("steeple-apns", "aioapns", 15.0),
     ("steeple-fcm", "pyfcm", 25.0),
 )
+_COMPOSED_PART_MIN: Final = 0.85
 _EVERYBODY_PER_S: Final[dict[Variant, float]] = {"cryptography": 12_000.0, "fast": 1_000_000 / 60}
 
 
@@ -63,6 +64,8 @@ def goals(figures: Figures, soak: Soak | None = None) -> list[Goal]:
     for variant, wanted in _EVERYBODY_PER_S.items():
         if variant in figures.campaigns:
             found.append(_everybody(variant, figures.campaigns[variant], wanted))
+    if "fast" in figures.campaigns and "composed" in figures.campaigns:
+        found.append(_composed(per_s(figures.campaigns["composed"]) / per_s(figures.campaigns["fast"])))
     if figures.campaigns:
         found.append(_memory([one for sends in figures.campaigns.values() for one in sends]))
     found += [_latency(one) for one in figures.latencies]
@@ -136,6 +139,16 @@ def _everybody(variant: Variant, campaigns: Sequence[Campaign], wanted: float) -
         per_s(campaigns) >= wanted,
         f"a message takes {total:.0f} us of CPU in all ({shares}), {busy:.2f} cores were busy;"
         f" {wanted:,.0f} a second leave {2e6 / wanted:.0f} us on two cores",
+    )
+
+
+def _composed(part: float) -> Goal:
+    return Goal(
+        "Texts per person, caps and quiet hours",
+        f"a message to everybody loses at most {1 - _COMPOSED_PART_MIN:.0%} of the throughput of a plain one",
+        f"{1 - part:.0%} lost",
+        part >= _COMPOSED_PART_MIN,
+        "reading what texts and rules need, asking the rules, and filling in the texts take the time",
     )
 
 
