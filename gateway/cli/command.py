@@ -25,6 +25,7 @@ _VERBS: Final[dict[str, str]] = {
     "app": "app",
     "keys": "keys",
     "send": "send",
+    "preview": "preview",
     "messages": "messages",
     "explain": "explain",
     "users": "users",

@@ -1,18 +1,41 @@
-"""What `steeple send` shows of a message before it goes out: who gets it, and how it looks."""
+"""`steeple preview`: what a message would do, before it goes out: who gets it, in which hours, and how it looks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import click
+
 from gateway.cli.answer import say, table
+from gateway.cli.chart import held_in_words, hours_chart
+from gateway.cli.client import Gateway
+from gateway.cli.command import Verb
+from gateway.cli.message_options import check_audience, request_of, with_message
+from gateway.cli.options import with_gateway
+
+
+@click.command(cls=Verb)
+@with_gateway
+@with_message
+@click.option("--preview-for", metavar="USER", help="Show what this user would read on each device.")
+def command(gateway: Gateway, *, message: dict[str, Any], preview_for: str | None, **flags: Any) -> int:
+    """Show who would get a message and when; send nothing."""
+    body = request_of(message, flags)
+    if preview_for is not None:
+        return show_person(gateway.call("POST", "/v1/messages/preview", body, user=preview_for))
+    check_audience(body)
+    return show_dry_run(gateway.call("POST", "/v1/messages", body, dry_run="true"))
 
 
 def show_dry_run(answer: dict[str, Any]) -> int:
     """Who would get it, and what is worth knowing of it."""
     through = [(f"through {channel}", number) for channel, number in answer["per_channel"].items()]
     texts = [f"Nothing was sent. It would go to {answer['audience']:,} devices, from {answer['due_at']} on."]
-    tables = [table(("", "devices"), through)] if through else []
+    tables = [hours_chart(answer["by_hour"])] if answer["by_hour"] else []
+    if through:
+        tables.append(table(("", "devices"), through))
     if answer["bytes_left"]:
         tables.append(table(("", "bytes left"), list(answer["bytes_left"].items())))
+    texts += held_in_words(answer)
     say(answer, *texts, *answer["warnings"], *_sentences(answer["lint"]), *tables)
     return 0
 

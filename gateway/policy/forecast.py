@@ -7,7 +7,7 @@ when somebody's turn comes (frequency caps, nights of one's own, retries) is not
 
 import heapq
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -137,7 +137,7 @@ class _Line:
         horizon = self._queue[0][0] + PREVIEW_HOURS_MAX * _HOUR
         while self._queue:
             _, _, waiting = heapq.heappop(self._queue)
-            moment = max(waiting.since, self._free_at)
+            moment = max(waiting.since, self._free_at).astimezone(UTC)
             if moment >= self._expires_at:
                 self._hold("expired", waiting.count, None)
             elif moment >= horizon:
@@ -177,6 +177,7 @@ class _Line:
 
     def _hold(self, reason: str, count: int, until: datetime | None) -> None:
         """Counts them; a reason that is never over stays so."""
+        until = None if until is None else until.astimezone(UTC)
         known = self.held.get(reason)
         if known is None:
             self.held[reason] = Held(count, until)

@@ -1,6 +1,6 @@
 """When a message would go out, hour by hour."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -124,6 +124,14 @@ def test_small_zones_are_one_sum():
     seen = told({PlaceKey(zone, "", -1): 1 + at for at, zone in enumerate(zones)}, quiet=None)
     assert len(seen.zones) == PREVIEW_ZONES_MAX + 1 == len(seen.by_hour[0].zones)
     assert sum(seen.zones.values()) == sum(seen.by_hour[0].zones.values()) == seen.by_hour[0].count
+
+
+def test_hours_are_those_of_utc():
+    """However far from it, and how oddly, the clock is by which the shop says its time."""
+    there = NOON.astimezone(timezone(timedelta(hours=5, minutes=17)))
+    seen = told({BERLIN: 700}, there, per_minute=10)
+    assert hours(seen) == {"10 12:00": 600, "10 13:00": 100}
+    assert {hour.at.utcoffset() for hour in seen.by_hour} == {timedelta(0)}
 
 
 KEYS = st.builds(
