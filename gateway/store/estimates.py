@@ -64,8 +64,8 @@ async def tallies(
         + " AS zone, "
         + _WEIGHT
         + " AS weight FROM (SELECT * FROM subscriptions"
-        " WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND id >= $3 AND id < $4 AND state = 0 OFFSET 0) AS stretch"
-        " WHERE " + where + ") AS sampled GROUP BY 1, 2",
+        " WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND id >= $3 AND id < $4 AND state = 0"
+        " OFFSET 0) AS stretch WHERE " + where + ") AS sampled GROUP BY 1, 2",
         app_id,
         list(buckets),
         low,
@@ -134,6 +134,7 @@ async def counting(db: Database) -> AsyncGenerator[Connection]:
     async with db.transaction() as tx:
         await tx.fetchval(
             "SELECT set_config('max_parallel_workers_per_gather', '2', true), set_config('work_mem', '64MB', true),"
-            " set_config('parallel_tuple_cost', '0.001', true), set_config('plan_cache_mode', 'force_custom_plan', true)"
+            " set_config('parallel_tuple_cost', '0.001', true),"
+            " set_config('plan_cache_mode', 'force_custom_plan', true)"
         )
         yield tx
