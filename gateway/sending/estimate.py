@@ -80,10 +80,7 @@ async def exact(db: Database, app: App, audience: Audience, *, now: datetime) ->
         ids = [device.subscription_id for _, device in await devices_named(db, app, audience, now=now)]
     names = await names_of(db, app, audience)
     async with estimates.counting(db) as tx:
-        found = await estimates.counted(
-            tx, app_id=app.id, buckets=app.buckets, audience=audience, names=names, now=now, ids=ids
-        )
-        people = await estimates.people(
+        found, people = await estimates.counted(
             tx, app_id=app.id, buckets=app.buckets, audience=audience, names=names, now=now, ids=ids
         )
     devices = sum(tally.devices for tally in found)

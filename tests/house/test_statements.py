@@ -42,7 +42,6 @@ SLICES: dict[str, str] = {
 BUILT: dict[str, str] = {
     "estimates.tallies": "the condition is put together from literals, held by the type checker",
     "estimates.counted": "as above",
-    "estimates.people": "as above",
     "audiences.count_slices": "the condition is put together from literals, held by the type checker",
     "audiences.count_by_kind": "as above",
     "audiences.read_range": "as above",
