@@ -115,6 +115,22 @@ async def gateway(make_gateway: Any) -> Gateway:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
+async def changed(gateway: Gateway) -> AsyncIterator[Any]:
+    """Starts the same gateway with some of its services replaced."""
+    running: list[web.AppRunner] = []
+
+    async def start(**services: Any) -> Gateway:
+        given = msgspec.structs.replace(gateway.services, **services)
+        runner = await listen(routes.build(given), host="127.0.0.1", port=0, url="https://push.example")
+        running.append(runner)
+        return Gateway(f"http://127.0.0.1:{runner.addresses[0][1]}", given)
+
+    yield start
+    for runner in running:
+        await runner.cleanup()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def shop(gateway: Gateway) -> AsyncIterator[Shop]:
     """An app with a key that may do everything in it."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.model.limits import COUPON_PATTERN_SPACE_MIN, COUPON_POOLS_PER_APP_MAX
+from gateway.model.limits import COUPON_CODES_PER_POOL_MAX, COUPON_PATTERN_SPACE_MIN, COUPON_POOLS_PER_APP_MAX
 from gateway.policy.coupon_pattern import DIGITS, space_of
 from gateway.store.database import Database
 from tests.api.world import Answer, Shop
@@ -153,6 +153,39 @@ async def test_a_pattern_that_others_use_up_meanwhile_comes_to_an_end(api_databa
             while not await api_database.fetchval(_WAITING):
                 assert not asked.done(), await asked
     assert _refusal(await asked) == (409, "coupon_pattern_used_up", None)
+
+
+async def _nearly_full(db: Database, shop: Shop, *, room: int) -> None:
+    """Fills the only pool. Without an index and a log, millions of rows take seconds; all are still counted."""
+    async with db.transaction() as tx:
+        await tx.execute("ALTER TABLE coupon_codes SET UNLOGGED")
+        await tx.execute("ALTER TABLE coupon_codes DROP CONSTRAINT coupon_codes_pkey")
+        await tx.execute(
+            "INSERT INTO coupon_codes (app_id, bucket, pool_id, code, state)"
+            " SELECT $1, $2, id, 'c' || n, 4 FROM coupon_pools, generate_series(1, $3) n WHERE app_id = $1",
+            shop.app.id,
+            shop.app.home,
+            COUPON_CODES_PER_POOL_MAX - room,
+        )
+
+
+async def test_a_pool_holds_a_bounded_number_of_codes(changed: Any, dsn: str, shop: Shop):
+    """409 for what does not fit, loaded or generated, and nothing of it is there; what fits is taken, to the last."""
+    database = await Database.open(dsn, name="codes")
+    big = Shop(await changed(database=database), shop.session, shop.app, shop.key)
+    await _pool(big)
+    await _nearly_full(database, big, room=1)
+    two = {"pattern": "A-####-????-????", "count": 2}
+    for refused in (
+        await big.call("POST", "/v1/coupons/winter/generate", two),
+        await big.call("POST", "/v1/coupons/winter/codes", raw=b"A-1\nA-2\n"),
+    ):
+        assert _refusal(refused) == (409, "coupon_pool_full", None), refused.text
+    fits = await big.call("POST", "/v1/coupons/winter/codes", raw=b"A-1\n")
+    assert (fits.status, fits.body["imported"]) == (200, 1)
+    refused = await big.call("POST", "/v1/coupons/winter/codes", raw=b"A-2\n")
+    assert _refusal(refused) == (409, "coupon_pool_full", None)
+    await database.close()
 
 
 async def test_a_code_that_expired_is_not_redeemed(shop: Shop):

@@ -1,20 +1,14 @@
 """When it is our fault or the database's: the caller is told when to come back, and nothing of our inside."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-import pytest_asyncio
-from aiohttp import web
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.streams import StreamReader
 
-from gateway.api import routes
 from gateway.api.bodies import read_body
-from gateway.api.server import listen
 from gateway.model.errors import ERROR_CODES, GatewayError
 from gateway.store.database import Database
 from tests.api.world import Gateway, Shop, ask
@@ -25,22 +19,6 @@ _NOT_OVER_HTTP = {
     "master_key_missing": "stops a start; later it is a lost file",
     "draining": "for whoever closes a door while it is being walked through",
 }
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def changed(gateway: Gateway) -> AsyncIterator[Any]:
-    """Starts the same gateway with some of its services replaced."""
-    running: list[web.AppRunner] = []
-
-    async def start(**services: Any) -> Gateway:
-        given = msgspec.structs.replace(gateway.services, **services)
-        runner = await listen(routes.build(given), host="127.0.0.1", port=0, url="https://push.example")
-        running.append(runner)
-        return Gateway(f"http://127.0.0.1:{runner.addresses[0][1]}", given)
-
-    yield start
-    for runner in running:
-        await runner.cleanup()
 
 
 class _Broken:
