@@ -68,11 +68,15 @@ def forecast(
     line = _Line(calendar, per_minute, expires_at)
     rest = audience - sum(counts.values())
     zones: dict[str, int] = {}
+    groups: dict[tuple[Place, int], int] = {}
     for key, count in (*counts.items(), (PlaceKey("", "", -1), max(0, rest))):
+        place = place_of_key(key, app_timezone)
+        group = (_told_apart(place, calendar), key.best_hour)
+        groups[group] = groups.get(group, 0) + count
+    for (place, best_hour), count in groups.items():
         if count:
-            place = place_of_key(key, app_timezone)
             _add(zones, zone_group(place), count)
-            line.join(place, None if key.best_hour < 0 else key.best_hour, count)
+            line.join(place, None if best_hour < 0 else best_hour, count)
     line.run()
     return Forecast(
         by_hour=[Hour(at, sum(of.values()), _largest(of)) for at, of in sorted(line.hours.items())],
@@ -91,6 +95,14 @@ def zone_group(place: Place) -> str:
             return zone
         case _:
             return place.country or place.zones[0]
+
+
+def _told_apart(place: Place, calendar: Calendar) -> Place:
+    """The place without its country where that tells nothing: there are few zones, but many pairs of them."""
+    quiet = calendar.quiet
+    if len(place.zones) > 1 or (quiet is not None and (quiet.holidays or quiet.countries)):
+        return place
+    return Place(place.zones)
 
 
 class _Waiting(msgspec.Struct, frozen=True):

@@ -88,6 +88,34 @@ def test_whoever_the_end_overtakes_never_gets_it():
     assert (hours(by_night), by_night.held) == ({"10 12:00": 7}, {"expired": Held(4, None)})
 
 
+def test_the_end_comes_on_its_minute():
+    """Not at the end of the hour, or of the quarter."""
+    seen = told({BERLIN: 1_000}, timing=Timing(until=NOON + timedelta(minutes=95)), per_minute=10)
+    assert hours(seen) == {"10 12:00": 600, "10 13:00": 350}
+
+
+def test_whoever_the_night_keeps_past_the_end_does_not_wait():
+    """A rate that runs into the night: no morning is promised to those who would not live to see it."""
+    base = datetime(2026, 6, 10, 18, 30, tzinfo=UTC)
+    seen = told({BERLIN: 400}, base, timing=Timing(until=base + 3 * HOUR), per_minute=10)
+    assert (hours(seen), seen.held["expired"]) == ({"10 18:00": 300}, Held(100, None))
+    assert seen.held.keys() == {"expired", "throttled"}
+
+
+def test_who_waits_for_two_nights_is_counted_once():
+    """Sixty an hour, from a quarter to nine in the evening: fifteen, then twelve hours of day, then the next day."""
+    base = datetime(2026, 6, 10, 18, 45, tzinfo=UTC)
+    seen = told({BERLIN: 1_000}, base, per_minute=1)
+    assert seen.held["quiet"] == Held(985, datetime(2026, 6, 12, 7, tzinfo=UTC))
+
+
+def test_a_holiday_is_that_of_the_country():
+    """The same zone in two countries: one of them has the day off."""
+    christmas = datetime(2026, 12, 25, 12, tzinfo=UTC)
+    seen = told({BERLIN: 5, PlaceKey("Europe/Berlin", "TR", -1): 2}, christmas, quiet=QuietHours(holidays=True))
+    assert hours(seen) == {"25 12:00": 2, "27 08:00": 5}
+
+
 def test_the_night_may_drop():
     """Then nobody waits for the morning, neither now nor when a rate runs into the night."""
     timing = Timing(on_quiet="drop")
