@@ -68,4 +68,5 @@ def reader(installed: Installed, shop: Shop, tmp_path: Path) -> Reader:
         terminal=Terminal(tmp_path, **installed.environment, STEEPLE_API_KEY=shop.api_key),
         folder=tmp_path,
         names={"API": installed.world.url, "KEY": shop.api_key, "APP": app},
+        wait=lambda: installed.world.base.keyring.forget(shop.app),
     )
