@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from gateway.model.limits import COUPON_CODES_PER_POOL_MAX, COUPON_PATTERN_SPACE_MIN, COUPON_POOLS_PER_APP_MAX
+from gateway.model.limits import (
+    COUPON_BATCH_ROWS,
+    COUPON_CODES_PER_POOL_MAX,
+    COUPON_PATTERN_SPACE_MIN,
+    COUPON_POOLS_PER_APP_MAX,
+)
 from gateway.policy.coupon_pattern import DIGITS, space_of
 from gateway.store.database import Database
 from tests.api.world import Answer, Shop
@@ -170,17 +175,18 @@ async def _nearly_full(db: Database, shop: Shop, *, room: int) -> None:
 
 
 async def test_a_pool_holds_a_bounded_number_of_codes(changed: Any, dsn: str, shop: Shop):
-    """409 for what does not fit, loaded or generated, and nothing of it is there; what fits is taken, to the last."""
+    """409 for what does not fit, loaded or generated; what fits is taken, to the last."""
     database = await Database.open(dsn, name="codes")
     big = Shop(await changed(database=database), shop.session, shop.app, shop.key)
     await _pool(big)
-    await _nearly_full(database, big, room=1)
-    two = {"pattern": "A-####-????-????", "count": 2}
-    for refused in (
-        await big.call("POST", "/v1/coupons/winter/generate", two),
-        await big.call("POST", "/v1/coupons/winter/codes", raw=b"A-1\nA-2\n"),
-    ):
-        assert _refusal(refused) == (409, "coupon_pool_full", None), refused.text
+    await _nearly_full(database, big, room=COUPON_BATCH_ROWS + 1)
+    too_many = {"pattern": "A-####-????-????", "count": COUPON_BATCH_ROWS + 2}
+    refused = await big.call("POST", "/v1/coupons/winter/generate", too_many)
+    assert _refusal(refused) == (409, "coupon_pool_full", None), refused.text
+    # The first batch goes in and stays, and takes the room that the second would need.
+    lines = "".join(f"B-{n}\n" for n in range(COUPON_BATCH_ROWS + 2)).encode()
+    refused = await big.call("POST", "/v1/coupons/winter/codes", raw=lines)
+    assert _refusal(refused) == (409, "coupon_pool_full", None), refused.text
     fits = await big.call("POST", "/v1/coupons/winter/codes", raw=b"A-1\n")
     assert (fits.status, fits.body["imported"]) == (200, 1)
     refused = await big.call("POST", "/v1/coupons/winter/codes", raw=b"A-2\n")
