@@ -82,6 +82,12 @@ class Bench:
                 await self._campaigns(gateway, shop, figures, "fast")
                 await audience.get_to_know(gateway, shop)
                 await self._campaigns(gateway, shop, figures, "composed")
+                say("planning a message at everybody's own hour")
+                await audience.send_round_the_world(gateway, shop)
+                figures.planning_by_zone = await campaign.plan(
+                    gateway, shop, recipients=self._sizes.recipients, rounds=self._sizes.plan_rounds,
+                    order=campaign.LOCAL,
+                )  # fmt: skip
                 await audience.forget_rules(gateway, shop)
                 await self._campaigns(gateway, shop, figures, "ahead")
             if "latency" in self._wanted:

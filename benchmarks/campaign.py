@@ -28,6 +28,8 @@ COMPOSED: Final[dict[str, Any]] = {
     "body": 'Everything in your {{ user.basket | default: "basket" }} costs half as much today. Tap to see more.',
 }
 """Two fields for each person, under the app's quiet hours and caps."""
+LOCAL: Final[dict[str, Any]] = {**COMPOSED, "schedule": {"local_time": "09:30"}, "ttl": 86_400}
+"""At half past nine wherever people are, under the app's quiet hours and caps."""
 _MADE_AHEAD: Final = "steeple_made_ahead_total"
 _POLL_S: Final = 0.02
 _PLAN_POLL_S: Final = 0.003
@@ -74,12 +76,14 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
         return sum(self.cpu_us.values()) * self.per_s / 1e6
 
 
-async def plan(served: Served, shop: Shop, *, recipients: int, rounds: int) -> Planning:
+async def plan(
+    served: Served, shop: Shop, *, recipients: int, rounds: int, order: Mapping[str, Any] = MESSAGE
+) -> Planning:
     """Sends to everybody and cancels once it is planned; a few times."""
     seconds: list[float] = []
     chunks = 0
     for _ in range(rounds):
-        message = await served.call(shop, "POST", "/v1/messages", MESSAGE)
+        message = await served.call(shop, "POST", "/v1/messages", order)
         began_s = time.perf_counter()
         number = await _until(served, shop, message["id"], {MessageState.SENDING}, every_s=_PLAN_POLL_S)
         seconds.append(time.perf_counter() - began_s)

@@ -34,6 +34,8 @@ class Figures(msgspec.Struct, kw_only=True):
     load_before: float
     options: dict[str, int | float | str]
     planning: Planning | None = None
+    planning_by_zone: Planning | None = None
+    """Of a message at everybody's own hour, under quiet hours and caps."""
     campaigns: dict[Variant, list[Campaign]] = {}
     latencies: list[Latency] = []
     accepting: list[Accepting] = []

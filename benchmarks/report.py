@@ -139,6 +139,12 @@ def _campaigns(figures: Figures) -> str:
             f"From the 202 to {planning.chunks} chunks for {planning.recipients:,} recipients that workers can claim:"
             f" {shown} s.\n"
         )
+    if figures.planning_by_zone is not None:
+        planning = figures.planning_by_zone
+        shown = ", ".join(f"{seconds:.2f}" for seconds in planning.seconds)
+        parts.append(
+            f"At everybody's own hour, in 24 zones, under quiet hours and caps: {planning.chunks} chunks, {shown} s.\n"
+        )
     if figures.campaigns:
         parts.append(_sends(figures))
     return "## A message to everybody\n\n" + "\n".join(parts) if parts else ""

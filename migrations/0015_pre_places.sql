@@ -7,6 +7,8 @@
 -- built beside running work, and are empty at first. A version that does not know the columns leaves them as they are.
 -- Each statement may be run again after a crash in the middle.
 
+SET statement_timeout = 0;  -- an index of a large table takes longer than any other statement may
+
 ALTER TABLE subscriptions
     ADD COLUMN IF NOT EXISTS geo_timezone text,      -- of the place; what the device itself says is `timezone`
     ADD COLUMN IF NOT EXISTS region_key   text,      -- region and city as they are compared: model/place.py

@@ -5,6 +5,8 @@
 -- Locks: ACCESS EXCLUSIVE on subscriptions for a moment (columns without a default rewrite nothing); the index is built
 -- beside running work, and is empty at first. Each statement may be run again after a crash in the middle.
 
+SET statement_timeout = 0;  -- an index of a large table takes longer than any other statement may
+
 CREATE TABLE IF NOT EXISTS geofences (
     app_id      int NOT NULL,
     id          bigint NOT NULL,   -- random: a deleted one's must not come back, because devices still carry it

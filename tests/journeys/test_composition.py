@@ -35,7 +35,7 @@ async def test_local_time_night_caps_rate_and_deadline_in_one_message(world: Wor
     await world.go_to(next_at(world, 20, 0))
     await shop.done(await shop.send({"subscriptions": [tired.id]}, category="marketing"))
     nine = next_at(world, 9, 0)
-    order = {
+    order: dict[str, Any] = {
         "category": "marketing",
         "schedule": {"local_time": "08:30", "until": (nine + 3 * HOUR).isoformat()},
         "limits": {"per_minute": 6},
