@@ -61,7 +61,7 @@ async def test_an_erased_person_is_nowhere(world: World, shop: Shop) -> None:
     assert (await shop.done(await shop.send({"users": ["cust-17"]})))["counts"]["audience"] == 0
     assert (await shop.done(await shop.send()))["counts"]["audience"] == 1
 
-    await world.db.execute("UPDATE erasures SET created_at = now() - interval '1 hour'")
+    await world.db.execute("UPDATE erasures SET created_at = now() - interval '1 hour' WHERE app_id = $1", shop.app.id)
     assert await erase.finish_erasures(world.db, world.base.keyring.app_by_id) == 1
     await shop.world.db.execute("DELETE FROM idempotency WHERE app_id = $1", shop.app.id)
     await world.db.execute(
