@@ -231,6 +231,19 @@ async def count_free(db: Queryable, *, app_id: int, buckets: Sequence[int], pool
     )
 
 
+async def are_some_taken(db: Queryable, *, app_id: int, buckets: Sequence[int], pool_id: int) -> bool:
+    """Whether somebody holds codes that may come back (index coupon_codes_taken)."""
+    return await db.fetchval(
+        """
+        SELECT EXISTS (SELECT 1 FROM coupon_codes
+                        WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND pool_id = $3 AND state = 1)
+        """,
+        app_id,
+        list(buckets),
+        pool_id,
+    )
+
+
 async def count(db: Queryable, *, app_id: int, buckets: Sequence[int], pool_id: int) -> int:
     """How many codes a pool has, whatever became of them (index coupon_codes_pkey)."""
     return await db.fetchval(

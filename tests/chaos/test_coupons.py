@@ -97,7 +97,7 @@ async def _judge_codes(till: Serve, opened: SandboxProcess, message: str) -> int
 async def test_a_worker_is_killed_while_it_gives_codes(till: Serve, opened: SandboxProcess):
     """Both workers die, one after the other; everybody is reached, each person with one code on both devices."""
     book = Book(opened.ledger)
-    message, topic = await _coupon_campaign(till, book, codes=_PEOPLE + 500)
+    message, topic = await _coupon_campaign(till, book, codes=_PEOPLE + 4_500)
     for _ in range(2):
         await till.kill(await till.pid_of("worker"))
     said = await till.shop.done(message, within_s=_DONE_S)

@@ -3,18 +3,22 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import date
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from gateway.coupons import pools, upkeep
 from gateway.delivery.coupons import CodeGiver
-from gateway.model.coupon import CodeState, TakenCode
+from gateway.delivery.rules.coupon import Coupons
+from gateway.model.coupon import CodeState, CouponTerm, TakenCode
 from gateway.model.delivery import Code
 from gateway.model.ids import bucket_of_id, bucket_of_text, new_message_id
 from gateway.model.limits import COUPON_LEASE_S
 from gateway.model.work import ChunkKey
 from gateway.store import coupon_codes, coupon_given, erasures, outcomes, partitions
 from tests.coupons.conftest import Till
+from tests.delivery.world import KeysOf
 
 _LATE = "UPDATE coupon_codes SET taken_until = now() - interval '1 second' WHERE state = 1"
 
@@ -236,3 +240,14 @@ async def test_a_walk_that_ends_in_the_middle_goes_on(till: Till, monkeypatch: p
         assert rounds < 30
     assert rounds > 3
     assert await till.states() == {CodeState.FREE: 10, CodeState.GIVEN: 10}
+
+
+async def test_codes_of_the_dead_are_waited_for(till: Till):
+    """A worker died with codes in its hand: the pool is empty until their lease ends, and nobody is skipped for that."""
+    await till.generate(3)
+    coupons = Coupons(till.db, KeysOf(till.app))
+    chunk: Any = SimpleNamespace(key=SimpleNamespace(app_id=till.app.id))
+    term = CouponTerm(pool=till.pool.slug)
+    assert not await coupons.may_come_back(term, chunk)
+    await till.db.execute("UPDATE coupon_codes SET state = 1, taken_until = now() + interval '1 minute'")
+    assert await coupons.may_come_back(term, chunk)

@@ -16,12 +16,14 @@ from gateway.model.delivery import Code, Device
 from gateway.model.errors import NotFound
 from gateway.model.limits import COUPON_POOL_KEPT_S, COUPON_POOLS_KEPT_MAX
 from gateway.model.work import Chunk
-from gateway.policy.ending import End
+from gateway.policy.ending import Again, End, Fate
 from gateway.policy.owners import owner_of
-from gateway.store import coupon_pools
+from gateway.store import coupon_codes, coupon_pools
 from gateway.store.database import Database
 
 _NONE_LEFT = End(Code.SKIPPED_COUPON)
+_A_MOMENT = Again("coupon", 5.0, is_counted=False, is_exact=True)
+"""Codes of somebody who died come back when their lease ends: nobody goes without one for that."""
 
 
 class Coupons:
@@ -57,6 +59,17 @@ class Coupons:
         )
         return {owner: (one, one.expires_at or pool.expires_at) for owner, one in found.items()}
 
+    async def may_come_back(self, term: CouponTerm, chunk: Chunk) -> bool:
+        """Whether the pool is only empty because codes are with somebody who may not need them, such as the dead."""
+        pool = await self._pool(chunk.key.app_id, term.pool)
+        try:
+            app = await self._keys.app_by_id(chunk.key.app_id)
+        except NotFound:
+            return False
+        return pool is not None and await coupon_codes.are_some_taken(
+            self._db, app_id=app.id, buckets=app.buckets, pool_id=pool.id
+        )
+
     async def _pool(self, app_id: int, slug: str) -> Pool | None:
         kept = self._pools.get((app_id, slug))
         if kept is not None and self._clock() - kept[0] < COUPON_POOL_KEPT_S:
@@ -82,8 +95,13 @@ class CouponRule:
             owners.setdefault(owner_of(device.person, device.subscription_id), []).append(device.subscription_id)
         found = await self._coupons.codes_for(self._term, ready, chunk, owners, now=now)
         empty = [number for owner, numbers in owners.items() if owner not in found for number in numbers]
+        fates: dict[int, Fate] = {}
+        if empty and await self._coupons.may_come_back(self._term, chunk):
+            fates = dict.fromkeys(empty, _A_MOMENT)
+        elif self._term.on_empty == "skip":
+            fates = dict.fromkeys(empty, _NONE_LEFT)
         return Decision(
-            fates=dict.fromkeys(empty, _NONE_LEFT) if self._term.on_empty == "skip" else {},
+            fates=fates,
             given={
                 number: {"coupon": _said(code, expires_at)}
                 for owner, (code, expires_at) in found.items()
