@@ -243,7 +243,7 @@ async def test_a_walk_that_ends_in_the_middle_goes_on(till: Till, monkeypatch: p
 
 
 async def test_codes_of_the_dead_are_waited_for(till: Till):
-    """A worker died with codes in its hand: the pool is empty until their lease ends, and nobody is skipped for that."""
+    """A worker died with codes in its hand: the pool is empty until their lease ends; nobody is skipped for that."""
     await till.generate(3)
     coupons = Coupons(till.db, KeysOf(till.app))
     chunk: Any = SimpleNamespace(key=SimpleNamespace(app_id=till.app.id))
