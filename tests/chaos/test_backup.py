@@ -13,7 +13,7 @@ from tests.chaos.processes import SandboxProcess, run_steeple
 from tests.chaos.shop import Shop
 from tests.chaos.test_kill import DONE_S, a_third_is_out
 
-pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("chaos"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.chaos, pytest.mark.nightly, pytest.mark.xdist_group("chaos"), pytest.mark.timeout(240)]
 
 
 async def test_a_restored_backup_sends_nothing_by_itself(
