@@ -109,10 +109,12 @@ def test_every_part_runs_and_every_message_arrives(folder: Path) -> None:
     figures = msgspec.json.decode(done.stdout, type=Figures)
     assert raw.is_file()
     assert figures.planning is not None
-    assert figures.planning.recipients == 600
+    assert figures.planning_by_zone is not None
+    assert figures.planning.recipients == figures.planning_by_zone.recipients == 600
     assert {name: [one.recipients for one in sends] for name, sends in figures.campaigns.items()} == {
         "cryptography": [600],
         "fast": [600],
+        "composed": [600],
         "ahead": [600],
     }
     assert set(figures.campaigns["fast"][0].memory) >= {"worker-1"}
