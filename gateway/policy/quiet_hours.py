@@ -70,5 +70,5 @@ def holidays_of(country: str, year: int) -> frozenset[date]:
 
     try:
         return frozenset(holidays.country_holidays(country, years=year))
-    except NotImplementedError:
+    except NotImplementedError:  # what the library says of a country that it has no calendar of
         return frozenset()
