@@ -1,5 +1,6 @@
 """Caps among processes and campaigns: who may send in a bucket, and who is on the way."""
 
+from array import array
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,14 +15,16 @@ from gateway.delivery.rules.caps import Caps
 from gateway.model.app import App
 from gateway.model.delivery import Code, Device
 from gateway.model.ids import ids_of_stretch
+from gateway.model.limits import RECENT_IDS_MAX
 from gateway.model.message import Content, Message
 from gateway.model.terms import Terms
 from gateway.model.work import Chunk
+from gateway.policy.caps import Kind, Seen
 from gateway.policy.ending import Again, End
-from gateway.store import chunks, partitions
+from gateway.store import chunks, outcomes, partitions, persons
 from gateway.store.database import Database
 from tests.delivery.world import NO_NAMES, KeysOf
-from tests.store.rows import EVERYBODY, TODAY, make_app, work
+from tests.store.rows import EVERYBODY, TODAY, enrol, make_app, work
 
 IDS = list(range(100, 110))
 DAILY = {"caps": [{"per": "P1D", "max": 1}]}
@@ -43,9 +46,10 @@ class Process:
     def _clock(self) -> float:
         return 1_000.0 + self.passed_s
 
-    async def decide(self, message_id: int, ids: list[int] = IDS) -> Decision:
-        """What the rule says of a group."""
-        devices = [Device(number, "stub", 1, b"", 0, None, None) for number in ids]
+    async def decide(self, message_id: int, ids: list[int] = IDS, *, person: str | None = None) -> Decision:
+        """What the rule says of a group. person: whose all of it are, among other devices."""
+        several = None if person is None else {"devices": 3}
+        devices = [Device(number, "stub", 1, b"", 0, None, None, person=person, facts=several) for number in ids]
         return await self.caps.decide(_ready(self.app, message_id), self.chunk(message_id), devices, now=_now())
 
     def chunk(self, message_id: int) -> Chunk:
@@ -174,3 +178,18 @@ async def test_others_are_not_held_up(two: tuple[Process, Process]):
     await process.decide(1, IDS[:5])
     decision = await process.decide(2)
     assert set(decision.fates) == set(IDS[:5])
+
+
+async def test_what_came_to_other_devices_counts_where_memory_is_short(db: Database, two: tuple[Process, Process]):
+    """Of a person's devices in two other stretches: looking into the second does not forget the first."""
+    process, _ = two
+    elsewhere = [ids_of_stretch(number, spread=1)[0] for number in (5, 9)]
+    for number in await enrol(db, process.app, [IDS[0], *elsewhere]):
+        await persons.attach(db, process.app, "cust-1", number)
+    key = work(process.app, 1 << 10, elsewhere[:1]).key
+    await outcomes.insert_outcomes(db, [(key, TODAY, Kind.MARKETING, elsewhere[:1], bytes([Code.SENT]))])
+    full = process.pressure.seen_elsewhere((process.app.id, process.app.home, 20), ids_of_stretch(20, spread=1))
+    full.stay(2, Kind.MARKETING, [1])
+    full.recent.add((2, 0, 0), Seen(2, 0.0, Kind.MARKETING), array("q", range(RECENT_IDS_MAX + 1)))
+    decision = await process.decide(3, IDS[:1], person="cust-1")
+    assert decision.fates == {IDS[0]: CAPPED}

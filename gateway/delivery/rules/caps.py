@@ -8,7 +8,7 @@ there, and at most `pressure.LAG_S`.
 import asyncio
 import contextlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -81,23 +81,27 @@ class Caps:
     async def _decided(self, asked: "_Asked", stretch: Stretch) -> Decision:
         """The decision about those of a group who lie in one stretch."""
         others = await self._other_devices(asked)
-        busy = await self._arrived(asked, stretch, others)
+        # Kept in hand until all is counted: where memory is short, one looked for again would be a new one, and empty.
+        near = {place: self._elsewhere(asked.app, place) for place in others.places(stretch.key)}
+        near[stretch.key] = stretch
+        busy = await self._arrived(asked, stretch, near.values(), others)
         if not self._pressure.is_ours(stretch):
             return _later(asked.ids, _TURN_S)
-        seen = self._seen(asked, stretch, others)
+        seen = self._seen(asked, stretch, near, others)
         fates = {**_fates(asked, seen), **dict.fromkeys(busy, _again(_ON_THE_WAY_S))}
         passed = asked.ids.difference(fates)
         stays = (stretch.stay(asked.ready.message.id, asked.kind, passed),) if passed else ()
         return Decision(fates=fates, stays=stays)
 
-    async def _arrived(self, asked: "_Asked", stretch: Stretch, others: "_Others") -> set[int]:
+    async def _arrived(
+        self, asked: "_Asked", stretch: Stretch, near: Collection[Stretch], others: "_Others"
+    ) -> set[int]:
         """Waits a moment for those who are being sent something else; who still is. Everything is up to date then."""
-        elsewhere = [self._elsewhere(asked.app, place) for place in others.places(stretch.key)]
         until_s = asyncio.get_running_loop().time() + _ON_THE_WAY_S
         while True:
-            for one in (*elsewhere, stretch):
+            for one in near:
                 await self._pressure.up_to_date(one, since_s=asked.since_s, kinds=asked.kinds)
-            busy = self._busy(asked, [stretch, *elsewhere], others)
+            busy = self._busy(asked, near, others)
             left_s = until_s - asyncio.get_running_loop().time()
             if not busy or left_s <= 0:
                 return busy
@@ -115,12 +119,14 @@ class Caps:
             busy.update(one for one, devices in others.of.items() if not under_way.isdisjoint(devices))
         return busy
 
-    def _seen(self, asked: "_Asked", stretch: Stretch, others: "_Others") -> Mapping[int, tuple[Seen, ...]]:
+    def _seen(
+        self, asked: "_Asked", stretch: Stretch, near: Mapping[StretchKey, Stretch], others: "_Others"
+    ) -> Mapping[int, tuple[Seen, ...]]:
         """What each of the group got, on all devices of theirs."""
         message_id = asked.ready.message.id
         seen = dict(stretch.recent.of(asked.ids, besides=message_id))
         for place, ids in others.by_place.items():
-            there = self._elsewhere(asked.app, place).recent.of(ids, besides=message_id)
+            there = near[place].recent.of(ids, besides=message_id)
             for one, devices in others.of.items() if there else ():
                 for device in devices:
                     seen[one] = seen.get(one, ()) + there.get(device, ())
