@@ -118,8 +118,8 @@ class Pressure:
     def _stretch(self, key: StretchKey, ids: tuple[int, int]) -> Stretch:
         stretch = self._stretches.get(key)
         if stretch is None:
-            stretch = self._stretches[key] = Stretch(key, ids)
             self._forget_some()
+            stretch = self._stretches[key] = Stretch(key, ids)
         self._stretches.move_to_end(key)
         return stretch
 
@@ -145,20 +145,24 @@ class Pressure:
         """Keeps memory bounded: what was not asked for in a while goes, and the longest unused of too much."""
         idle_since_s = self._clock() - _KEPT_S
         held = sum(len(stretch.recent) for stretch in self._stretches.values())
-        for key, stretch in list(self._stretches.items())[:-1]:
-            is_too_much = held > RECENT_IDS_MAX or len(self._stretches) > RECENT_STRETCHES_MAX
+        for key, stretch in list(self._stretches.items()):
+            is_too_much = held > RECENT_IDS_MAX or len(self._stretches) >= RECENT_STRETCHES_MAX
             if not stretch.is_busy and not self.is_ours(stretch) and (is_too_much or stretch.used_at_s < idle_since_s):
                 held -= len(stretch.recent)
                 del self._stretches[key]
 
     def _keep(self) -> None:
         if self._keeping is None or self._keeping.done():
-            self._keeping = asyncio.create_task(self._keep_leases())
+            self._keeping = asyncio.create_task(self._keep_stretches())
 
-    async def _keep_leases(self) -> None:
-        """Renews the leases of busy stretches and gives back those of idle ones, until none is left."""
-        while any(self.is_ours(stretch) for stretch in self._stretches.values()):
+    async def _keep_stretches(self) -> None:
+        """Renews the leases of busy stretches, gives back those of idle ones and forgets what nobody asks for.
+
+        Until none is left: the last campaign's ids go a minute after it, though no other one comes.
+        """
+        while self._stretches:
             await asyncio.sleep(_TICK_S)
+            self._forget_some()
             try:
                 await self._renew()
                 await self._give_back()

@@ -1,5 +1,7 @@
 """Caps among processes and campaigns: who may send in a bucket, and who is on the way."""
 
+import gc
+import weakref
 from array import array
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -23,6 +25,7 @@ from gateway.policy.caps import Kind, Seen
 from gateway.policy.ending import Again, End
 from gateway.store import chunks, outcomes, partitions, persons
 from gateway.store.database import Database
+from tests.chaos.processes import until
 from tests.delivery.world import NO_NAMES, KeysOf
 from tests.store.rows import EVERYBODY, TODAY, enrol, make_app, work
 
@@ -193,3 +196,22 @@ async def test_what_came_to_other_devices_counts_where_memory_is_short(db: Datab
     full.recent.add((2, 0, 0), Seen(2, 0.0, Kind.MARKETING), array("q", range(RECENT_IDS_MAX + 1)))
     decision = await process.decide(3, IDS[:1], person="cust-1")
     assert decision.fates == {IDS[0]: CAPPED}
+
+
+async def test_what_nobody_asks_for_is_forgotten(two: tuple[Process, Process]):
+    """A campaign's ids are let go a minute after its end, also where no other one follows."""
+    process, _ = two
+    await process.settle(1, await process.decide(1))
+    place = (process.app.id, process.app.home, 0)
+    stretch = weakref.ref(process.pressure.seen_elsewhere(place, ids_of_stretch(0, spread=1)))
+    found = stretch()
+    assert found is not None
+    assert len(found.recent) == len(IDS)
+    del found
+    process.passed_s += 61
+
+    async def is_forgotten() -> bool:
+        gc.collect()
+        return stretch() is None
+
+    await until("the stretch is forgotten", is_forgotten, within_s=5)
