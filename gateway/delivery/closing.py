@@ -2,9 +2,8 @@
 
 from datetime import datetime
 
-from gateway.delivery.keys import Keys
+from gateway.delivery.keys import Keys, app_if_there
 from gateway.model.app import App
-from gateway.model.errors import NotFound
 from gateway.model.message import MessageState
 from gateway.policy.counting import folded
 from gateway.store import chunks, messages
@@ -56,9 +55,8 @@ class Closer:
 
 async def close_of(db: Database, keys: Keys, app_id: int, message_id: int) -> bool:
     """`close_if_done` for those who know only the app's number."""
-    try:
-        app = await keys.app_by_id(app_id)
-    except NotFound:
+    app = await app_if_there(keys, app_id)
+    if app is None:
         # Nobody can ask for its figures any more; left open, messages of deleted apps would fill each round.
         return await messages.finish(db, app_id=app_id, message_id=message_id, tally={}, only_from=_OPEN)
     return await close_if_done(db, app, message_id)

@@ -14,14 +14,13 @@ from typing import Final
 import msgspec
 
 from gateway.delivery.group import Group, Prepared
-from gateway.delivery.keys import Keys
+from gateway.delivery.keys import Keys, app_if_there
 from gateway.delivery.names import LiveNames
 from gateway.delivery.phase import in_phase
 from gateway.delivery.pressure import Pressure
 from gateway.delivery.rules import Rulebook
 from gateway.model.app import App
 from gateway.model.delivery import Device
-from gateway.model.errors import NotFound
 from gateway.model.ids import new_id, to_text
 from gateway.model.limits import GROUP_RECIPIENTS_MAX, LEASE_S
 from gateway.model.message import Content, Message
@@ -132,10 +131,7 @@ class Feed:
 
     async def app(self, app_id: int) -> App | None:
         """The app; None if it is gone."""
-        try:
-            return await self._keys.app_by_id(app_id)
-        except NotFound:
-            return None
+        return await app_if_there(self._keys, app_id)
 
     async def credentials(self, app_id: int) -> Mapping[int, Credential]:
         """Every credential that recipients may name."""

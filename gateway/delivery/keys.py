@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from gateway.model.app import App
+from gateway.model.errors import NotFound
 from gateway.policy.receipt_token import ReceiptSigner
 from gateway.transports.base import Credential
 
@@ -22,3 +23,11 @@ class Keys(Protocol):
     async def receipt_signer(self, app_id: int) -> ReceiptSigner:
         """What signs the tokens of new messages."""
         ...
+
+
+async def app_if_there(keys: Keys, app_id: int) -> App | None:
+    """The app; None if it is gone."""
+    try:
+        return await keys.app_by_id(app_id)
+    except NotFound:
+        return None

@@ -15,13 +15,12 @@ from typing import Final
 import msgspec
 
 from gateway.delivery.group import Decision, Prepared
-from gateway.delivery.keys import Keys
+from gateway.delivery.keys import Keys, app_if_there
 from gateway.delivery.pressure import Pressure
 from gateway.delivery.stretch import Stretch, StretchKey
 from gateway.model.app import App
 from gateway.model.cap import Window, own_windows_of, windows_of
 from gateway.model.delivery import Code, Device
-from gateway.model.errors import NotFound
 from gateway.model.ids import bucket_of_id, ids_of_stretch, stretch_of
 from gateway.model.work import Chunk
 from gateway.policy.caps import Kind, Seen, frees_at_s, kind_of
@@ -48,11 +47,8 @@ class Caps:
 
     async def decide(self, ready: Prepared, chunk: Chunk, devices: Sequence[Device], *, now: datetime) -> Decision:
         """Skips or puts off whoever has had enough, and holds on to the others until they are settled."""
-        try:
-            app = await self._keys.app_by_id(ready.message.app_id)
-        except NotFound:
-            return Decision()
-        if app.own.caps is None:
+        app = await app_if_there(self._keys, ready.message.app_id)
+        if app is None or app.own.caps is None:
             return Decision()
         by_stretch = _by_stretch(app, devices)
         async with contextlib.AsyncExitStack() as stack:

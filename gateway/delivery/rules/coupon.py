@@ -10,10 +10,9 @@ from typing import Any
 
 from gateway.delivery.coupons import Asked, CodeGiver
 from gateway.delivery.group import Decision, Prepared
-from gateway.delivery.keys import Keys
+from gateway.delivery.keys import Keys, app_if_there
 from gateway.model.coupon import ConfirmedCode, CouponTerm, Pool
 from gateway.model.delivery import Code, Device
-from gateway.model.errors import NotFound
 from gateway.model.limits import COUPON_POOL_KEPT_S, COUPON_POOLS_KEPT_MAX
 from gateway.model.work import Chunk
 from gateway.policy.ending import Again, End, Fate
@@ -47,9 +46,8 @@ class Coupons:
         pool = await self._pool(chunk.key.app_id, term.pool)
         if pool is None:
             return {}
-        try:
-            app = await self._keys.app_by_id(chunk.key.app_id)
-        except NotFound:
+        app = await app_if_there(self._keys, chunk.key.app_id)
+        if app is None:
             return {}
         found = await self._giver.codes_for(
             Asked(app, ready.message.id, pool),
@@ -62,13 +60,10 @@ class Coupons:
     async def may_come_back(self, term: CouponTerm, chunk: Chunk) -> bool:
         """Whether the pool is only empty because codes are with somebody who may not need them, such as the dead."""
         pool = await self._pool(chunk.key.app_id, term.pool)
-        try:
-            app = await self._keys.app_by_id(chunk.key.app_id)
-        except NotFound:
+        app = await app_if_there(self._keys, chunk.key.app_id)
+        if pool is None or app is None:
             return False
-        return pool is not None and await coupon_codes.are_some_taken(
-            self._db, app_id=app.id, buckets=app.buckets, pool_id=pool.id
-        )
+        return await coupon_codes.are_some_taken(self._db, app_id=app.id, buckets=app.buckets, pool_id=pool.id)
 
     async def _pool(self, app_id: int, slug: str) -> Pool | None:
         kept = self._pools.get((app_id, slug))

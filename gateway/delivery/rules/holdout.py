@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from gateway.delivery.group import Decision, Prepared
-from gateway.delivery.keys import Keys
+from gateway.delivery.keys import Keys, app_if_there
 from gateway.model.delivery import Code, Device
-from gateway.model.errors import NotFound
 from gateway.model.work import Chunk
 from gateway.policy.ending import End
 from gateway.policy.holdout import held_out, seed_of_app, seed_of_message
@@ -25,9 +24,8 @@ class Holdout:
         """Skips whoever is in one of the two groups."""
         del chunk, now
         message = ready.message
-        try:
-            app = await self._keys.app_by_id(message.app_id)
-        except NotFound:
+        app = await app_if_there(self._keys, message.app_id)
+        if app is None:
             return Decision()
         lasting = held_out(devices, seed=seed_of_app(app.public_id), percent=app.own.holdout_percent)
         own = held_out(devices, seed=seed_of_message(message.id), percent=message.terms.holdout_percent)

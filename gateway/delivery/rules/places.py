@@ -1,9 +1,8 @@
 """Where the device of a group is, as far as rules about hours ask."""
 
-from gateway.delivery.keys import Keys
+from gateway.delivery.keys import Keys, app_if_there
 from gateway.model.app_settings import AppSettings
 from gateway.model.delivery import Device
-from gateway.model.errors import NotFound
 from gateway.policy.zones import Place, place_of
 
 _GONE: AppSettings = AppSettings(quiet_hours=None)
@@ -11,10 +10,8 @@ _GONE: AppSettings = AppSettings(quiet_hours=None)
 
 async def settings_of_app(keys: Keys, app_id: int) -> AppSettings:
     """The app's settings at this moment; none of a deleted app, whose chunks end soon."""
-    try:
-        return (await keys.app_by_id(app_id)).own
-    except NotFound:
-        return _GONE
+    app = await app_if_there(keys, app_id)
+    return _GONE if app is None else app.own
 
 
 async def app_timezone_of(keys: Keys, app_id: int) -> str | None:
