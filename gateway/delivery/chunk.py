@@ -16,7 +16,7 @@ import msgspec
 from gateway.delivery import figures, settle
 from gateway.delivery.deciding import decided
 from gateway.delivery.group import Group, Prepared, Stay
-from gateway.delivery.ports import Clock, Grant, Pacer, Source, Work
+from gateway.delivery.ports import FREE, Clock, Grant, Pacer, Source, Work
 from gateway.delivery.room import Room
 from gateway.delivery.send import GroupSender, Sending
 from gateway.delivery.singles import Singles
@@ -31,7 +31,6 @@ from gateway.telemetry import LEASES_LOST, log
 _GROUPS_PER_TURN: Final = 4
 """Groups of a chunk before others have their turn."""
 _BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0)
-_FREE: Final = Grant(GROUP_RECIPIENTS_MAX)
 _FAULTS_MAX: Final = 5
 """Tries to settle a group against a fault that is not "the database is away"."""
 
@@ -114,7 +113,7 @@ class ChunkRunner:
             await self._work.abandon(chunk)
             return
         for _ in range(_GROUPS_PER_TURN):
-            grant = _FREE if self._throttle is None else await self._throttle.grant(ready, now=self._clock.now())
+            grant = FREE if self._throttle is None else await self._throttle.grant(ready, now=self._clock.now())
             if not grant.recipients:
                 await self._work.release(chunk, delay_s=grant.wait_s)
                 return

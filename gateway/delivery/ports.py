@@ -6,11 +6,12 @@ its own, with its own clock.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from gateway.delivery.group import Group, Prepared
+from gateway.model.limits import GROUP_RECIPIENTS_MAX
 from gateway.model.message import Message
 from gateway.model.work import Chunk, GroupResult, Hold
 from gateway.transports.base import Credential
@@ -94,6 +95,10 @@ class Grant(msgspec.Struct, frozen=True):
     recipients: int
     wait_s: float = 0.0
     per_minute: int | None = None
+
+
+FREE: Final = Grant(GROUP_RECIPIENTS_MAX)
+"""Of a message without a rate."""
 
 
 class Pacer(Protocol):

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from gateway.delivery.group import Prepared
-from gateway.delivery.ports import Grant
+from gateway.delivery.ports import FREE, Grant
 from gateway.model.limits import GROUP_RECIPIENTS_MAX, RESTING_MESSAGES_MAX, THROTTLE_LOOK_AHEAD_S, THROTTLE_LOOKS_S
 from gateway.policy.throttle import distance_s, group_of
 from gateway.store import throttles
 from gateway.store.database import Database
-
-_FREE = Grant(GROUP_RECIPIENTS_MAX)
 
 
 class Throttle:
@@ -30,7 +28,7 @@ class Throttle:
         """
         per_minute = ready.message.terms.per_minute
         if per_minute is None or now >= ready.message.expires_at:
-            return _FREE
+            return FREE
         recipients = group_of(per_minute, at_most=GROUP_RECIPIENTS_MAX)
         app_id, message_id = ready.message.app_id, ready.message.id
         begins_s = await throttles.take(
