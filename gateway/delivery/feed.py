@@ -34,12 +34,10 @@ from gateway.store.messages import FIRST_VERSION
 from gateway.transports.base import Compiled, Credential, Transport
 
 _MESSAGES_KEPT_MAX: Final = 512
-
-Clock = Callable[[], float]
-
-
 _CURRENT_S: Final = 2.0
 """A message that was changed under way goes on as it was for so long."""
+
+Clock = Callable[[], float]
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -102,12 +100,12 @@ class Feed:
         rules = self._rulebook.of(message)
         content = message.content
         app = await self.app(message.app_id)
-        others = [content_of(content, variant) for variant in message.terms.variants]
+        contents = [content, *(content_of(content, variant) for variant in message.terms.variants)]
         day = message.planned_at.astimezone(UTC).date()
         about = {"id": to_text("msg", message.id), "date": day.isoformat(), "category": message.terms.category}
-        wordings = [wording_of(app, one, about) for one in (content, *others)]
+        wordings = [wording_of(app, one, about) for one in contents]
         ready, *variants = (
-            self._made(one, wording, message.id) for one, wording in zip((content, *others), wordings, strict=True)
+            self._made(one, wording, message.id) for one, wording in zip(contents, wordings, strict=True)
         )
         return Prepared(
             message,
@@ -119,7 +117,7 @@ class Feed:
             # Copies of one message collapse at the push service, so that a repetition after a crash replaces.
             content.collapse_key or f"{message.app_id}.{message.id}",
             rules,
-            reads_person=bool(rules) or any(map(reads_person, (content, *others), wordings)),
+            reads_person=bool(rules) or any(map(reads_person, contents, wordings)),
             variants=tuple(variants),
         )
 
