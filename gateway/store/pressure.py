@@ -1,8 +1,7 @@
 """What frequency caps stand on: the outcomes of the last days, and leases of stretches of buckets.
 
 Counting takes no writes and no bytes of its own: the outcomes that are kept anyway say who got what. The lease is
-database time; `fence` tells its holder whether anybody else had the
-stretch since.
+database time; `fence` tells its holder whether anybody else had the stretch since.
 """
 
 from collections.abc import Sequence

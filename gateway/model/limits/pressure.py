@@ -12,7 +12,7 @@ CAP_PERIOD_S_MIN: Final = 60
 CAP_PERIOD_S_MAX: Final = 31 * 86_400
 """Outcomes are read this far back at most, and kept for longer."""
 RECENT_IDS_MAX: Final = 4_000_000
-"""Outcomes that a process remembers for caps, of all stretches together: 8 bytes each."""
+"""Outcomes that a process remembers for caps, of all stretches together: 8 bytes each, 500 where one got it alone."""
 RECENT_STRETCHES_MAX: Final = 4_096
 """Stretches of buckets that a process remembers outcomes of."""
 RECENT_ROWS_MAX: Final = 200_000
