@@ -49,6 +49,7 @@ async def test_a_lasting_group_gets_no_marketing(shop: Shop):
     for _ in range(2):
         message = await shop.send()
         said = await shop.done(message)
+        assert said["skipped_by"].keys() == {"holdout"}, said
         left_out = said["skipped_by"]["holdout"]
         assert 0 < left_out == said["counts"]["skipped"]
         assert said["counts"]["sent"] == 2 * PEOPLE + 10 - left_out
