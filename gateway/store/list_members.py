@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
-import asyncpg
 import msgspec
 
 from gateway.model.app import App
 from gateway.model.errors import StoreUnavailable
 from gateway.model.limits import IMPORT_ATTEMPTS_MAX
 from gateway.store.database import Queryable
+from gateway.store.faults import was_deadlock
 from gateway.store.persons import names_of, person_bucket_of
 from gateway.store.subscriptions import bucket_of
 
@@ -88,8 +88,10 @@ async def _patiently(write: Callable[[], Awaitable[_T]]) -> _T:
     for attempt in range(1, IMPORT_ATTEMPTS_MAX + 1):
         try:
             return await write()
-        except asyncpg.DeadlockDetectedError:
-            await asyncio.sleep(_PAUSE_S * attempt)
+        except StoreUnavailable as fault:
+            if not was_deadlock(fault):
+                raise
+        await asyncio.sleep(_PAUSE_S * attempt)
     raise StoreUnavailable("The same rows are being changed elsewhere all the time; try again.")
 
 

@@ -21,6 +21,7 @@ from gateway.model.limits import IMPORT_ATTEMPTS_MAX, SUBSCRIPTIONS_PER_PERSON_M
 from gateway.model.subscriber import SubscriptionState
 from gateway.store import copies
 from gateway.store.database import Queryable, Record
+from gateway.store.faults import was_deadlock
 from gateway.store.persons import Renamed, give_lists, names_of, person_bucket_of, shed
 from gateway.store.subscriptions import address_bucket_of, bucket_of
 
@@ -78,8 +79,10 @@ async def write(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> W
             named = await _with_own_names(db, app, devices)
             async with db.transaction() as tx:
                 written, people = await _write(tx, app, named)
-        except (asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError, Renamed):
+        except (StoreUnavailable, asyncpg.UniqueViolationError, Renamed) as fault:
             # Somebody else took the same rows, or an id or a name that the file wants, in the same moment.
+            if isinstance(fault, StoreUnavailable) and not was_deadlock(fault):
+                raise
             await asyncio.sleep(_PAUSE_S * attempt)
         else:
             for person in people.crowded:

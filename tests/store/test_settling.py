@@ -16,6 +16,7 @@ from gateway.store import chunks, messages, outcomes, subscriptions
 from gateway.store.chunks import LeaseLost
 from gateway.store.database import Database
 from tests.store.rows import TODAY, add_message, claim, claim_one, drawn_ids, enrol, everything, make_app, settled, work
+from tests.store.waiting import wait_for_a_lock
 
 IDS = drawn_ids(5)
 
@@ -188,20 +189,11 @@ async def test_cancelling_catches_retries_of_a_group_that_is_just_being_settled(
         holding = asyncio.create_task(
             chunks.hold(db, app_id=app.id, buckets=app.buckets, message_id=message, to=Hold.CANCELLED)
         )
-        await _wait_for_a_lock(db)
+        await wait_for_a_lock(db)
     await holding
 
     assert await db.fetch("SELECT state, hold FROM chunks ORDER BY attempt") == [(2, 0), (0, 2)]
     assert await chunks.unfinished(db, app_id=app.id, buckets=app.buckets, message_id=message) == 0
-
-
-async def _wait_for_a_lock(db: Database) -> None:
-    """Until some statement of this database queues behind another one."""
-    async with asyncio.timeout(5):
-        while not await db.fetchval(  # noqa: ASYNC110 - the database tells nobody that somebody waits
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        ):
-            await asyncio.sleep(0.01)
 
 
 async def test_a_message_is_closed_once(db: Database):
