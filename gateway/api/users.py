@@ -1,7 +1,5 @@
 """`/v1/users`: what the shop's server tells of people, and what it gets to see of them."""
 
-import base64
-import binascii
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -33,6 +31,7 @@ from gateway.subscribers.erase import erase as forget
 from gateway.subscribers.preferences import check_external_id
 from gateway.subscribers.user_request import UserRow, change_of
 from gateway.subscribers.users import Wish
+from gateway.wire.base64url import decode_base64url, encode_base64url
 
 _USER: Final = decoder_of(UserRequest)
 _BULK: Final = decoder_of(BulkRequest)
@@ -179,7 +178,7 @@ def _counts(facts: dict[str, Any]) -> EventCounts:
 
 
 def _cursor(name: str) -> str:
-    return base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
+    return encode_base64url(name.encode())
 
 
 def _after(call: Call) -> str | None:
@@ -187,6 +186,9 @@ def _after(call: Call) -> str | None:
     if cursor is None:
         return None
     try:
-        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-    except (binascii.Error, ValueError):
-        raise Invalid("field_invalid", "Give the `next` of the page before, unchanged.", param="after") from None
+        name = decode_base64url(cursor).decode()
+    except ValueError:
+        name = ""
+    if not name or not name.isprintable():  # Postgres takes no NUL
+        raise Invalid("field_invalid", "Give the `next` of the page before, unchanged.", param="after")
+    return name

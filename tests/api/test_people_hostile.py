@@ -121,6 +121,13 @@ async def test_calls_have_bounds(shop: Shop, path: str, body: Any):
     assert (await shop.call("POST", path, body)).status == 422
 
 
+@pytest.mark.parametrize("after", ["AA", "YQBi", "_w", "a", "!!"])
+async def test_a_place_in_the_list_that_nobody_was_told_is_refused(shop: Shop, after: str):
+    """Whatever it decodes to: NUL, no UTF-8, or nothing at all."""
+    answer = await shop.call("GET", f"/v1/users?after={after}")
+    assert (answer.status, answer.param) == (422, "after"), answer.text
+
+
 async def test_a_person_holds_a_hundred_attributes(shop: Shop):
     """The hundred and first is refused, also where the others came before; other names have a bound, too."""
     for start in (0, 50):
