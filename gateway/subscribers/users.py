@@ -116,6 +116,7 @@ class Users:
             if owner != alias:
                 raise Conflict("name_taken", "This name is another name of another user.", param="alias")
             other = await profiles.get(self._db, app, alias)
+            _aliases_of(kept, alias, other)  # before anything is moved
             # Devices first, one by one, as a login moves them: the order of locks is the same everywhere.
             for subscription_id in other.subscriptions if other is not None else ():
                 await persons.attach(self._db, app, kept.name, subscription_id)
@@ -136,11 +137,7 @@ class Users:
             kept, other = held.get(kept_name), held[alias]
             if kept is None or other.subscriptions:
                 return False
-            aliases = [*kept.aliases, alias, *other.aliases]
-            if len(aliases) > ALIASES_PER_PERSON_MAX:
-                raise Invalid(
-                    "field_invalid", f"A user has at most {ALIASES_PER_PERSON_MAX} other names.", param="alias"
-                )
+            aliases = _aliases_of(kept, alias, other)
             await profiles.save_profiles(tx, app, [_one_of(kept, other, app, vault)])
             await profiles.save_events(tx, app, {kept.name: together(kept.events, other.events)})
             await profiles.take_lists(tx, app, of=alias, to=kept.name, devices=kept.subscriptions)
@@ -150,6 +147,14 @@ class Users:
             return True
 
         return await people.write(self._db, app, [kept_name, alias], work)
+
+
+def _aliases_of(kept: Person, alias: str, other: Person | None) -> list[str]:
+    """The other names of a person with one more, and those of whoever goes by it. Raises `Invalid` for too many."""
+    aliases = [*kept.aliases, alias, *(other.aliases if other is not None else ())]
+    if len(aliases) > ALIASES_PER_PERSON_MAX:
+        raise Invalid("field_invalid", f"A user has at most {ALIASES_PER_PERSON_MAX} other names.", param="alias")
+    return aliases
 
 
 def _changed(person: Person, change: Change, app: App, vault: Vault, *, now: datetime) -> Person:

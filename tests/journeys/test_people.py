@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.model.ids import to_text
+from gateway.model.limits import ALIASES_PER_PERSON_MAX
 from gateway.store import copies
 from gateway.subscribers import people
 from gateway.subscribers.identity import signature_of
@@ -163,6 +164,19 @@ async def test_two_people_who_are_one_become_one(shop: Shop) -> None:
         facts = await _facts(shop, device)
         assert (facts["attributes"]["plan"], facts["devices"]) == ("old", 2)
     assert await _user(shop, "guest-4") == said
+
+
+async def test_one_name_too_many_moves_nobody(shop: Shop) -> None:
+    """Whoever goes by the name that is refused stays who they are, with every device."""
+    mine, theirs = await shop.devices(2, lines=[{"user": "cust-17"}, {"user": "guest-4"}])
+    for number in range(ALIASES_PER_PERSON_MAX):
+        await shop.call("POST", "/v1/users/cust-17/aliases", {"alias": f"crm-{number}"})
+
+    status, _, said = await shop.call("POST", "/v1/users/cust-17/aliases", {"alias": "guest-4"})
+
+    assert (status, said["error"]["param"]) == (422, "alias")
+    assert (await _user(shop, "guest-4"))["subscriptions"] == [theirs.id]
+    assert (await _user(shop, "cust-17"))["subscriptions"] == [mine.id]
 
 
 async def test_events_become_facts_by_kind(shop: Shop) -> None:
