@@ -54,12 +54,19 @@ async def put_position(db: Queryable, app: App, subscription_id: int, where: Whe
 
 
 async def forget_position(db: Queryable, app: App, subscription_id: int) -> None:
-    """Takes away the position that a device gave, and the zone that came from it."""
+    """Takes away the position that a device gave, the zone that came from it, and which geofences it is in.
+
+    `fenced_at` moves on instead of going: it names the next move of the device, which is not one that was told before.
+    """
     await db.execute(
         """
         UPDATE subscriptions
-        SET lat = NULL, lon = NULL, geo_timezone = NULL, located_by = NULL, located_at = NULL
-        WHERE app_id = $1 AND bucket = $2 AND id = $3 AND located_by = 2
+        SET lat = CASE WHEN located_by = 2 THEN NULL ELSE lat END,
+            lon = CASE WHEN located_by = 2 THEN NULL ELSE lon END,
+            geo_timezone = CASE WHEN located_by = 2 THEN NULL ELSE geo_timezone END,
+            located_by = CASE WHEN located_by = 2 THEN NULL ELSE located_by END, located_at = NULL,
+            fenced_at = CASE WHEN fences IS NULL THEN fenced_at ELSE now() END, fences = NULL
+        WHERE app_id = $1 AND bucket = $2 AND id = $3 AND (located_by = 2 OR fences IS NOT NULL)
         """,
         app.id,
         bucket_of(app, subscription_id),

@@ -1,8 +1,8 @@
 """Devices say where they are; what they enter and leave is told, and the position is forgotten at once.
 
-Of a device are kept the geofences that it is in, and when that changed, for as long as positions are kept. An event is
-told before that is noted: who repeats a post after a crash tells the same event again, known by its id, so that it
-counts once. Of two posts at the same moment the same holds.
+Of a device are kept the geofences that it is in, and when that changed, for as long as positions are kept; they go with
+the consent. An event is told before that is noted: who repeats a post after a crash tells the same event again, known
+by its id, so that it counts once. Of two posts at the same moment the same holds.
 """
 
 import time

@@ -94,6 +94,23 @@ async def test_the_position_is_kept_nowhere(shop: Shop) -> None:
     assert await shop.world.db.fetchval("SELECT fences FROM subscriptions WHERE id = $1", number) is None
 
 
+@pytest.mark.parametrize("change", [{"location": None}, {"consent": {"text": "News only", "location": False}}])
+async def test_a_visit_is_forgotten_when_its_person_says_so(shop: Shop, change: dict[str, Any]) -> None:
+    """As a position is; and who agrees again on the same day comes anew."""
+    await fence(shop)
+    visitor = await customer(shop)
+    await at(visitor, IN_THE_STORE)
+
+    status, kept = await visitor.change(**change)
+    assert (status, kept["location"]["by"]) == (200, "ip")
+    number = from_text("sub", visitor.id)
+    assert await shop.world.db.fetchval("SELECT fences FROM subscriptions WHERE id = $1", number) is None
+
+    await visitor.change(consent=AGREED)
+    assert (await at(visitor, IN_THE_STORE))["entered"] == ["store-utrecht"]
+    assert await events(shop) == [("geofence_entered", "store-utrecht")] * 2
+
+
 async def test_a_visitor_without_a_name_is_told_and_not_recorded(shop: Shop) -> None:
     """The app hears what it entered; there is no person whose event it could be."""
     await fence(shop)
