@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.api.schema.users import DossierAnswer
 from gateway.model.ids import from_text, to_text
 from gateway.subscribers import erase
 from tests.journeys.world import Shop, World
@@ -33,6 +34,7 @@ async def test_everything_that_is_held_on_a_person(shop: Shop) -> None:
     mine, other, everybody, named = await _known(shop)
     status, _, said = await shop.call("GET", "/v1/users/crm-17/export")
     assert status == 200
+    assert tuple(said) == DossierAnswer.__struct_fields__
     assert (said["user"]["external_id"], said["user"]["email"]) == ("cust-17", "ada@shop.example")
     assert {one["endpoint"] for one in said["devices"]} == {mine.endpoint, other.endpoint}
     got = {(one["message"], one["subscription"], one["state"]) for one in said["messages"]}

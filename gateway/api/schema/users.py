@@ -49,10 +49,14 @@ class UserAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DossierAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is held on a person: devices with their addresses, messages and what became of them, events."""
+    """Everything that is held on a person: devices with their addresses, messages and what became of them, events.
+
+    `lists` names those that the person, or one of the devices, is on.
+    """
 
     user: UserAnswer
     devices: list[dict[str, Any]]
+    lists: list[str]
     messages: list[dict[str, Any]]
     reports: list[dict[str, Any]]
     events: list[dict[str, Any]]
