@@ -58,9 +58,9 @@ from gateway.api.unmatched import add_unmatched
 from gateway.model.limits import BULK_BODY_BYTES_MAX as BULK
 from gateway.model.limits import PUBLIC_BODY_BYTES_MAX as SMALL
 from gateway.model.limits import SEND_BODY_BYTES_MAX as LARGE
+from gateway.subscribers.imports import ImportReport
 from gateway.subscribers.lists import ListImportReport
 from gateway.subscribers.request import Location
-from gateway.subscribers.transfer import ImportReport
 
 APP: Final = Query("app", "The app, where the key is the installation's.")
 PAGE: Final = (APP, Query("limit", "Rows of the page, 1 to 100.", "integer"), Query("after", "`next` of the page before."))

@@ -17,7 +17,6 @@ from gateway.model.app import App
 from gateway.model.errors import GatewayError, Invalid, NotFound
 from gateway.model.ids import from_text, to_text
 from gateway.model.limits import (
-    IMPORT_ERRORS_MAX,
     IMPORT_LINE_BYTES_MAX,
     IMPORT_STEP_LINES,
     LIST_FILL_HOURS_MAX,
@@ -27,8 +26,8 @@ from gateway.model.limits import (
 from gateway.store import list_members, lists
 from gateway.store.database import Queryable
 from gateway.store.lists import StoredList
+from gateway.subscribers.imports import LineError, Lines
 from gateway.subscribers.preferences import check_external_id
-from gateway.subscribers.transfer import LineError
 
 Mode = Literal["add", "remove", "replace"]
 Form = Literal["csv", "ndjson"]
@@ -77,21 +76,15 @@ class _Batch:
         return len(self.persons) + len(self.devices)
 
 
-class _Tally:
+class _Tally(Lines):
     """The report while it grows."""
 
     def __init__(self) -> None:
-        self.lines = self.changed = self.unchanged = self.rejected = 0
-        self.errors: list[LineError] = []
-
-    def reject(self, line: int, fault: GatewayError) -> None:
-        self.rejected += 1
-        if len(self.errors) < IMPORT_ERRORS_MAX:
-            self.errors.append(LineError(line, fault.code, fault.message))
+        super().__init__()
+        self.changed = self.unchanged = 0
 
     def report(self) -> ListImportReport:
-        errors = sorted(self.errors, key=lambda one: one.line)
-        return ListImportReport(self.changed, self.unchanged, self.rejected, errors)
+        return ListImportReport(self.changed, self.unchanged, self.rejected, self.errors)
 
 
 async def import_lines(
@@ -139,16 +132,16 @@ def _count(tally: _Tally, batch: _Batch, members: list_members.Members) -> None:
 async def _batches(lines: AsyncIterator[bytes], form: Form, tally: _Tally) -> AsyncIterator[_Batch]:
     batch = _Batch()
     async for line in lines:
-        tally.lines += 1
-        if tally.lines % IMPORT_STEP_LINES == 0:
+        tally.count += 1
+        if tally.count % IMPORT_STEP_LINES == 0:
             await asyncio.sleep(0)
         try:
-            member = member_of(line, form, is_first=tally.lines == 1)
+            member = member_of(line, form, is_first=tally.count == 1)
         except GatewayError as fault:
-            tally.reject(tally.lines, fault)
+            tally.reject(tally.count, fault)
             continue
         if member is not None:
-            batch.take(member, tally.lines)
+            batch.take(member, tally.count)
         if len(batch) >= LIST_IMPORT_ROWS:
             yield batch
             batch = _Batch()

@@ -15,6 +15,7 @@ from gateway.model.limits import IMPORT_LINE_BYTES_MAX
 from gateway.model.subscriber import PLATFORM_NAMES, STATE_WORDS, Subscription, SubscriptionState
 from gateway.store.transfer import ImportedDevice
 from gateway.subscribers.enrol import address_hash
+from gateway.subscribers.imports import decoded
 from gateway.subscribers.preferences import (
     check_consent,
     check_country,
@@ -63,9 +64,9 @@ class LineReader:
         self._address_key = address_key
         self._now = now
 
-    def read(self, line: bytes, *, number: int) -> Draft:
+    def read(self, line: bytes, number: int) -> Draft:
         """The device that a line describes. Raises `GatewayError` with what is wrong with it."""
-        row = _decoded(line)
+        row = decoded(line, _DECODER)
         provider = self._transports.get(row.channel)
         if provider is None:
             raise Invalid("channel_unknown", f"A channel is one of: {', '.join(self._transports)}.", param="channel")
@@ -99,23 +100,6 @@ class LineReader:
         if at > self._now + _CLOCKS_APART:
             raise Invalid("field_invalid", "This time is yet to come.", param="created_at")
         return at
-
-
-def _decoded(line: bytes) -> ImportRow:
-    if len(line) > IMPORT_LINE_BYTES_MAX:
-        raise Invalid("body_too_large", f"The line is longer than {IMPORT_LINE_BYTES_MAX} bytes.")
-    try:
-        return _DECODER.decode(line)
-    except msgspec.ValidationError as fault:
-        raise Invalid(_code_of(str(fault)), f"{fault}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Invalid("json_unreadable", "The line is not one JSON object in UTF-8.") from None
-
-
-def _code_of(fault: str) -> str:
-    if "unknown field" in fault:
-        return "field_unknown"
-    return "field_missing" if "missing required" in fault else "field_invalid"
 
 
 def _wanted_id(text: str | None) -> int | None:

@@ -6,7 +6,6 @@ and left out; running the same file again changes nothing that is not different 
 """
 
 import asyncio
-from codecs import BOM_UTF8
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,18 +15,12 @@ import msgspec
 
 from gateway.model.app import App
 from gateway.model.errors import GatewayError
-from gateway.model.limits import (
-    EXPORT_PAGE_ROWS,
-    IMPORT_BATCH_ROWS,
-    IMPORT_ERRORS_MAX,
-    IMPORT_STEP_LINES,
-    IMPORT_WRITES_MAX,
-    TOPICS_PER_APP_MAX,
-)
+from gateway.model.limits import EXPORT_PAGE_ROWS, IMPORT_WRITES_MAX, TOPICS_PER_APP_MAX
 from gateway.store import subscriptions, topics, transfer
 from gateway.store.credentials import list_of_app as credentials_of_app
 from gateway.store.database import Queryable
 from gateway.store.transfer import ImportedDevice, Written
+from gateway.subscribers.imports import ImportReport, Tally, batches
 from gateway.subscribers.rows import Draft, LineReader, line_of, overlay
 from gateway.subscribers.topics import made
 from gateway.transports.base import Credential, Transport
@@ -43,43 +36,6 @@ class TransferKeys(Protocol):
     async def address_key(self) -> bytes:
         """What address hashes are made with."""
         ...
-
-
-class LineError(msgspec.Struct, frozen=True):
-    """A line that was left out. Lines count from 1."""
-
-    line: int
-    code: str
-    message: str
-
-
-class ImportReport(msgspec.Struct, frozen=True):
-    """imported: new devices. updated: known ones, also where nothing was different. errors: the first 100."""
-
-    imported: int
-    updated: int
-    rejected: int
-    errors: list[LineError]
-
-
-class _Tally:
-    """The report while it grows."""
-
-    def __init__(self) -> None:
-        self.lines = self.imported = self.updated = self.rejected = 0
-        self.errors: list[LineError] = []
-
-    def reject(self, line: int, fault: GatewayError) -> None:
-        self.rejected += 1
-        if len(self.errors) < IMPORT_ERRORS_MAX:
-            self.errors.append(LineError(line, fault.code, fault.message))
-
-    def add(self, written: Written) -> None:
-        self.imported += written.inserted
-        self.updated += written.updated
-
-    def report(self) -> ImportReport:
-        return ImportReport(self.imported, self.updated, self.rejected, sorted(self.errors, key=lambda one: one.line))
 
 
 class Transfer:
@@ -109,13 +65,13 @@ class Transfer:
             address_key=await self._keys.address_key(),
             now=now or datetime.now(UTC),
         )
-        tally = _Tally()
+        tally = Tally()
         resolver = _Topics(self._db, app)
         async with _Writer(self._db, app, tally) as writer:
-            async for drafts in _batches(reader, lines, tally):
+            async for drafts in batches(lines, tally, reader.read):
                 await writer.write(_distinct(await resolver.resolved(drafts, tally), tally))
                 if on_progress is not None:
-                    on_progress(tally.lines)
+                    on_progress(tally.count)
         return tally.report()
 
     async def export_subscriptions(self, app: App) -> AsyncIterator[bytes]:
@@ -141,7 +97,7 @@ class Transfer:
 class _Writer:
     """Writes batches in the background, a few at once; leaving the block waits for the rest, or gives them up."""
 
-    def __init__(self, db: Queryable, app: App, tally: _Tally) -> None:
+    def __init__(self, db: Queryable, app: App, tally: Tally) -> None:
         self._db = db
         self._app = app
         self._tally = tally
@@ -172,32 +128,13 @@ class _Writer:
 
     async def _finish_one(self) -> None:
         task, _ = self._under_way[0]
-        self._tally.add(await task)
+        written = await task
+        self._tally.imported += written.inserted
+        self._tally.updated += written.updated
         self._under_way.popleft()
 
 
-async def _batches(reader: LineReader, lines: AsyncIterator[bytes], tally: _Tally) -> AsyncIterator[list[Draft]]:
-    batch: list[Draft] = []
-    async for line in lines:
-        tally.lines += 1
-        if tally.lines % IMPORT_STEP_LINES == 0:
-            await asyncio.sleep(0)
-        if tally.lines == 1:
-            line = line.removeprefix(BOM_UTF8)  # noqa: PLW2901 - editors on Windows put it there
-        if not line.strip():
-            continue
-        try:
-            batch.append(reader.read(line, number=tally.lines))
-        except GatewayError as fault:
-            tally.reject(tally.lines, fault)
-        if len(batch) >= IMPORT_BATCH_ROWS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _distinct(devices: Sequence[ImportedDevice], tally: _Tally) -> dict[bytes, ImportedDevice]:
+def _distinct(devices: Sequence[ImportedDevice], tally: Tally) -> dict[bytes, ImportedDevice]:
     """One row for each address. A line that repeats one counts as an update of it."""
     by_address: dict[bytes, ImportedDevice] = {}
     for device in devices:
@@ -217,7 +154,7 @@ class _Topics:
         self._app = app
         self._known: dict[str, int] = {}
 
-    async def resolved(self, drafts: Sequence[Draft], tally: _Tally) -> list[ImportedDevice]:
+    async def resolved(self, drafts: Sequence[Draft], tally: Tally) -> list[ImportedDevice]:
         """The devices with their topics' numbers; a line whose topics find no room in the app is left out."""
         missing = {slug for draft in drafts for slug in draft.slugs or () if slug not in self._known}
         if missing:

@@ -6,7 +6,6 @@ same file again changes nothing that is not different in it.
 """
 
 import asyncio
-from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime
 from typing import Any, Final
@@ -15,17 +14,10 @@ import msgspec
 
 from gateway.model.app import App
 from gateway.model.errors import GatewayError, Invalid
-from gateway.model.limits import (
-    ALIASES_PER_PERSON_MAX,
-    EXPORT_PAGE_ROWS,
-    IMPORT_BATCH_ROWS,
-    IMPORT_ERRORS_MAX,
-    IMPORT_LINE_BYTES_MAX,
-    IMPORT_STEP_LINES,
-)
+from gateway.model.limits import ALIASES_PER_PERSON_MAX, EXPORT_PAGE_ROWS
 from gateway.model.person import Person
+from gateway.subscribers.imports import ImportReport, Tally, batches, decoded
 from gateway.subscribers.preferences import check_external_id
-from gateway.subscribers.transfer import ImportReport, LineError
 from gateway.subscribers.user_request import UserRow, change_of
 from gateway.subscribers.users import Users, Wish
 
@@ -45,19 +37,12 @@ class _Read(msgspec.Struct, frozen=True):
     aliases: tuple[str, ...]
 
 
-class _Tally:
-    def __init__(self) -> None:
-        self.lines = self.imported = self.updated = self.rejected = 0
-        self.errors: list[LineError] = []
+class _Tally(Tally):
+    """Names the field at fault, which is one of many in a line."""
 
     def reject(self, line: int, fault: GatewayError) -> None:
-        self.rejected += 1
-        if len(self.errors) < IMPORT_ERRORS_MAX:
-            where = f" ({fault.param})" if fault.param else ""
-            self.errors.append(LineError(line, fault.code, f"{fault.message}{where}"))
-
-    def report(self) -> ImportReport:
-        return ImportReport(self.imported, self.updated, self.rejected, sorted(self.errors, key=lambda one: one.line))
+        where = f" ({fault.param})" if fault.param else ""
+        super().reject(line, Invalid(fault.code, f"{fault.message}{where}"))
 
 
 async def import_users(users: Users, app: App, lines: AsyncIterator[bytes], *, now: datetime) -> ImportReport:
@@ -69,7 +54,7 @@ async def import_users(users: Users, app: App, lines: AsyncIterator[bytes], *, n
     tally = _Tally()
     writing: asyncio.Task[None] | None = None
     try:
-        async for batch in _batches(lines, tally):
+        async for batch in batches(lines, tally, _read):
             if writing is not None:
                 await writing
             writing = asyncio.create_task(_write(users, app, batch, tally, now=now))
@@ -82,7 +67,7 @@ async def import_users(users: Users, app: App, lines: AsyncIterator[bytes], *, n
     return tally.report()
 
 
-async def _write(users: Users, app: App, batch: list[_Read], tally: _Tally, *, now: datetime) -> None:
+async def _write(users: Users, app: App, batch: list[_Read], tally: Tally, *, now: datetime) -> None:
     results = await users.change_many(app, [one.wish for one in batch], now=now)
     for one, result in zip(batch, results, strict=True):
         fault = result.fault or await _name(users, app, one)
@@ -105,37 +90,8 @@ async def _name(users: Users, app: App, one: _Read) -> GatewayError | None:
     return None
 
 
-async def _batches(lines: AsyncIterator[bytes], tally: _Tally) -> AsyncGenerator[list[_Read]]:
-    batch: list[_Read] = []
-    async for line in lines:
-        tally.lines += 1
-        if tally.lines % IMPORT_STEP_LINES == 0:
-            await asyncio.sleep(0)
-        if tally.lines == 1:
-            line = line.removeprefix(BOM_UTF8)  # noqa: PLW2901 - editors on Windows put it there
-        if not line.strip():
-            continue
-        try:
-            batch.append(_read(line, tally.lines))
-        except GatewayError as fault:
-            tally.reject(tally.lines, fault)
-        if len(batch) >= IMPORT_BATCH_ROWS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
 def _read(line: bytes, number: int) -> _Read:
-    if len(line) > IMPORT_LINE_BYTES_MAX:
-        raise Invalid("body_too_large", f"The line is longer than {IMPORT_LINE_BYTES_MAX} bytes.")
-    try:
-        row = _DECODER.decode(line)
-    except msgspec.ValidationError as fault:
-        code = "field_unknown" if "unknown field" in str(fault) else "field_invalid"
-        raise Invalid(code, f"{fault}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Invalid("json_unreadable", "The line is not one JSON object in UTF-8.") from None
+    row = decoded(line, _DECODER)
     if len(row.aliases) > ALIASES_PER_PERSON_MAX:
         raise Invalid("field_invalid", f"A user has at most {ALIASES_PER_PERSON_MAX} other names.", param="aliases")
     aliases = tuple(check_external_id(one, param="aliases") for one in row.aliases)

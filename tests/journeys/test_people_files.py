@@ -37,10 +37,14 @@ async def test_a_file_of_people_comes_in_and_goes_out_again(shop: Shop) -> None:
         b'{"external_id": "e", "attributes": {"x": 1e999}}',
         b'{"external_id": "f", "language": "nl"}',
         b'{"external_id": "g", "attributes": {"x": "' + b"y" * 20_000 + b'"}}',
+        b'{"language": "nl"}',
     ]
     said = await _import(shop, b"\xef\xbb\xbf" + b"\n".join(lines))
-    assert (said["imported"], said["updated"], said["rejected"]) == (1, 1, 7)
-    assert [one["line"] for one in said["errors"]] == [2, 4, 5, 6, 7, 8, 10]
+    assert (said["imported"], said["updated"], said["rejected"]) == (1, 1, 8)
+    assert [(one["line"], one["code"]) for one in said["errors"]] == [
+        (2, "field_invalid"), (4, "json_unreadable"), (5, "field_unknown"), (6, "field_invalid"),
+        (7, "field_invalid"), (8, "field_invalid"), (10, "body_too_large"), (11, "field_missing"),
+    ]  # fmt: skip
     facts = await shop.world.db.fetchval("SELECT facts FROM subscriptions WHERE id = $1", device.number)
     assert facts["attributes"] == {"n": 1}
 

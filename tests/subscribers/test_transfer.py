@@ -18,8 +18,8 @@ from gateway.model.limits import (
 )
 from gateway.model.subscriber import SubscriptionState
 from gateway.store import persons, subscriptions
+from gateway.subscribers.imports import ImportReport
 from gateway.subscribers.rows import lines_of
-from gateway.subscribers.transfer import ImportReport
 from tests.subscribers.house import NOW, House, browser, change
 
 
