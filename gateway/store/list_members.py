@@ -43,16 +43,12 @@ async def add(db: Queryable, app: App, number: int, *, persons: Sequence[str], d
     changed = unchanged = 0
     if persons:
         keyed = await _keyed(db, app, persons)
-        already = await _on_list(db, app.id, number, keyed)
+        unchanged = await _on_list(db, app.id, number, keyed)
         held = await _patiently(lambda: _add_persons(db, app.id, number, keyed))
         if owned := _owned(app, held):
             await _patiently(lambda: _copy_to_devices(db, app.id, number, owned))
-        changed, unchanged = len(keyed) - already, already
-    if devices:
-        known = await _known(db, app, devices)
-        came = await _patiently(lambda: _add_devices(db, app, number, devices))
-        return Members(changed + came, unchanged + len(known) - came, frozenset(devices) - known)
-    return Members(changed, unchanged, frozenset())
+        changed = len(keyed) - unchanged
+    return await _with_devices(db, app, number, devices, _add_devices, changed=changed, unchanged=unchanged)
 
 
 async def remove(db: Queryable, app: App, number: int, *, persons: Sequence[str], devices: Sequence[int]) -> Members:
@@ -65,11 +61,25 @@ async def remove(db: Queryable, app: App, number: int, *, persons: Sequence[str]
         if owned := _owned(app, held):
             await _patiently(lambda: _drop_from_devices(db, app.id, number, owned))
         unchanged = len(keyed) - changed
-    if devices:
-        known = await _known(db, app, devices)
-        went = await _patiently(lambda: _remove_devices(db, app, number, devices))
-        return Members(changed + went, unchanged + len(known) - went, frozenset(devices) - known)
-    return Members(changed, unchanged, frozenset())
+    return await _with_devices(db, app, number, devices, _remove_devices, changed=changed, unchanged=unchanged)
+
+
+async def _with_devices(
+    db: Queryable,
+    app: App,
+    number: int,
+    devices: Sequence[int],
+    write: Callable[[Queryable, App, int, Sequence[int]], Awaitable[int]],
+    *,
+    changed: int,
+    unchanged: int,
+) -> Members:
+    """What became of a whole batch, so many people and now its devices."""
+    if not devices:
+        return Members(changed, unchanged, frozenset())
+    known = await _known(db, app, devices)
+    written = await _patiently(lambda: write(db, app, number, devices))
+    return Members(changed + written, unchanged + len(known) - written, frozenset(devices) - known)
 
 
 async def _keyed(db: Queryable, app: App, persons: Sequence[str]) -> list[tuple[int, str]]:
