@@ -4,11 +4,10 @@ The package is optional (extra `geo`); without it places have no zone but the on
 """
 
 import importlib
-import zoneinfo
 from collections.abc import Callable
 from functools import lru_cache
 
-from gateway.model.limits import TIMEZONES_KEPT_MAX
+from gateway.model.timezone import is_timezone
 
 _ZoneOf = Callable[[float, float], str]
 
@@ -29,11 +28,6 @@ def zone_at(lat: float, lon: float) -> str | None:
     return None if finder is None else known_zone(finder(lon, lat))
 
 
-@lru_cache(maxsize=TIMEZONES_KEPT_MAX)
 def known_zone(name: str) -> str | None:
     """The name, if this machine has such a zone: a file may be newer than the machine, or wrong."""
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        return None
-    return name
+    return name if is_timezone(name) else None
