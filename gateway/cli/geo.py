@@ -5,9 +5,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -46,7 +46,7 @@ def fetch_(*, data_dir: str | None, base: str, month: str | None, checksum: str 
     to = settings.data_path / FETCHED
     facts = _newest(base, [_month(month)] if month else months(datetime.now(UTC).date()), to, checksum=checksum)
     say(
-        {**_told(facts), "attribution": ATTRIBUTION},
+        {**msgspec.structs.asdict(facts), "attribution": ATTRIBUTION},
         f"{facts.path} is of {facts.built_at:%d %B %Y} and has {facts.networks:,} networks.",
         f"{ATTRIBUTION} Pages that show places of this file have to link there.",
     )
@@ -69,8 +69,7 @@ def lookup(*, data_dir: str | None, address: str) -> int:
     if place is None:
         say({"address": address, "place": None}, f"Nothing is known of {address}.")
         return 1
-    rows = [(name, getattr(place, name)) for name in place.__struct_fields__]
-    say({"address": address, "place": place}, table(("what", "place"), rows))
+    say({"address": address, "place": place}, table(("what", "place"), msgspec.structs.asdict(place).items()))
     return 0
 
 
@@ -82,7 +81,7 @@ def status(*, data_dir: str | None) -> int:
     states = states_of(settings, now=datetime.now(UTC))
     extras = {"countries": country_finder() is not None, "zones": zone_finder() is not None}
     say(
-        {"files": [_told(one.facts) if one.facts else {"path": one.path, "why": one.why} for one in states], **extras},
+        {"files": [one.facts or {"path": one.path, "why": one.why} for one in states], **extras},
         table(("file", "kind", "layout", "age"), map(_row, states)),
         *[f"{name}: {'installed' if is_there else 'not installed (extra geo)'}" for name, is_there in extras.items()],
         *([ATTRIBUTION] if any(one.facts and is_of_db_ip(one.facts) for one in states) else []),
@@ -94,10 +93,6 @@ def _row(one: FileState) -> tuple[str, ...]:
     if one.facts is None:
         return one.path, one.why, "", ""
     return one.path, one.facts.kind, one.facts.layout, f"{one.age_days} days"
-
-
-def _told(facts: Facts) -> dict[str, Any]:
-    return {name: getattr(facts, name) for name in facts.__struct_fields__}
 
 
 def _month(text: str) -> str:
