@@ -1,9 +1,7 @@
 """How what is known of a person changes: by one more word of the shop, or by two people turning out to be one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
-
-import msgspec
 
 from gateway.model.errors import Invalid
 from gateway.model.limits import ATTRIBUTES_PER_PERSON_MAX
@@ -86,16 +84,8 @@ def _profile(values: Mapping[str, Value]) -> Profile:
     return Profile(**fields)
 
 
-Seal = Callable[[dict[str, str]], bytes | None]
-
-
 def contact_after(held: Mapping[str, str], change: Change) -> dict[str, str]:
     """E-mail and phone after a change."""
     before = {} if change.is_whole else dict(held)
     given = {**before, **change.contact}
     return {name: value for name, value in given.items() if value is not None}
-
-
-def is_empty(profile: Profile) -> bool:
-    """Nothing is known."""
-    return msgspec.structs.asdict(profile) == msgspec.structs.asdict(Profile())

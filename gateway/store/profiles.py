@@ -185,15 +185,5 @@ async def take_lists(db: Queryable, app: App, *, of: str, to: str, devices: Sequ
         await give_lists(db, app, dict.fromkeys(devices, lists))
 
 
-async def delete(db: Queryable, app: App, names: Sequence[str]) -> None:
-    """Deletes the rows of a person: their own and those of their other names."""
-    await db.execute(
-        "DELETE FROM persons WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND person = ANY($3::text[])",
-        app.id,
-        list({person_bucket_of(app, one) for one in names}),
-        list(names),
-    )
-
-
 def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
