@@ -20,7 +20,7 @@ _HALF_TURN: Final = 180.0
 _LON_MAX: Final = 180.0
 _LAT_MAX: Final = 90.0
 _NOTHING: Final = 1e-12
-"""Square degrees: a tenth of a square metre."""
+"""Square degrees: a hundredth of a square metre at the equator."""
 
 
 class _Side(NamedTuple):
