@@ -1,6 +1,6 @@
 """Everything we hold on a person, for the person: one JSON document, written in pieces."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -9,11 +9,14 @@ from gateway.model.app import App
 from gateway.model.delivery import REASONS, Code, state_of
 from gateway.model.event import ReceiptKind
 from gateway.model.ids import to_text
-from gateway.model.limits import EXPORTED_MESSAGES_MAX, PERSON_EXPORT_ROWS
+from gateway.model.limits import EXPORTED_MESSAGES_MAX, PERSON_EXPORT_ROWS, POSITION_DEVICE_DECIMALS
 from gateway.model.person import Person
-from gateway.store import histories, list_members, person_events, subscriptions, topics
+from gateway.model.subscriber import Subscription
+from gateway.policy.owners import owner_of
+from gateway.store import coupon_given, geofences, histories, list_members, person_events, subscriptions, topics
 from gateway.store.credentials import list_of_app as credentials_of_app
 from gateway.store.database import Queryable
+from gateway.store.persons import person_bucket_of
 from gateway.subscribers.rows import line_of
 from gateway.transports.base import Transport
 
@@ -23,7 +26,11 @@ _KINDS: Final = {kind.value: kind.name.lower() for kind in ReceiptKind}
 async def told(
     db: Queryable, app: App, person: Person, transports: Mapping[str, Transport], *, user: bytes
 ) -> AsyncGenerator[bytes]:
-    """`user` (JSON as the API shows it), `devices` with addresses, `lists`, `messages`, `reports`, `events`."""
+    """One object, in the order of its fields.
+
+    `user` (JSON as the API shows it), `devices` with addresses, `places` where they are, `lists`, `codes` of coupons,
+    `messages`, `reports`, `events`.
+    """
     yield b'{"user":' + user
     devices = await subscriptions.get_many(db, app, person.subscriptions) if person.subscriptions else []
     names = {one.id: one.slug for one in await topics.list_of_app(db, app.id)}
@@ -34,14 +41,45 @@ async def told(
         if one.provider in transports
     ]
     yield b',"devices":[' + b",".join(lines) + b"]"
+    yield b',"places":' + msgspec.json.encode(await _places(db, app, devices))
     slugs = await list_members.lists_of(db, app, person.name, person.subscriptions)
     yield b',"lists":' + msgspec.json.encode(slugs)
+    yield b',"codes":' + msgspec.json.encode(await _codes(db, app, person))
     yield b',"messages":' + await _messages(db, app, person)
     yield b',"reports":' + await _reports(db, app, person)
     yield b',"events":['
     async for piece in _events(db, app, person):
         yield piece
     yield b"]}"
+
+
+async def _places(db: Queryable, app: App, devices: Sequence[Subscription]) -> list[dict[str, Any]]:
+    """Devices of which no more than a country is known are left out: their line has that."""
+    slugs = {fence.id: fence.slug for fence in await geofences.list_of_app(db, app.id)}
+    found: list[dict[str, Any]] = []
+    for one in devices:
+        visits = await geofences.visits_of(db, app, one.id) if slugs else None
+        place = {
+            "region": one.region,
+            "city": one.city,
+            "lat": None if one.lat is None else round(one.lat, POSITION_DEVICE_DECIMALS),
+            "lon": None if one.lon is None else round(one.lon, POSITION_DEVICE_DECIMALS),
+            "geofences": sorted(slugs[number] for number in visits.fences & slugs.keys()) if visits else [],
+        }
+        if any(place.values()):
+            found.append({"subscription": to_text("sub", one.id), **place})
+    return found
+
+
+async def _codes(db: Queryable, app: App, person: Person) -> list[str]:
+    given = [
+        one.code
+        for name in person.names
+        for one in await coupon_given.of_person(
+            db, app_id=app.id, bucket=person_bucket_of(app, owner_of(name, 0)), owner=owner_of(name, 0)
+        )
+    ]
+    return sorted(set(given))
 
 
 async def _messages(db: Queryable, app: App, person: Person) -> bytes:

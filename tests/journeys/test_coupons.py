@@ -64,12 +64,14 @@ async def test_each_person_gets_a_code_of_their_own_on_all_devices(shop: Shop):
 
 
 async def test_a_code_is_given_to_a_person_named_alone(shop: Shop):
-    """Also on the short way."""
+    """Also on the short way; and it is told with all that is held on them."""
     await pool(shop, 1)
     await people(shop, 1)
     message = await shop.send({"users": ["u0"]}, title="{{ coupon.code }}", coupon={"pool": "winter"})
     await shop.done(message)
-    assert len(set((await titles(shop, message)).values())) == 1
+    (code,) = set((await titles(shop, message)).values())
+    _, _, said = await shop.call("GET", "/v1/users/u0/export")
+    assert said["codes"] == [code]
 
 
 async def test_a_retry_shows_the_same_code(shop: Shop):

@@ -9,7 +9,7 @@ import pytest
 from gateway.model.ids import from_text
 from gateway.store.geofences import forget_old_visits
 from tests.geo.files import AMSTERDAM
-from tests.journeys.test_places import AGREED
+from tests.journeys.test_places import AGREED, DAM_SQUARE
 from tests.journeys.visitors import Visitor
 from tests.journeys.world import Shop
 
@@ -92,6 +92,20 @@ async def test_the_position_is_kept_nowhere(shop: Shop) -> None:
     )
     await forget_old_visits(shop.world.db, days=30)
     assert await shop.world.db.fetchval("SELECT fences FROM subscriptions WHERE id = $1", number) is None
+
+
+async def test_where_somebody_is_belongs_to_what_is_held_on_them(shop: Shop) -> None:
+    """Position, city and geofences, as they are kept."""
+    await fence(shop)
+    visitor = await customer(shop)
+    await visitor.change(location=DAM_SQUARE)
+    await at(visitor, IN_THE_STORE)
+
+    _, _, said = await shop.call("GET", "/v1/users/cust-17/export")
+
+    (place,) = said["places"]
+    assert (place["subscription"], place["city"]) == (visitor.id, "Amsterdam")
+    assert (place["lat"], place["lon"], place["geofences"]) == (52.373, 4.891, ["store-utrecht"])
 
 
 @pytest.mark.parametrize("change", [{"location": None}, {"consent": {"text": "News only", "location": False}}])

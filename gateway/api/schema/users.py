@@ -51,12 +51,15 @@ class UserAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class DossierAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is held on a person: devices with their addresses, messages and what became of them, events.
 
-    `lists` names those that the person, or one of the devices, is on.
+    `places` tells where the devices are, as far as that is known, and in which geofences; `lists` names those that the
+    person, or one of the devices, is on; `codes` are the coupons that they were given.
     """
 
     user: UserAnswer
     devices: list[dict[str, Any]]
+    places: list[dict[str, Any]]
     lists: list[str]
+    codes: list[str]
     messages: list[dict[str, Any]]
     reports: list[dict[str, Any]]
     events: list[dict[str, Any]]
