@@ -75,10 +75,10 @@ async def estimate(
 
 async def exact(db: Database, app: App, audience: Audience, *, now: datetime) -> Estimate:
     """The audience, counted: each device, and each person once."""
+    names = await names_of(db, app, audience)
     ids = None
     if audience.is_named:
-        ids = [device.subscription_id for _, device in await devices_named(db, app, audience, now=now)]
-    names = await names_of(db, app, audience)
+        ids = [device.subscription_id for _, device in await devices_named(db, app, audience, names, now=now)]
     async with estimates.counting(db) as tx:
         found, people = await estimates.counted(
             tx, app_id=app.id, buckets=app.buckets, audience=audience, names=names, now=now, ids=ids

@@ -1,26 +1,24 @@
 """In which hours an order would go out: the forecast, fed with where its audience is now."""
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from gateway.model.app import App
-from gateway.model.segment import Names
 from gateway.model.work import PlaceKey
 from gateway.policy.forecast import Forecast, forecast
 from gateway.policy.life import life_from_s, life_s
 from gateway.policy.parts import ends_at
 from gateway.sending import places
 from gateway.sending.accept import Order
-from gateway.sending.plan import devices_named
 from gateway.store.database import Database
 
 
-async def forecast_of(db: Database, app: App, order: Order, names: Names, *, audience: int, now: datetime) -> Forecast:
-    """What becomes of an audience of this size, hour by hour, from the order's own moment on."""
+async def forecast_of(
+    db: Database, app: App, order: Order, counts: Mapping[PlaceKey, int], *, audience: int, now: datetime
+) -> Forecast:
+    """What becomes of an audience of this size, so many of whom are where, hour by hour from the order's moment on."""
     base = max(order.due_at or now, now)
     timing = order.terms.timing
-    counts = await _counts(db, app, order, names, now=now)
     calendar = await places.calendar_of(db, app, order.terms, base=base)
     expires_at = ends_at(
         calendar,
@@ -37,11 +35,3 @@ async def forecast_of(db: Database, app: App, order: Order, names: Names, *, aud
         per_minute=order.terms.per_minute,
         expires_at=expires_at,
     )
-
-
-async def _counts(db: Database, app: App, order: Order, names: Names, *, now: datetime) -> Mapping[PlaceKey, int]:
-    """How many are where."""
-    if not order.audience.is_named:
-        return await places.count_places(db, app, order.terms, order.audience, names, now=now)
-    found = await devices_named(db, app, order.audience, now=now, reads_person=True)
-    return Counter(places.key_of(device, order.terms) for _, device in found)

@@ -121,7 +121,7 @@ async def _waits_for_approval(db: Database, app: App, message: StoredMessage, au
 async def plan_of(db: Database, app: App, message: StoredMessage, names: Names, *, now: datetime) -> Plan:
     """The work of a message: ranges over everybody, lists where recipients are named or are due at several moments."""
     if message.audience.is_named:
-        return await _named_plan(db, app, message, now=now)
+        return await _named_plan(db, app, message, names, now=now)
     if not places.asks_where(message.terms, app):
         work = await _ranges(db, app, message, names)
         return Plan(work=work, audience=_expected(work), expires_at=message.expires_at)
@@ -196,9 +196,12 @@ def _width(part: Part, *, buckets: int) -> int:
     return (1 << ID_BITS) // max(1, lists_of_bucket)
 
 
-async def _named_plan(db: Queryable, app: App, message: StoredMessage, *, now: datetime) -> Plan:
-    found = await devices_named(db, app, message.audience, now=message.planned_at or now, reads_person=True)
-    if not places.asks_where(message.terms, app):
+async def _named_plan(db: Queryable, app: App, message: StoredMessage, names: Names, *, now: datetime) -> Plan:
+    asks_where = places.asks_where(message.terms, app)
+    found = await devices_named(
+        db, app, message.audience, names, now=message.planned_at or now, reads_person=asks_where
+    )
+    if not asks_where:
         work = _list_chunks(app, message.id, [(bucket, device.subscription_id) for bucket, device in found])
         return Plan(work=work, audience=len(found), expires_at=message.expires_at)
     by_key: dict[PlaceKey, list[tuple[int, int]]] = {}
@@ -221,7 +224,7 @@ async def _named_plan(db: Queryable, app: App, message: StoredMessage, *, now: d
 
 
 async def devices_named(
-    db: Queryable, app: App, audience: Audience, *, now: datetime, reads_person: bool = False
+    db: Queryable, app: App, audience: Audience, names: Names, *, now: datetime, reads_person: bool = False
 ) -> list[tuple[int, Device]]:
     """Of the devices that an audience names those that its other selectors leave, each with its bucket."""
     ids = set(audience.subscriptions)
@@ -231,7 +234,6 @@ async def devices_named(
     if not ids:
         return []
     buckets = sorted({bucket_of_id(number, home=app.home, spread=app.spread) for number in ids})
-    names = await names_of(db, app, audience)
     return await audiences.named(
         db,
         app_id=app.id,

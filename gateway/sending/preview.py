@@ -1,20 +1,24 @@
 """What an order would do, without doing it: how many, on what, in which hours, and what may surprise."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 import msgspec
 
 from gateway.model.app import App
 from gateway.model.audience import Audience
+from gateway.model.delivery import Device
 from gateway.model.geometry import needs_device
 from gateway.model.limits import PLACE_IP_RADIUS_KM_MIN
 from gateway.model.segment import Names
 from gateway.model.subscriber import PLATFORM_NAMES, Platform
+from gateway.model.work import PlaceKey
 from gateway.policy.forecast import Forecast
 from gateway.policy.lint import Finding, lint
 from gateway.policy.variants import contents_of
 from gateway.policy.wording import wording_of
+from gateway.sending import places
 from gateway.sending.accept import Order
 from gateway.sending.forecast import forecast_of
 from gateway.sending.plan import devices_named
@@ -48,7 +52,7 @@ async def preview(
 ) -> Preview:
     """Who an order would reach if it were sent now."""
     names = await names_of(db, app, order.audience)
-    kinds = await _kinds(db, app, order.audience, names, now=now)
+    kinds, where = await _kinds_and_places(db, app, order, names, now=now)
     wording = wording_of(app, order.content)
     sizes: dict[str, int] = {}
     for content in contents_of(order.content, order.terms.variants):
@@ -67,7 +71,7 @@ async def preview(
             for provider, platform in sorted(kinds)
             if provider in transports
         },
-        forecast=await forecast_of(db, app, order, names, audience=audience, now=now),
+        forecast=await forecast_of(db, app, order, where, audience=audience, now=now),
         findings=lint(order.content, wording, sorted(reached) or platforms_of(transports)),
         warnings=[
             *_warnings(order, kinds, sizes, transports, unknown=order.audience.topic_slugs - names.topics.keys()),
@@ -81,18 +85,31 @@ async def audience_size(db: Database, app: App, audience: Audience, *, now: date
     return sum((await _kinds(db, app, audience, await names_of(db, app, audience), now=now)).values())
 
 
+async def _kinds_and_places(
+    db: Database, app: App, order: Order, names: Names, *, now: datetime
+) -> tuple[Mapping[tuple[str, int], int], Mapping[PlaceKey, int]]:
+    """How many devices, by provider and platform, and by where they are; those who are named are read once for both."""
+    audience, terms = order.audience, order.terms
+    if audience.is_named:
+        found = await devices_named(db, app, audience, names, now=now, reads_person=True)
+        return _by_kind(found), Counter(places.key_of(device, terms) for _, device in found)
+    kinds = await _kinds(db, app, audience, names, now=now)
+    return kinds, await places.count_places(db, app, terms, audience, names, now=now)
+
+
 async def _kinds(
     db: Database, app: App, audience: Audience, names: Names, *, now: datetime
 ) -> dict[tuple[str, int], int]:
     """How many devices, by provider and platform."""
-    if not audience.is_named:
-        return await audiences.count_by_kind(
-            db, app_id=app.id, buckets=app.buckets, audience=audience, names=names, now=now
-        )
-    kinds: dict[tuple[str, int], int] = {}
-    for _, device in await devices_named(db, app, audience, now=now):
-        kinds[device.provider, device.platform] = kinds.get((device.provider, device.platform), 0) + 1
-    return kinds
+    if audience.is_named:
+        return _by_kind(await devices_named(db, app, audience, names, now=now))
+    return await audiences.count_by_kind(
+        db, app_id=app.id, buckets=app.buckets, audience=audience, names=names, now=now
+    )
+
+
+def _by_kind(found: Iterable[tuple[int, Device]]) -> dict[tuple[str, int], int]:
+    return Counter((device.provider, device.platform) for _, device in found)
 
 
 async def _guesses(
