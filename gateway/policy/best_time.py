@@ -4,7 +4,7 @@ Hours are UTC's, 0..23, each counted in a byte. Where a person was not seen ofte
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gateway.model.limits import BEST_TIME_SEEN_MIN
@@ -21,6 +21,7 @@ def best_hour(counts: Sequence[int], *, seen_min: int = BEST_TIME_SEEN_MIN) -> i
 
 def best_moment(hour: int, *, base: datetime) -> datetime:
     """The next time that it is this hour (of UTC) from `base` on; `base` itself within it."""
+    base = base.astimezone(UTC)
     if base.hour == hour:
         return base
     moment = base.replace(hour=hour, minute=0, second=0, microsecond=0)

@@ -133,6 +133,13 @@ def test_the_best_hour_of_each():
     assert seen.held["best_time"].count == 5
 
 
+def test_the_best_hour_is_one_of_utc():
+    """By whatever clock the shop says its time, people are there at the same moment."""
+    there = NOON.astimezone(timezone(timedelta(hours=5)))
+    assert hours(told({BERLIN: 3}, there, timing=Timing(best_time=True), app_hour=15, quiet=None)) == {"10 15:00": 3}
+    assert hours(told({BERLIN: 3}, there, timing=Timing(best_time=True), app_hour=17, quiet=None)) == {"10 17:00": 3}
+
+
 def test_who_is_in_no_count_is_anywhere():
     """Of more places than are told apart, and where only the country is known."""
     seen = told({PlaceKey("", "US", -1): 2}, audience=5)
