@@ -1,6 +1,7 @@
 """What the names in a message's audience stand for, looked up again every few seconds while it runs.
 
-A segment that is changed, and a list that gets a new upload, so take effect on whoever has not had their turn.
+A segment that is changed, a list that gets a new upload, and another name that an excluded person gets, so take effect
+on whoever has not had their turn.
 """
 
 import time
@@ -25,7 +26,8 @@ class LiveNames:
         self._audience = audience
         self._clock = clock
         # The number of a topic is its own for ever; only these may come to mean others.
-        self._may_change = bool(named_segments(audience) or named_lists(audience))
+        excludes_people = audience.exclude is not None and bool(audience.exclude.users)
+        self._may_change = bool(named_segments(audience) or named_lists(audience)) or excludes_people
         self._known: Names | None = None
         self._read_at = 0.0
 

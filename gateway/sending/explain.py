@@ -55,7 +55,8 @@ def _device_verdict(row: LookedAt, audience: Audience, names: Names, now: dateti
 
 def verdict_of(row: LookedAt, audience: Audience, names: Names, *, now: datetime) -> Verdict:
     """Whether the row is in the audience, and why. Where a name is missing nobody is."""
-    verdict = explained(_by_own_names(audience, names), _looked(row, names), names.segments, now=now)
+    segments = {slug: _by_own_names(one, names) for slug, one in names.segments.items()}
+    verdict = explained(_by_own_names(audience, names), _looked(row, names), segments, now=now)
     return verdict if names.is_whole else msgspec.structs.replace(verdict, is_in=False)
 
 

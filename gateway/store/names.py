@@ -19,9 +19,7 @@ async def names_of(db: Queryable, app: App, *audiences: Audience) -> Names:
     topic_slugs = sorted({slug for audience in every for slug in audience.topic_slugs})
     list_slugs = sorted({slug for audience in every for slug in named_lists(audience)})
     numbers = await lists.by_slug(db, app.id, list_slugs) if list_slugs else {}
-    users = sorted(
-        {user for audience in audiences for one in (audience, audience.exclude) if one for user in one.users}
-    )
+    users = sorted({user for audience in every for one in (audience, audience.exclude) if one for user in one.users})
     return Names(
         topics=await topics.by_slug(db, app.id, topic_slugs) if topic_slugs else {},
         lists=numbers,

@@ -91,6 +91,20 @@ async def test_devices_may_be_excluded_one_by_one(shop: Shop):
     assert await reached(shop, devices, {"all": True, "exclude": {"subscriptions": [devices[0].id]}}) == [1, 2, 3, 4]
 
 
+async def test_whoever_a_segment_excludes_is_known_by_their_other_names(shop: Shop):
+    """Sent to, counted and explained: a person whom a segment leaves out by another name is left out."""
+    devices = await people(shop)
+    await shop.call("POST", "/v1/users/ada/aliases", {"alias": "crm-1"})
+    await save(shop, "others", {"all": True, "exclude": {"users": ["crm-1"]}})
+    assert await reached(shop, devices, {"segment": "others"}) == [2, 3, 4]
+    _, _, one = await shop.call("GET", "/v1/segments/others?count=true&exact=true")
+    assert one["count"]["devices"] == 3
+    status, _, said = await shop.call(
+        "POST", "/v1/audience/explain", {"audience": {"segment": "others"}, "user": "ada"}
+    )
+    assert (status, said["is_in"]) == (200, False)
+
+
 async def test_a_segment_tells_how_many_are_in_it(shop: Shop):
     """Live, on show and on list, exactly where asked for; and a list tells its people and their devices."""
     await people(shop)
@@ -165,6 +179,19 @@ async def test_named_people_are_looked_at_once_more(world: World, shop: Shop):
     message = await shop.send({"users": ["ada", "cyd"], "exclude": {"lists": ["vips"]}})
     await shop.came_to(message, "sent", 2)
     await upload(shop, "vips", "cyd")
+    await world.let_pass(120)
+    said = await shop.done(message)
+    assert said["skipped_by"] == {"excluded": 1}
+    assert await shop.end_of(message, devices[3]) == ("skipped", "excluded")
+
+
+async def test_who_turns_out_to_be_excluded_while_waiting_does_not_get_it(world: World, shop: Shop):
+    """A name that is excluded comes to be somebody's while they wait for another try: they are left out."""
+    devices = await people(shop)
+    world.faults(Rule(status=503, retry_after_s=20, token_prefix=devices[3].token, times=1))
+    message = await shop.send({"all": True, "exclude": {"users": ["crm-3"]}})
+    await shop.came_to(message, "sent", 4)
+    await shop.call("POST", "/v1/users/cyd/aliases", {"alias": "crm-3"})
     await world.let_pass(120)
     said = await shop.done(message)
     assert said["skipped_by"] == {"excluded": 1}
