@@ -5,10 +5,10 @@ of their tests, so that they are met then. A test on random people holds the two
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal, localcontext
-from typing import Any, Final, NamedTuple, assert_never, cast
+from typing import Any, Final, assert_never, cast
 
 import msgspec
 
@@ -46,13 +46,6 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     facts: Mapping[str, Any] | None = None
 
 
-class Explained(NamedTuple):
-    """Whether one group or condition is met; `path` as in errors, such as `where.all[1]`."""
-
-    path: str
-    is_met: bool
-
-
 def matches(where: f.Where, device: Described, *, now: datetime) -> bool:
     """Whether the filter holds for the device; periods go back from now."""
     match where:
@@ -64,15 +57,6 @@ def matches(where: f.Where, device: Described, *, now: datetime) -> bool:
             return not any(matches(term, device, now=now) for term in terms)
         case _:
             return _holds(where, device, now)
-
-
-def explained(where: f.Where, device: Described, *, now: datetime, path: str = "where") -> Iterator[Explained]:
-    """Every group and condition with its result, in the order in which they were written."""
-    yield Explained(path, matches(where, device, now=now))
-    if isinstance(where, f.All | f.AnyOf | f.NoneOf):
-        word = {f.All: "all", f.AnyOf: "any", f.NoneOf: "none"}[type(where)]
-        for at, term in enumerate(where.terms):
-            yield from explained(term, device, now=now, path=f"{path}.{word}[{at}]")
 
 
 def _holds(leaf: f.Leaf, device: Described, now: datetime) -> bool:

@@ -1,9 +1,6 @@
 """What planning and preview ask of an app and its audience before people's hours are reckoned."""
 
-from collections.abc import Mapping
 from datetime import datetime
-
-import msgspec
 
 from gateway.model.app import App
 from gateway.model.audience import Audience
@@ -15,13 +12,6 @@ from gateway.policy.appointment import Calendar, quiet_for
 from gateway.policy.best_time import best_hour
 from gateway.store import parts
 from gateway.store.database import Database, Queryable
-
-
-class Where(msgspec.Struct, frozen=True):
-    """The calendar of a message, and how many of its audience are where."""
-
-    calendar: Calendar
-    counts: Mapping[PlaceKey, int]
 
 
 def asks_where(terms: Terms, app: App) -> bool:

@@ -1,6 +1,6 @@
 """What the names in an audience stand for: at most four statements, none for an audience without names."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from gateway.model.app import App
 from gateway.model.audience import Audience
@@ -9,17 +9,17 @@ from gateway.store import lists, persons, segments, topics
 from gateway.store.database import Queryable
 
 
-async def names_of(db: Queryable, app: App, *audiences: Audience) -> Names:
-    """The names of these audiences, and of the segments that they stand on, as of now."""
+async def names_of(db: Queryable, app: App, audience: Audience) -> Names:
+    """The names in an audience, and in the segments that it stands on, as of now."""
     found: dict[str, Audience] = {}
     missing = False
-    if any(named_segments(audience) for audience in audiences):
-        found, missing = _reached(audiences, await segments.all_of_app(db, app.id))
-    every = (*audiences, *found.values())
-    topic_slugs = sorted({slug for audience in every for slug in audience.topic_slugs})
-    list_slugs = sorted({slug for audience in every for slug in named_lists(audience)})
+    if named_segments(audience):
+        found, missing = _reached(audience, await segments.all_of_app(db, app.id))
+    every = (audience, *found.values())
+    topic_slugs = sorted({slug for one in every for slug in one.topic_slugs})
+    list_slugs = sorted({slug for one in every for slug in named_lists(one)})
     numbers = await lists.by_slug(db, app.id, list_slugs) if list_slugs else {}
-    users = sorted({user for audience in every for one in (audience, audience.exclude) if one for user in one.users})
+    users = sorted({user for whole in every for one in (whole, whole.exclude) if one for user in one.users})
     return Names(
         topics=await topics.by_slug(db, app.id, topic_slugs) if topic_slugs else {},
         lists=numbers,
@@ -29,10 +29,10 @@ async def names_of(db: Queryable, app: App, *audiences: Audience) -> Names:
     )
 
 
-def _reached(audiences: Iterable[Audience], held: Mapping[str, Audience]) -> tuple[dict[str, Audience], bool]:
-    """The segments that the audiences stand on, one by way of the other; and whether any is missing."""
+def _reached(audience: Audience, held: Mapping[str, Audience]) -> tuple[dict[str, Audience], bool]:
+    """The segments that the audience stands on, one by way of the other; and whether any is missing."""
     found: dict[str, Audience] = {}
-    waiting = list(audiences)
+    waiting = [audience]
     missing = False
     while waiting:
         for slug in named_segments(waiting.pop()):
