@@ -190,6 +190,17 @@ def leaves(where: Where | None) -> Iterator[Leaf]:
         yield where
 
 
+def values_of(test: Test) -> tuple[Value, ...]:
+    """What a test asks to be equal to, any of them; nothing for other tests."""
+    match test:
+        case Is(value):
+            return (value,)
+        case OneOf(values):
+            return values
+        case _:
+            return ()
+
+
 def topics_of(where: Where | None) -> set[str]:
     """Every topic that a filter names."""
     return {leaf.slug for leaf in leaves(where) if isinstance(leaf, Follows)}

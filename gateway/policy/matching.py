@@ -174,7 +174,7 @@ def _word_meets(word: str | None, test: f.Test) -> bool:
         case f.Starts(prefix):
             return word.startswith(prefix)
         case _:
-            return word in _words(test)
+            return word in f.values_of(test)
 
 
 def _place_meets(name: str | None, test: f.Test) -> bool:
@@ -187,17 +187,7 @@ def _place_meets(name: str | None, test: f.Test) -> bool:
         case f.Starts(prefix):
             return place_key(name).startswith(place_key(prefix))
         case _:
-            return place_key(name) in {place_key(str(word)) for word in _words(test)}
-
-
-def _words(test: f.Test) -> tuple[f.Value, ...]:
-    match test:
-        case f.Is(value):
-            return (value,)
-        case f.OneOf(values):
-            return values
-        case _:
-            return ()
+            return place_key(name) in {place_key(str(word)) for word in f.values_of(test)}
 
 
 def _language(device: Described) -> str | None:
@@ -213,7 +203,7 @@ def _language_meets(language: str | None, test: f.Test) -> bool:
         case f.Exists():
             return language is not None
         case _:
-            wanted = {str(word).lower() for word in _words(test)}
+            wanted = {str(word).lower() for word in f.values_of(test)}
             return language is not None and not wanted.isdisjoint((language, language.partition("-")[0]))
 
 

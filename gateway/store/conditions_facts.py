@@ -66,7 +66,7 @@ def _value(held: LiteralString, name: str, test: f.Test, args: Arguments, span: 
     """A test of what an object of values holds under a name."""
     match test:
         case f.Is() | f.OneOf():
-            return _one_of(held, name, _words(test), args)
+            return _one_of(held, name, f.values_of(test), args)
         case f.Has(values):
             return _list_has(held, name, values, args)
         case f.Exists():
@@ -144,7 +144,7 @@ def _time(column: LiteralString, span: Span | None, args: Arguments) -> LiteralS
 def _word(column: f.Column, test: f.Test, args: Arguments) -> LiteralString:
     match column:
         case "platform":
-            numbers = [_PLATFORMS.get(str(word), _NO_PLATFORM) for word in _words(test)]
+            numbers = [_PLATFORMS.get(str(word), _NO_PLATFORM) for word in f.values_of(test)]
             return "platform = ANY(" + args.value(numbers) + "::smallint[])"
         case "channel":
             return _text("provider", test, args)
@@ -175,16 +175,6 @@ def _with_keys(test: f.Test) -> f.Test:
             return test
 
 
-def _words(test: f.Test) -> tuple[f.Value, ...]:
-    match test:
-        case f.Is(value):
-            return (value,)
-        case f.OneOf(values):
-            return values
-        case _:
-            return ()
-
-
 def _text(column: LiteralString, test: f.Test, args: Arguments) -> LiteralString:
     match test:
         case f.Exists():
@@ -192,7 +182,7 @@ def _text(column: LiteralString, test: f.Test, args: Arguments) -> LiteralString
         case f.Starts(prefix):
             return "starts_with(" + column + ", " + args.value(prefix) + "::text)"
         case _:
-            return column + " = ANY(" + args.value([str(word) for word in _words(test)]) + "::text[])"
+            return column + " = ANY(" + args.value([str(word) for word in f.values_of(test)]) + "::text[])"
 
 
 def _language(test: f.Test, args: Arguments) -> LiteralString:
@@ -203,6 +193,6 @@ def _language(test: f.Test, args: Arguments) -> LiteralString:
         case f.Starts(prefix):
             return "starts_with(" + _LANGUAGE + ", " + args.value(prefix.lower()) + "::text)"
         case _:
-            wanted = args.value([str(word).lower() for word in _words(test)]) + "::text[]"
+            wanted = args.value([str(word).lower() for word in f.values_of(test)]) + "::text[]"
             whole = _LANGUAGE + " = ANY(" + wanted + ")"
             return "(" + whole + " OR split_part(" + _LANGUAGE + ", '-', 1) = ANY(" + wanted + "))"
