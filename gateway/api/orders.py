@@ -19,7 +19,7 @@ from gateway.api.schema.messages import (
 from gateway.model.app import App
 from gateway.model.audience import Audience, parse_topics
 from gateway.model.errors import Invalid
-from gateway.model.filter import Fact, Is, IsNot, Known, Where, leaves
+from gateway.model.filter import Fact, IsNot, Known, Value, Where, leaves, values_of
 from gateway.model.ids import from_text
 from gateway.model.limits import (
     AUDIENCE_SEGMENTS_MAX,
@@ -99,10 +99,14 @@ def filter_of(value: object, param: str) -> Where:
     where = read_where(value, param)
     for leaf in leaves(where):
         match leaf:
-            case Fact(Known("channel"), Is(name) | IsNot(name)) if name not in PROVIDERS:
-                raise Invalid("channel_unknown", "No provider of that name is installed.", param=param)
+            case Fact(Known("channel"), IsNot(name)):
+                named: tuple[Value, ...] = (name,)
+            case Fact(Known("channel"), test):
+                named = values_of(test)
             case _:
-                pass
+                continue
+        if not all(name in PROVIDERS for name in named):
+            raise Invalid("channel_unknown", "No provider of that name is installed.", param=param)
     return where
 
 

@@ -39,6 +39,8 @@ _WRONG: list[tuple[dict[str, Any], str, str]] = [
         "audience.where.all[1].over",
     ),
     ({"audience": {"where": {"channel": "pigeon"}}}, "channel_unknown", "audience.where"),
+    ({"audience": {"where": {"channel": {"not": "pigeon"}}}}, "channel_unknown", "audience.where"),
+    ({"audience": {"where": {"channel": ["webpush", "pigeon"]}}}, "channel_unknown", "audience.where"),
     ({"audience": {"users": ["a", 3]}}, "field_invalid", "audience.users[1]"),
     ({"audience": {"users": [""]}}, "field_invalid", "audience.users[0]"),
     ({"audience": {"users": ["é" * 129]}}, "field_invalid", "audience.users[0]"),
