@@ -59,9 +59,10 @@ def next_occurrence(series: Recurring, *, after: datetime) -> datetime | None:
     moment after the gap.
     """
     zone = ZoneInfo(series.timezone)
+    end = _end(series, zone)
     for wall in _walls(series, zone):
         moment = moment_at(wall.date(), wall.hour * 60 + wall.minute, zone)
-        if moment > _end(series, zone):
+        if moment > end:
             return None
         if moment > after and wall.date().isoformat() not in series.excluded:
             return moment

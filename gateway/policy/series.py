@@ -18,6 +18,7 @@ from gateway.policy.local_time import earliest
 from gateway.policy.recurrence import next_occurrence
 
 _LATE: Final = timedelta(seconds=RECURRENCE_LATE_S_MAX)
+_SECOND: Final = timedelta(seconds=1)
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -33,7 +34,8 @@ def step_of(timing: Timing, *, now: datetime) -> Step:
     assert series is not None
     assert series.next_at is not None
     due = series.next_at
-    following = next_occurrence(series, after=due)
+    # What an outage left behind is passed over in one search, not in one for each: none begins after its own moment.
+    following = next_occurrence(series, after=max(due, now - _LATE - _SECOND))
     while following is not None and begins_at(timing, following) < now - _LATE:
         following = next_occurrence(series, after=following)
     return Step(due if begins_at(timing, due) >= now - _LATE else None, following)

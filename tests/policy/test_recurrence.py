@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.model.errors import Invalid
-from gateway.model.schedule import Recurring
+from gateway.model.schedule import Recurring, Timing
 from gateway.policy.recurrence import check_rule, next_occurrence
+from gateway.policy.series import Step, begins_at, step_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -123,6 +124,25 @@ def test_a_rule_that_never_comes_true_is_refused_quickly(rule: str) -> None:
     with pytest.raises(Invalid, match="never"):
         check_rule(series(rule), param="schedule.recurring.rule")
     assert time.process_time() - began < 2.0
+
+
+def test_what_an_outage_left_behind_is_passed_over_at_once() -> None:
+    """After a month without a planner an hourly series goes on with its next hour; the search costs no more for it."""
+    hourly = series("FREQ=HOURLY", "2026-06-01T09:00")
+    timing = Timing(recurring=msgspec.structs.replace(hourly, next_at=hourly.starts_at))
+    began = time.process_time()
+    step = step_of(timing, now=hourly.starts_at + timedelta(days=30, minutes=30))
+    assert step == Step(None, hourly.starts_at + timedelta(days=30))
+    assert time.process_time() - began < 0.5
+
+
+def test_an_outage_of_a_series_at_local_hours_ends_with_the_day_that_is_still_to_come() -> None:
+    """Its day begins in the east, hours before its own moment: a day that has begun an hour ago is not missed."""
+    daily = series("FREQ=DAILY", "2026-06-01T09:00")
+    timing = Timing(local_time="09:00", recurring=msgspec.structs.replace(daily, next_at=daily.starts_at))
+    begun = begins_at(timing, daily.starts_at + timedelta(days=5))
+    assert step_of(timing, now=begun + timedelta(minutes=59)).next_at == daily.starts_at + timedelta(days=5)
+    assert step_of(timing, now=begun + timedelta(minutes=61)).next_at == daily.starts_at + timedelta(days=6)
 
 
 RULES = st.builds(
