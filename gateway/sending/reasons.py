@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gateway.model.cap import own_windows_of, windows_of
+from gateway.model.limits import TTL_S_MAX
 from gateway.policy.caps import Kind, Seen, frees_at_s
 from gateway.policy.holdout import is_held_out, seed_of_app, seed_of_message
 from gateway.policy.recent import reached
@@ -74,7 +75,7 @@ async def _seen(asked: Asked, since: datetime) -> list[Seen]:
             bucket=bucket_of(app, one),
             ids=(one, one),
             categories=[Kind.MARKETING, Kind.TRANSACTIONAL],
-            day=(since - _MESSAGE_LIFE).date(),
+            day=(since - timedelta(seconds=TTL_S_MAX)).date(),
             since=since,
         )
         found += [
@@ -84,9 +85,6 @@ async def _seen(asked: Asked, since: datetime) -> list[Seen]:
         ]
     return found
 
-
-_MESSAGE_LIFE: Final = timedelta(days=28)
-"""A message may go out so long after the day that its outcomes stand under."""
 
 REASONS: Final[tuple[Callable[[Asked], Awaitable[Reason | None]], ...]] = (
     excluded,
