@@ -162,18 +162,20 @@ def in_language(content: Content, language: str, fall_back: str | None) -> Conte
 def split(content: Content, wording: Wording) -> tuple[Content, list[Part]]:
     """The content with all filled in that is the same for everybody, and the parts that are not.
 
-    What cannot be made for anybody stays a part: it is told of each person.
+    What cannot be made for anybody stays a part: it is told of each person. So does what a value with braces of its own
+    is in: nobody may take what a field held for a field.
     """
     same: dict[Where, str] = {}
     parts: list[Part] = []
     for part in templates_of(content, wording):
         try:
-            if part.is_same_for_all(wording):
-                same[part.where] = part.fill(Scope(NOBODY, wording.values))
-                continue
+            text = part.fill(Scope(NOBODY, wording.values)) if part.is_same_for_all(wording) else None
         except TextUnmade:
-            pass
-        parts.append(part)
+            text = None
+        if text is None or has_fields(text):
+            parts.append(part)
+        else:
+            same[part.where] = text
     return without(content, same), parts
 
 

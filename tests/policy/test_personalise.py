@@ -83,6 +83,17 @@ def test_variables_alone_make_one_text_for_all():
     assert _payload("stub", content, somebody(), values=wording.values)["title"] == "Order 7"
 
 
+@pytest.mark.parametrize("value", ["Half {{ off", "{{ user.secret }}", "{% if %}"])
+def test_what_a_value_holds_is_never_read_as_a_field(value: str):
+    """Braces in a product's name are its name, for everybody, beside a field as well as without one."""
+    person = somebody({"secret": "s3cret"})
+    for body in ("Hi", "Hi {{ user.nobody }}"):
+        content = Content(title="{{ product }}", body=body, variables={"product": value})
+        values = Values(variables=content.variables)
+        assert said_to(content, Wording(values=values), person).title == value
+        assert _payload("stub", content, person, values=values)["title"] == value
+
+
 def test_what_is_empty_is_left_out():
     """A picture that nobody has, a button without a word, a link that leads nowhere."""
     content = Content(
