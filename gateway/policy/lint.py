@@ -43,6 +43,14 @@ def lint(content: Content, wording: Wording, platforms: Iterable[Platform]) -> l
     return sorted(found)
 
 
+def lint_said(said: Content, platform: Platform) -> list[Finding]:
+    """What is worth knowing of a message as one person gets it: what it says is not searched for fields again."""
+    texts = {"title": [text_in(said.title, "")], "body": [text_in(said.body, "")]}
+    look = LOOKS.get(platform)
+    shown = [] if look is None else _on(PLATFORM_NAMES[platform], look, said, texts)
+    return sorted([*_unfilled(said), *shown])
+
+
 def _on(name: str, look: Look, content: Content, texts: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
     for field, instead in look.drops.items():
         if getattr(content, field) not in ("", None, False, ()):

@@ -10,7 +10,7 @@ from gateway.model.errors import NotFound
 from gateway.model.ids import bucket_of_id
 from gateway.model.message import Content
 from gateway.model.subscriber import PLATFORM_NAMES, Platform
-from gateway.policy.lint import Finding, lint
+from gateway.policy.lint import Finding, lint_said
 from gateway.policy.liquid import TextUnmade
 from gateway.policy.personalise import said_to
 from gateway.policy.platforms import LOOKS
@@ -92,7 +92,7 @@ def _spoken(
         skipped=skipped,
         payload_bytes=size_for(content, wording, transport, device) or 0,
         payload_bytes_max=transport.payload_bytes_max(platform),
-        findings=[] if said is None else lint(said, wording, [platform]),
+        findings=[] if said is None else lint_said(said, platform),
     )
 
 

@@ -146,6 +146,13 @@ async def test_a_message_is_read_as_one_person_would(shop: Shop):
     assert (status, missing["error"]["param"]) == (404, "user")
 
 
+async def test_a_name_with_braces_is_shown_as_it_is(shop: Shop):
+    """What people are called is no text of the shop's: the preview refuses nothing that would go out."""
+    await shop.devices(lines=[{**ADA, "tags": {"plan": "{% gold"}}])
+    status, _, said = await shop.call("POST", "/v1/messages/preview?user=ada", {"title": "{{ user.tags.plan }}"})
+    assert (status, said["data"][0]["content"]["title"]) == (200, "{% gold")
+
+
 async def test_a_dry_run_tells_what_may_surprise(shop: Shop):
     """What is not shown, cut, missing or unknown, per platform; how many bytes are left; nothing is sent."""
     await shop.devices(1, lines=[{**ADA, "platform": "firefox_android"}])

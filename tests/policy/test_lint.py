@@ -6,7 +6,7 @@ import pytest
 
 from gateway.model.message import Action, Content
 from gateway.model.subscriber import Platform
-from gateway.policy.lint import lint
+from gateway.policy.lint import lint, lint_said
 from gateway.policy.platforms import LOOKS
 from gateway.policy.scope import Values
 from gateway.policy.wording import Wording
@@ -80,3 +80,10 @@ def test_what_is_missing_or_unknown_is_named():
 def test_a_default_that_says_nothing_was_meant():
     """Who writes an empty default has thought of it."""
     assert _found(Content(title="Hi {{ user.first_name | default: '' }}")) == set()
+
+
+def test_what_somebody_reads_is_not_searched_for_fields():
+    """A name with braces in it is a name: the preview tells what is cut, and refuses nothing."""
+    said = Content(title={"nl": "Dag {{ Ada " + "x" * 60}, body="{% if %}", tag="{{ user.id }}", url="https://a/")
+    found = {(one.platform, one.field, one.code) for one in lint_said(said, Platform.SAFARI_MAC)}
+    assert found == {("", "tag", "not_filled_in"), ("safari_mac", "title", "cut")}
