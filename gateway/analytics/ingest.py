@@ -187,7 +187,7 @@ class Ingest:
             if fresh:
                 counts = [(message_id, kind, n) for (message_id, kind), n in fresh.items()]
                 await store.add_counts(db, app_id=app_id, bucket=bucket, counts=counts)
-                clicked = {row.subscription_id: row.at.hour for row in rows if row.kind == ReceiptKind.CLICKED}
+                clicked = {one.subscription_id: one.at.hour for one in new if one.kind == ReceiptKind.CLICKED}
                 if clicked:
                     await hours.add(db, app_id=app_id, bucket=bucket, seen=clicked)
         for (_, kind), n in fresh.items():

@@ -39,6 +39,20 @@ async def test_a_receipt_counts_once_however_often_it_comes(shop: Shop):
     assert await _counts(shop, message) == {0: 1, 1: 1}
 
 
+async def test_a_click_teaches_somebodys_hour_once(shop: Shop):
+    """A browser that repeats itself, along with somebody else's click, is still one visit of its person."""
+    message, one, other = await _sent(shop), await shop.enrol(), await shop.enrol()
+    clicks = [
+        {"token": await shop.token(message, device["id"], day=_TODAY), "kind": "clicked"} for device in (one, other)
+    ]
+    await _report(shop, clicks[0])
+    await _report(shop, *clicks)
+    visits = await shop.gateway.services.database.fetch(
+        "SELECT hours FROM subscriptions WHERE app_id = $1", shop.app.id
+    )
+    assert [sum(row["hours"]) for row in visits] == [1, 1]
+
+
 @pytest.mark.parametrize("kind", ["clicked", "closed"])
 async def test_who_clicks_or_closes_has_seen_it(shop: Shop, kind: str):
     """Safari reports no display: a click says it too, and a late report of the display adds nothing."""
