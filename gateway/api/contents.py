@@ -8,7 +8,6 @@ import msgspec
 from gateway.api.schema.contents import ActionRequest, Text
 from gateway.api.schema.messages import PROVIDERS, MessageFields
 from gateway.model.app import App
-from gateway.model.app_settings import settings_of
 from gateway.model.errors import Invalid
 from gateway.model.limits import (
     ACTION_TITLE_CHARS_MAX,
@@ -50,7 +49,6 @@ def content_of(request: MessageFields, app: App) -> Content:
     if request.variables:
         _check_variables(request.variables)
     _check_links(request, app)
-    settings = settings_of(app.settings)
     content = Content(
         title=request.title,
         body=request.body,
@@ -69,7 +67,7 @@ def content_of(request: MessageFields, app: App) -> Content:
         badge_count=request.badge_count,
         sound=request.sound,
         deep_link=request.deep_link,
-        utm=joined(settings.utm, request.utm),
+        utm=joined(app.own.utm, request.utm),
         variables=request.variables,
         extra=_extra(request),
     )
@@ -105,7 +103,7 @@ def _check_links(request: MessageFields, app: App) -> None:
     if request.url and not has_fields(request.url):
         check_link(request.url, hosts=app.allowed_hosts, param="url")
     if request.deep_link and not has_fields(request.deep_link):
-        schemes = frozenset(settings_of(app.settings).deep_link_schemes)
+        schemes = frozenset(app.own.deep_link_schemes)
         check_deep_link(request.deep_link, hosts=app.allowed_hosts, schemes=schemes, param="deep_link")
     for param, url in (("icon", request.icon), ("image", request.image), ("badge", request.badge)):
         if url and not has_fields(url):

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from gateway.model.app import App
-from gateway.model.app_settings import AppSettings, settings_of
+from gateway.model.app_settings import AppSettings
 from gateway.model.delivery import Device
 from gateway.model.errors import Invalid
 from gateway.model.language import Text, text_in
@@ -75,7 +75,7 @@ def wording_of(app: App | None, content: Content, about: Mapping[str, str] = _NO
 
     about: what campaign parameters may name of the message as `{{ message.id }}`: its id, date and category.
     """
-    settings = AppSettings() if app is None else settings_of(app.settings)
+    settings = AppSettings() if app is None else app.own
     return Wording(
         values=Values(variables=content.variables, currency=settings.currency, timezone=settings.timezone),
         language=settings.language,
