@@ -69,6 +69,11 @@ def printable(value: object) -> str:
     return "".join(char if char in "\n\t" or char.isprintable() else "\ufffd" for char in text)
 
 
+def readable(moment: str) -> str:
+    """A time of the API, such as `2026-12-01T09:00:00.5Z`, as tables show it."""
+    return printable(datetime.fromisoformat(moment))
+
+
 def complain(error: dict[str, Any], *, as_json: bool) -> None:
     """A refusal on standard error: one sentence, or the error object."""
     if as_json:

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gateway.cli.answer import hint, is_watched, say, table
+from gateway.cli.answer import hint, is_watched, readable, say, table
 from gateway.cli.client import Gateway
 from gateway.cli.command import Verbs
 from gateway.cli.import_ import pieces, progress_bar
@@ -34,10 +34,7 @@ def list_(gateway: Gateway) -> None:
     if not found:
         say([], "No pools yet. Make one: steeple coupons create winter")
         return
-    rows = [
-        (one["pool"], one["name"], one["expires_at"], one["low_at"], "low" if one["is_low"] else "") for one in found
-    ]
-    say(found, table(("pool", "name", "expires", "alarm at", ""), rows))
+    say(found, table(("pool", "name", "expires", "alarm at", ""), map(_pool, found)))
 
 
 @command.command()
@@ -126,6 +123,11 @@ def delete(gateway: Gateway, *, pool: str) -> None:
     """Delete a pool and all of its codes."""
     gateway.call("DELETE", f"/v1/coupons/{pool}")
     say({"pool": pool, "deleted": True}, f"{pool} is deleted.")
+
+
+def _pool(one: dict[str, Any]) -> tuple[object, ...]:
+    expires = None if one["expires_at"] is None else readable(one["expires_at"])
+    return one["pool"], one["name"], expires, one["low_at"], "low" if one["is_low"] else ""
 
 
 def _counted() -> Progress:

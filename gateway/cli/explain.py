@@ -1,12 +1,11 @@
 """`steeple explain`: why somebody got a message or not, or is in an audience or not."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Final
 
 import click
 
-from gateway.cli.answer import say, table
+from gateway.cli.answer import readable, say, table
 from gateway.cli.client import Gateway
 from gateway.cli.command import Verb
 from gateway.cli.options import Id, with_gateway
@@ -43,7 +42,7 @@ def _told(rows: Sequence[dict[str, Any]], who: str) -> list[Any]:
         return [f"{who} has no device."]
     said: list[Any] = []
     for row in rows:
-        until = f" Until {datetime.fromisoformat(row['until']):%Y-%m-%d %H:%M:%S %Z}." if "until" in row else ""
+        until = f" Until {readable(row['until'])}." if "until" in row else ""
         said.append(f"{row['subscription']}: {row['state']}. {row.get('text', '')}{until}")
         said += [f"  Also: {text}" for text in row.get("also", ())]
         if row.get("conditions"):

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gateway.cli import progress
-from gateway.cli.answer import say, table
+from gateway.cli.answer import readable, say, table
 from gateway.cli.client import Gateway
 from gateway.cli.command import Verbs
 from gateway.cli.options import Id, with_gateway
@@ -89,7 +89,7 @@ def approve(gateway: Gateway, *, message_id: str, audience: int | None) -> None:
     """Approve a message to more people than one may decide about."""
     body = {} if audience is None else {"audience": audience}
     message = gateway.call("POST", f"/v1/messages/{message_id}/approve", body)
-    say(message, f"{message_id} is approved: {message['state']}, due {message['due_at']}.")
+    say(message, f"{message_id} is approved: {message['state']}, due {readable(message['due_at'])}.")
 
 
 @command.command("set")
@@ -111,7 +111,7 @@ def set_(gateway: Gateway, *, message_id: str, per_minute: str | None, at: str |
     message = gateway.call("PATCH", f"/v1/messages/{message_id}", body)
     rate = message["per_minute"]
     pace = "as fast as it goes" if rate is None else f"{rate:,} a minute"
-    say(message, f"{message_id} is {message['state']}: {pace}, due {message['due_at']}.")
+    say(message, f"{message_id} is {message['state']}: {pace}, due {readable(message['due_at'])}.")
 
 
 def _steer(gateway: Gateway, message_id: str, order: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.answer import say, table
+from gateway.cli.answer import readable, say, table
 from gateway.cli.chart import held_in_words, hours_chart
 from gateway.cli.client import Gateway
 from gateway.cli.command import Verb
@@ -29,7 +29,7 @@ def command(gateway: Gateway, *, message: dict[str, Any], preview_for: str | Non
 def show_dry_run(answer: dict[str, Any]) -> int:
     """Who would get it, and what is worth knowing of it."""
     through = [(f"through {channel}", number) for channel, number in answer["per_channel"].items()]
-    texts = [f"Nothing was sent. It would go to {answer['audience']:,} devices, from {answer['due_at']} on."]
+    texts = [f"Nothing was sent. It would go to {answer['audience']:,} devices, from {readable(answer['due_at'])} on."]
     tables = [hours_chart(answer["by_hour"])] if answer["by_hour"] else []
     if through:
         tables.append(table(("", "devices"), through))

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from gateway.cli.answer import is_watched, table
+from gateway.cli.answer import is_watched, readable, table
 from gateway.cli.client import Gateway, Refused
 from gateway.model.limits import CLI_POLL_S, CLI_WAIT_S_MAX
 
@@ -68,7 +68,7 @@ def sentence(message: dict[str, Any]) -> str:
     waiting = message.get("waiting")
     if not waiting:
         return said
-    until = waiting["until"]
+    until = readable(waiting["until"])
     return (
         f"{said} {waiting['devices']:,} wait for their hour (night, or a time of their own), the first until {until}."
     )
