@@ -1,16 +1,13 @@
 """The fields of `POST /v1/messages` as options: what `steeple send` and `steeple preview` share."""
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import click
 import msgspec
 
 from gateway import transports
-from gateway.cli.options import Id
-from gateway.model.limits import SEND_BODY_BYTES_MAX
+from gateway.cli.options import Id, json_object_in
 
 _AUDIENCE: Final = ("topics", "users", "subscriptions", "languages", "channels", "all", "segment", "lists")
 _LIMITS: Final = ("per_minute", "cap", "on_cap")
@@ -69,13 +66,7 @@ def _action(text: str) -> dict[str, str]:
 
 
 def _message_file(_ctx: click.Context, _option: click.Parameter, name: str | None) -> dict[str, Any]:
-    if name is None:
-        return {}
-    raw = sys.stdin.buffer.read(SEND_BODY_BYTES_MAX) if name == "-" else Path(name).read_bytes()
-    try:
-        return msgspec.json.decode(raw, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-        raise click.BadParameter(f"{name} holds no JSON object: {fault}") from None
+    return {} if name is None else json_object_in(name)
 
 
 _PROVIDER_FIELDS: Final = [

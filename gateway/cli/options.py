@@ -2,15 +2,18 @@
 
 import functools
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from gateway.cli.client import Gateway
 from gateway.config import Settings, load
 from gateway.model.ids import Prefix, from_text
+from gateway.model.limits import SEND_BODY_BYTES_MAX
 
 
 class Id(click.ParamType[str]):
@@ -71,6 +74,15 @@ def with_settings(verb: Callable[..., Any]) -> Callable[..., Any]:
 def settings_of(*, data_dir: str | None = None, **given: Any) -> Settings:
     """The settings in force: options, then environment, then file, then defaults."""
     return load(os.environ, given={"data_dir": absolute(data_dir), **given})
+
+
+def json_object_in(name: str) -> dict[str, Any]:
+    """The JSON object in a file, or on standard input where the name is `-`. Raises `click.BadParameter`, `OSError`."""
+    raw = sys.stdin.buffer.read(SEND_BODY_BYTES_MAX) if name == "-" else Path(name).read_bytes()
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise click.BadParameter(f"{name} holds no JSON object: {fault}") from None
 
 
 def absolute(folder: str | None) -> str | None:

@@ -1,7 +1,5 @@
 """`steeple templates`: what messages say, kept under a name."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -10,11 +8,18 @@ import msgspec
 from gateway.cli.answer import say, table
 from gateway.cli.client import Gateway
 from gateway.cli.command import Verbs
-from gateway.cli.options import Id, with_gateway
-from gateway.model.limits import SEND_BODY_BYTES_MAX
+from gateway.cli.options import Id, json_object_in, with_gateway
+
+
+def _said_in_file(_ctx: click.Context, _option: click.Parameter, name: str | None) -> dict[str, Any] | None:
+    return None if name is None else json_object_in(name)
+
 
 _file = click.option(
-    "--file", "file", metavar="FILE", help="Fields of a message as JSON, such as title and body; `-`: standard input."
+    "--file",
+    callback=_said_in_file,
+    metavar="FILE",
+    help="Fields of a message as JSON, such as title and body; `-`: standard input.",
 )
 
 
@@ -50,7 +55,7 @@ def show(gateway: Gateway, *, template: str) -> None:
 @click.option("--body", metavar="TEXT")
 @click.option("--url", metavar="URL")
 @_file
-def create(gateway: Gateway, *, name: str, file: str | None, **texts: str | None) -> None:
+def create(gateway: Gateway, *, name: str, file: dict[str, Any] | None, **texts: str | None) -> None:
     """Make a template from a file, or from what the options say."""
     made = gateway.call("POST", "/v1/templates", {"name": name, "content": _content(file, texts)})
     say(made, f"{made['id']} is {name}. Send it: steeple send --template {made['id']} --all")
@@ -64,7 +69,9 @@ def create(gateway: Gateway, *, name: str, file: str | None, **texts: str | None
 @click.option("--body", metavar="TEXT")
 @click.option("--url", metavar="URL")
 @_file
-def change(gateway: Gateway, *, template: str, name: str | None, file: str | None, **texts: str | None) -> None:
+def change(
+    gateway: Gateway, *, template: str, name: str | None, file: dict[str, Any] | None, **texts: str | None
+) -> None:
     """Change a template's name, or what it says: a file replaces all of it, options the field they name."""
     said: dict[str, Any] = {} if name is None else {"name": name}
     if file is not None or any(text is not None for text in texts.values()):
@@ -83,15 +90,8 @@ def delete(gateway: Gateway, *, template: str) -> None:
     say({"id": template}, f"{template} is deleted.")
 
 
-def _content(file: str | None, texts: dict[str, str | None]) -> dict[str, Any]:
-    said = {name: text for name, text in texts.items() if text is not None}
-    if file is None:
-        return said
-    raw = sys.stdin.buffer.read(SEND_BODY_BYTES_MAX) if file == "-" else Path(file).read_bytes()
-    try:
-        return {**msgspec.json.decode(raw, type=dict[str, Any]), **said}
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-        raise click.BadParameter(f"{file} holds no JSON object: {fault}", param_hint="--file") from None
+def _content(file: dict[str, Any] | None, texts: dict[str, str | None]) -> dict[str, Any]:
+    return {**(file or {}), **{name: text for name, text in texts.items() if text is not None}}
 
 
 def _title(one: dict[str, Any]) -> str:
