@@ -4,6 +4,7 @@ Answers go to standard output, everything else (progress, hints, refusals) to st
 piped. What others wrote, such as an app's name, is shown without its control characters.
 """
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -75,11 +76,18 @@ def readable(moment: str) -> str:
 
 
 def complain(error: dict[str, Any], *, as_json: bool) -> None:
-    """A refusal on standard error: one sentence, or the error object."""
+    """A refusal on standard error: one sentence, with the field at fault, or the error object."""
     if as_json:
         click.echo(msgspec.json.encode({"error": error}), err=True)
     else:
-        click.echo(f"steeple: {printable(error['message'])}", err=True)
+        click.echo(f"steeple: {printable(_placed(error))}", err=True)
+
+
+def _placed(error: dict[str, Any]) -> str:
+    """The sentence, with the field that it is about where it does not name that itself."""
+    field, message = error.get("param"), error["message"]
+    is_named = field is None or re.search(rf"\b{re.escape(field)}\b", message)
+    return message if is_named else f"{field}: {message}"
 
 
 def _drawn(shown: Table) -> str:

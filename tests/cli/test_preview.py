@@ -46,6 +46,14 @@ def test_a_preview_of_nobody_is_wrong_usage(demo: Demo) -> None:
     assert "Say to whom" in said.err
 
 
+def test_a_refusal_says_which_text_is_wrong(demo: Demo) -> None:
+    """A message has many texts, in several languages: the sentence alone would leave a developer searching."""
+    terminal, _ = demo
+    said = terminal("preview", "--all", "--title", "Hi", "--body", "{{ user.name | shout }}")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == "steeple: body: The text cannot be read as Liquid: there is no filter shout\n"
+
+
 @pytest.mark.parametrize(("count", "drawn"), [(1_000, "█" * 30), (500, "█" * 15), (1, "▏"), (20, "▋")])
 def test_a_bar_is_as_long_as_its_share(count: int, drawn: str) -> None:
     """And never so short that nobody sees it."""
