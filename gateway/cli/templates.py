@@ -77,6 +77,8 @@ def change(
     if file is not None or any(text is not None for text in texts.values()):
         kept = {} if file is not None else gateway.call("GET", f"/v1/templates/{template}")["content"]
         said["content"] = {**kept, **_content(file, texts)}
+    if not said:
+        raise click.UsageError("Say what to change: --name, --title, --body, --url or --file.")
     one = gateway.call("PATCH", f"/v1/templates/{template}", said)
     say(one, f"{one['id']} is changed. Messages on their way keep what they say.")
 
