@@ -21,15 +21,25 @@ def payload_bytes(content: Content, wording: Wording, transports: Mapping[str, T
 
     Fields count as they are for somebody of whom nothing is known; 0 where nothing can be said to them.
     """
-    return {
-        name: max(size_for(content, wording, transport, device) or 0 for device in _readers(content))
-        for name, transport in transports.items()
-    }
+    return {name: _largest(content, wording, transport) for name, transport in transports.items()}
 
 
 def size_for(content: Content, wording: Wording, transport: Transport, device: Device) -> int | None:
     """How many bytes a device gets; None where its text cannot be made."""
-    compiled = made(content, wording, partial(transport.compile, message_id=0))
+    return _size(_compiled(content, wording, transport), content, transport, device)
+
+
+def _largest(content: Content, wording: Wording, transport: Transport) -> int:
+    # Compiled once for all languages: a shop that sends a long message waits for this.
+    compiled = _compiled(content, wording, transport)
+    return max(_size(compiled, content, transport, device) or 0 for device in _readers(content))
+
+
+def _compiled(content: Content, wording: Wording, transport: Transport) -> Compiled:
+    return made(content, wording, partial(transport.compile, message_id=0))
+
+
+def _size(compiled: Compiled, content: Content, transport: Transport, device: Device) -> int | None:
     try:
         payload = compiled.render(device, _SAMPLE_TOKEN, content.ttl_s)
     except TextUnmade:
