@@ -1,6 +1,7 @@
-// Bundles src/ into the two committed files of dist/: `node build.mjs`.
+// Bundles src/ into the committed files of dist/: `node build.mjs`.
 // `node build.mjs --check` writes nothing and fails when dist/ is stale or over its gzip budget.
 // `--out DIR` writes somewhere else, so that a test can compare byte by byte.
+import { createHash } from 'node:crypto';
 import { readFile, mkdir, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +11,10 @@ import { build } from 'esbuild';
 
 const root = path.dirname(fileURLToPath(import.meta.url));
 const meta = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
-const entries = { 'steeple.js': 'loader.js', 'worker.js': 'worker.js' };
+// Rooms come first: the page script carries their hashes.
+const ROOMS = {};
+const entries = { ...ROOMS, 'steeple.js': 'loader.js', 'worker.js': 'worker.js' };
+const hashes = {};
 
 async function bundle(entry) {
   const result = await build({
@@ -22,6 +26,7 @@ async function bundle(entry) {
     target: 'es2019',
     charset: 'ascii', // a shop may serve its pages in any encoding
     legalComments: 'none',
+    define: { __ROOMS__: JSON.stringify(hashes) },
     banner: { js: `/*! Steeple ${meta.version} | MIT */` },
     write: false,
   });
@@ -41,6 +46,7 @@ const out = outFlag > 0 ? path.resolve(process.argv[outFlag + 1]) : path.join(ro
 if (!check) await mkdir(out, { recursive: true });
 for (const [name, entry] of Object.entries(entries)) {
   const bytes = await bundle(entry);
+  if (name in ROOMS) hashes[path.parse(name).name] = `sha256-${createHash('sha256').update(bytes).digest('base64')}`;
   const target = path.join(out, name);
   if (!check) await writeFile(target, bytes);
   else if (!bytes.equals(await readFile(target).catch(() => Buffer.alloc(0)))) {

@@ -24,7 +24,7 @@ _PATH_WORDS: Final = {
     "slug": "Name of the topic.",
     "pool": "Name of the pool.",
     "external_id": "The shop's own id of the user, or another name of theirs.",
-    "file": "`steeple.js` or `worker.js`.",
+    "file": "`steeple.js`, `worker.js`, or what the page script loads when it is needed.",
     "version": "Such as 1.0.0.",
 }
 

@@ -1,4 +1,4 @@
-"""The built script and worker, read once at start."""
+"""The built script, its rooms and the worker, read once at start."""
 
 import gzip
 import hashlib
@@ -9,9 +9,9 @@ from typing import Final
 
 import msgspec
 
-from gateway.model.limits import SDK_FILE_BYTES_MAX
+from gateway.model.limits import SDK_FILE_BYTES_MAX, SDK_FILES_MAX
 
-NAMES: Final = ("steeple.js", "worker.js")
+_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}\.js", re.ASCII)
 _VERSION: Final = re.compile(rb"Steeple (\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.-]+)?)")
 _BANNER_BYTES: Final = 200
 
@@ -31,14 +31,13 @@ class SdkFiles:
     def __init__(self, folder: Path) -> None:
         self.rolling: dict[str, SdkFile] = {}
         self.fixed: dict[tuple[str, str], SdkFile] = {}
-        for name in NAMES:
-            path = folder / name
-            if path.is_file() and path.stat().st_size <= SDK_FILE_BYTES_MAX:
+        for path in sorted(folder.glob("*.js"))[:SDK_FILES_MAX]:
+            if _NAME.fullmatch(path.name) and path.is_file() and path.stat().st_size <= SDK_FILE_BYTES_MAX:
                 body = path.read_bytes()
-                self.rolling[name] = _file(body)
+                self.rolling[path.name] = _file(body)
                 banner = _VERSION.search(body[:_BANNER_BYTES])
                 if banner is not None:
-                    self.fixed[banner[1].decode(), name] = self.rolling[name]
+                    self.fixed[banner[1].decode(), path.name] = self.rolling[path.name]
 
 
 def _file(body: bytes) -> SdkFile:

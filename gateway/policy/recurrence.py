@@ -6,7 +6,7 @@ years only, and one that never comes true is refused.
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -45,7 +45,7 @@ def check_rule(series: Recurring, *, param: str) -> None:
         if parts.get(name, "").count(",") >= values_max:
             raise _fault(f"{name} has at most {values_max} values", param)
     try:
-        comes = _comes_ever(series)
+        comes = not _is_beyond_the_hour(parts) and _comes_ever(series)
     except (ValueError, TypeError, IndexError, OverflowError):
         raise _fault("it cannot be read", param) from None
     if not comes:
@@ -97,6 +97,14 @@ def _comes_ever(series: Recurring) -> bool:
     start = series.starts_at.astimezone(ZoneInfo(series.timezone)).replace(tzinfo=None, second=0, microsecond=0)
     like = next(year for year in _LAST_YEARS if _is_like(year, start.year))
     return next(iter(_rule(series, start.replace(year=like))), None) is not None
+
+
+def _is_beyond_the_hour(parts: Mapping[str, str]) -> bool:
+    """Whether an hourly rule picks only moments that no hour has: every hour of decades would be looked at for them."""
+    if parts["FREQ"] != "HOURLY" or "BYSETPOS" not in parts:
+        return False
+    moments = len({int(minute) for minute in parts.get("BYMINUTE", "0").split(",")})
+    return all(abs(int(position)) > moments for position in parts["BYSETPOS"].split(","))
 
 
 def _is_like(year: int, other: int) -> bool:

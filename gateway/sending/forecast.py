@@ -1,5 +1,6 @@
 """In which hours an order would go out: the forecast, fed with where its audience is now."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -27,7 +28,9 @@ async def forecast_of(
         life=timedelta(seconds=life_s(order.content)),
         otherwise=base + timedelta(seconds=life_from_s(order.content, timing, base)),
     )
-    return forecast(
+    # Thousands of places, their nights and holidays take up to half a second: other requests are not to wait for it.
+    return await asyncio.to_thread(
+        forecast,
         calendar,
         counts,
         app.own.timezone,

@@ -13,12 +13,15 @@ import msgspec
 from gateway.model.audience import Audience
 from gateway.model.delivery import Device
 from gateway.model.segment import Names
-from gateway.store.conditions import Condition
+from gateway.store.conditions import EVERYBODY, Condition
 from gateway.store.database import Queryable
 
 _DEVICE: Final[LiteralString] = "id, provider, credential_id, wire, platform, locale, suspect_at"
 _PERSON: Final[LiteralString] = ", person, timezone, country, attrs, facts, geo_timezone, best_hour"
 """What only some messages need of a recipient; it costs as much to read as all the rest."""
+_BEHIND: Final[LiteralString] = (
+    " FROM subscriptions WHERE app_id = $1 AND bucket = $2 AND id > $3 AND id <= $4 AND state = 0 AND enrolled_at <= $5"
+)
 
 
 class Slice(msgspec.Struct, frozen=True):
@@ -95,14 +98,14 @@ async def read_range(
     """The next recipients behind a cursor, as they are now: who left since planning is not among them.
 
     OFFSET 0: a group is read by its key, whatever index the filter has, so that all groups of a message together read
-    the app once, and none of them everybody who fits.
+    the app once, and none of them everybody who fits. Without a filter there is nothing to fence in, and no cost of it.
     """
     condition = Condition(first=7, names=names, now=planned_at)
     where = condition.of(audience)
+    fenced = " FROM (SELECT *" + _BEHIND + " ORDER BY id OFFSET 0) AS behind WHERE " + where
+    source = _BEHIND if where == EVERYBODY else fenced
     rows = await db.fetch(
-        "SELECT " + _columns(reads_person=reads_person) + " FROM (SELECT * FROM subscriptions"
-        " WHERE app_id = $1 AND bucket = $2 AND id > $3 AND id <= $4 AND state = 0 AND enrolled_at <= $5"
-        " ORDER BY id OFFSET 0) AS behind WHERE " + where + " ORDER BY id LIMIT $6",
+        "SELECT " + _columns(reads_person=reads_person) + source + " ORDER BY id LIMIT $6",
         app_id,
         bucket,
         after,

@@ -11,6 +11,8 @@ from gateway.store.conditions_events import done_sql, total_sql
 from gateway.store.conditions_facts import fact_sql
 from gateway.store.conditions_geo import geo_condition
 
+EVERYBODY: Final[LiteralString] = "TRUE"
+"""The condition of an audience that leaves nobody out."""
 _NONE: Final = -1
 """The number of a topic, or a list, that does not exist: nobody follows it, nobody is on it."""
 
@@ -53,7 +55,7 @@ class Condition:
 
     def _selectors(self, audience: Audience) -> LiteralString:
         args = self._arguments
-        sql: LiteralString = "TRUE"
+        sql: LiteralString = EVERYBODY
         if audience.channels:
             sql += " AND provider = ANY(" + args.value(list(audience.channels)) + "::text[])"
         if audience.languages:

@@ -15,7 +15,7 @@ export const ownTag = (document) => document.currentScript || document.querySele
 /**
  * @param {HTMLScriptElement} tag
  * @param {Location} location of the page
- * @returns {{app, gateway, worker, scope, language, needsConsent, sendsReceipts}} worker and scope are absolute addresses
+ * @returns {{app, gateway, worker, scope, language, needsConsent, sendsReceipts, nonce}} worker and scope are absolute addresses
  */
 export function readOptions(tag, location) {
   const attribute = (name) => tag.getAttribute(`data-${name}`);
@@ -30,5 +30,6 @@ export function readOptions(tag, location) {
     language: attribute('language'),
     needsConsent: attribute('consent') === 'required',
     sendsReceipts: attribute('receipts') !== 'off',
+    nonce: tag.nonce || '', // the attribute itself is hidden from scripts by the page's policy
   };
 }

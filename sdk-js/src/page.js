@@ -3,6 +3,7 @@
 import { createActions, UNCHANGED } from './actions.js';
 import { complain, createEvents, turns } from './calls.js';
 import { isFault, snapshot } from './state.js';
+import { createRooms } from './rooms.js';
 import { openStore } from './store.js';
 import { askPermission, unsupported } from './subscription.js';
 import { VERSION } from './version.js';
@@ -163,5 +164,7 @@ export function createSteeple(host, options) {
     consent: { give: guarded('consent.give', giveConsent), withdraw: guarded('consent.withdraw', withdrawConsent) },
     on,
   };
-  return { api, start };
+  const core = { host, options, store, visit, api, emit };
+  const enter = createRooms({ host, options, core });
+  return { api, start, enter };
 }

@@ -1,5 +1,6 @@
 // The service worker's registration: found, made when missing, and never anybody else's disturbed.
 import { within } from './time.js';
+import { trustedAddress } from './trusted.js';
 
 const ACTIVE_LIMIT_MS = 15000;
 
@@ -34,19 +35,6 @@ export async function findRegistration(host, options) {
   return verdict === 'foreign' ? null : found;
 }
 
-let policy = null;
-
-// Under `require-trusted-types-for 'script'` a plain text is refused; the policy's name is in docs/reference/sdk.md.
-function trusted(host, address) {
-  if (!host.trustedTypes) return address;
-  try {
-    policy = policy || host.trustedTypes.createPolicy('steeple', { createScriptURL: (url) => url });
-    return policy.createScriptURL(address);
-  } catch (e) {
-    return address; // the policy is not on the page's list: the plain text is right unless types are enforced
-  }
-}
-
 function whenActive(registration) {
   if (registration.active) return Promise.resolve(registration);
   const worker = anyWorker(registration);
@@ -70,7 +58,7 @@ export async function ensureRegistration(host, options) {
   try {
     // updateViaCache none: a look for updates must reach the gateway's file too, not the copy in the HTTP cache.
     const registration = verdict === 'ours' ? found : await host.navigator.serviceWorker.register(
-      trusted(host, workerAddress(options)), { scope: options.scope, updateViaCache: 'none' },
+      trustedAddress(host, workerAddress(options)), { scope: options.scope, updateViaCache: 'none' },
     );
     return await within(ACTIVE_LIMIT_MS, whenActive(registration));
   } catch (error) {

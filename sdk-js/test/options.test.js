@@ -15,7 +15,7 @@ const options = (attributes, src) => readOptions(fakeTag(attributes, src), PAGE)
 test('with only an app, everything else follows from the addresses', () => {
   assert.deepEqual(options({}), {
     app: 'app_1', gateway: 'https://push.shop.example', worker: 'https://shop.example/steeple/worker.js',
-    scope: 'https://shop.example/steeple/', language: null, needsConsent: false, sendsReceipts: true,
+    scope: 'https://shop.example/steeple/', language: null, needsConsent: false, sendsReceipts: true, nonce: '',
   });
 });
 

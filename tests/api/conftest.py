@@ -67,6 +67,8 @@ async def make_gateway(
     sdk = tmp_path_factory.mktemp("sdk built")
     (sdk / "steeple.js").write_text("/*! Steeple 9.8.7 | MIT */\nself.x=1;\n")
     (sdk / "worker.js").write_text("/*! Steeple 9.8.7 | MIT */\nself.y=1;\n")
+    (sdk / "attic.js").write_text("/*! Steeple 9.8.7 | MIT */\nself.z=1;\n")
+    (sdk / "Notes.js").write_text("not ours\n")
 
     async def make(**given: Any) -> Gateway:
         settings = msgspec.convert({"public_url": "https://push.example", "rate_public": 10_000, **given}, Settings)

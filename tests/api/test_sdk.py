@@ -47,6 +47,14 @@ async def test_a_version_is_for_ever(shop: Shop):
     assert (await shop.page("GET", "/sdk/v1/other.js")).status == 404
 
 
+async def test_what_the_script_loads_later_is_served_as_well(shop: Shop):
+    """Every built file of the folder, and nothing else that lies there."""
+    assert (await shop.page("GET", "/sdk/9.8.7/attic.js")).text.endswith("self.z=1;\n")
+    assert (await shop.page("GET", "/sdk/v1/attic.js")).status == 200
+    assert (await shop.page("GET", "/sdk/v1/Notes.js")).status == 404
+    assert (await shop.page("GET", "/sdk/v1/..%2Fattic.js")).status == 404
+
+
 async def test_a_script_goes_out_zipped_or_plain(shop: Shop):
     """Whoever takes gzip gets it; caches keep both apart."""
     async with shop.session.get(f"{shop.gateway.url}/sdk/v1/worker.js", headers={"Accept-Encoding": "gzip"}) as zipped:

@@ -116,6 +116,8 @@ def test_a_rule_that_is_none_is_refused(rule: str) -> None:
         "FREQ=DAILY;INTERVAL=7;BYDAY=SA",
         "FREQ=MONTHLY;BYDAY=6MO",
         "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=30",
+        "FREQ=HOURLY;BYMINUTE=1,2,2;BYSETPOS=" + ",".join(map(str, range(3, 34))),
+        "FREQ=HOURLY;BYSETPOS=-2",
     ],
 )
 def test_a_rule_that_never_comes_true_is_refused_quickly(rule: str) -> None:

@@ -1,7 +1,7 @@
 """Imports that meet somebody who took the same people in another order: the database ends one, and it goes on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
 import msgspec
 import pytest
@@ -37,7 +37,7 @@ async def _take(tx: Connection, house: House, name: str) -> None:
 
 @pytest.mark.parametrize("bring", [_bring_a_list, _bring_devices])
 async def test_an_import_that_was_ended_in_favour_of_somebody_else_is_tried_again(
-    house: House, bring: Callable[[House, Sequence[str]], Awaitable[int]]
+    house: House, bring: Callable[[House, Sequence[str]], Coroutine[None, None, int]]
 ):
     """Nobody has to send the file again for that."""
     await _bring_devices(house, ["ada", "bob"])
