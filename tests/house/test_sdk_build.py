@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import gateway
-from scripts.node import has_bundler, node
+from scripts.node import has_tools, node
 
 SDK = Path(__file__).parents[2] / "sdk-js"
 PACKAGE = json.loads((SDK / "package.json").read_text(encoding="utf-8"))
@@ -62,14 +62,14 @@ def test_the_lock_file_names_no_registry():
 
 
 def test_the_sdk_brings_no_foreign_code_along():
-    """Nothing but the bundler is installed, and nothing of it ends up in a shop's page."""
+    """A bundler and a judge of accessibility are installed, and nothing of them ends up in a shop's page."""
     assert "dependencies" not in PACKAGE
-    assert list(PACKAGE["devDependencies"]) == ["esbuild"]
+    assert list(PACKAGE["devDependencies"]) == ["axe-core", "esbuild"]
 
 
 @pytest.mark.skipif(
-    node() is None or not has_bundler(),
-    reason="needs Node.js and the SDK's bundler: make test-deps",
+    node() is None or not has_tools(),
+    reason="needs Node.js and the SDK's tools: make test-deps",
 )
 def test_the_committed_files_are_what_the_sources_build_to(tmp_path: Path):
     """Anybody can build the very bytes that shops are served, and check them against the repository's."""
