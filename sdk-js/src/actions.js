@@ -1,8 +1,7 @@
 // What a person or the shop can change, each made while nobody else changes the stored device.
 // Each answers `{ok, reason, code, message}`; UNCHANGED when there was nothing to do.
-import { failed } from './visit.js';
+import { failed, OK } from './wire.js';
 
-const OK = { ok: true, reason: null };
 export const UNCHANGED = { ok: true, reason: null };
 const TOPICS_MAX = 50;
 

@@ -1,12 +1,11 @@
 // This browser as the gateway knows it: enrol, change, identify, leave. Shared by page and worker.
 // The gateway's id and secret stand under "device" in the store; whoever changes them writes them here only.
-import { failure, isOk } from './wire.js';
+import { failure, isOk, OK } from './wire.js';
 
-const OK = { ok: true, reason: null };
 // 401 and 404: the gateway no longer knows this id or secret. 409: the address is on record under another id.
 const isLost = ({ status }) => status === 401 || status === 404 || status === 409;
 
-const path = (device) => `/v1/subscriptions/${encodeURIComponent(device.id)}`;
+const path = (device) => `/v1/subscriptions/${device.id}`;
 const topicsOf = (answer, fallback) => (answer.body && Array.isArray(answer.body.topics) ? answer.body.topics : fallback || []);
 
 /**
@@ -22,10 +21,7 @@ export function deviceAt({ store, call, app, here, keyId }) {
   const address = ({ endpoint, keys }) => ({ endpoint, keys, vapid_key_id: keyId() || undefined });
 
   async function identify(device, identity) {
-    const body = identity
-      ? { external_id: identity.external_id, signature: identity.signature, expires: identity.expires }
-      : undefined;
-    const answer = await call(body ? 'POST' : 'DELETE', `${path(device)}/identity`, { body, secret: device.secret });
+    const answer = await call(identity ? 'POST' : 'DELETE', `${path(device)}/identity`, { body: identity, secret: device.secret });
     if (isOk(answer)) await write({ ...device, user: identity ? identity.external_id : null });
     return answer;
   }
@@ -48,12 +44,13 @@ export function deviceAt({ store, call, app, here, keyId }) {
   /** Registers the browser's subscription afresh, with what the person chose. */
   async function enrol(subscription) {
     const { topics, consent } = (await store.get('choice')) || {};
-    const { language, timezone, platform, os } = here();
-    const body = { app, channel: 'webpush', ...address(subscription), language, timezone, platform, os, topics, consent };
+    const at = here();
+    const body = { app, channel: 'webpush', ...address(subscription), ...at, topics, consent };
     const answer = await call('POST', '/v1/subscriptions', { body });
-    if (!isOk(answer) || !answer.body || !answer.body.id) return failure(answer);
+    const { id, secret } = answer.body || {};
+    if (!isOk(answer) || !id) return failure(answer);
     const device = {
-      app, id: answer.body.id, secret: answer.body.secret, endpoint: subscription.endpoint, language, timezone,
+      app, id, secret, endpoint: subscription.endpoint, vapid_key_id: keyId(), language: at.language, timezone: at.timezone,
       topics: topicsOf(answer, topics), user: null, seen_at_ms: Date.now(),
     };
     await write(device);
@@ -64,9 +61,8 @@ export function deviceAt({ store, call, app, here, keyId }) {
   async function patch(device, fields) {
     const answer = await call('PATCH', path(device), { body: fields, secret: device.secret });
     if (isOk(answer)) {
-      const { language = device.language, timezone = device.timezone, endpoint = device.endpoint, topics } = fields;
-      const known = topicsOf(answer, topics || device.topics);
-      await write({ ...device, language, timezone, endpoint, topics: known, seen_at_ms: Date.now() });
+      const { keys, tags, ...kept } = fields; // the browser holds the keys, the gateway the tags
+      await write({ ...device, ...kept, topics: topicsOf(answer, kept.topics || device.topics), seen_at_ms: Date.now() });
     }
     return answer;
   }

@@ -15,21 +15,20 @@ export const ownTag = (document) => document.currentScript || document.querySele
 /**
  * @param {HTMLScriptElement} tag
  * @param {Location} location of the page
- * @returns {{app, gateway, worker, scope, language, needsConsent, sendsReceipts, nonce}} worker and scope are absolute addresses
+ * @returns {{app, gateway, worker, scope, language, needsConsent, sendsReceipts, data, nonce}} worker and scope are absolute addresses
  */
 export function readOptions(tag, location) {
-  const attribute = (name) => tag.getAttribute(`data-${name}`);
-  const worker = new URL(attribute('worker') || '/steeple/worker.js', location.href);
-  const scope = attribute('scope');
-  const gateway = attribute('gateway');
+  const { app = '', gateway, worker: file, scope, language, consent, receipts } = tag.dataset;
+  const worker = new URL(file || '/steeple/worker.js', location.href);
   return {
-    app: attribute('app') || '',
+    app,
     gateway: gateway ? gateway.replace(/\/+$/, '') : gatewayOf(tag.src),
     worker: worker.href,
     scope: (scope ? new URL(scope, location.href) : new URL('./', worker)).href,
-    language: attribute('language'),
-    needsConsent: attribute('consent') === 'required',
-    sendsReceipts: attribute('receipts') !== 'off',
+    language,
+    needsConsent: consent === 'required',
+    sendsReceipts: receipts !== 'off',
+    data: tag.dataset, // what rooms read their own attributes from
     nonce: tag.nonce || '', // the attribute itself is hidden from scripts by the page's policy
   };
 }

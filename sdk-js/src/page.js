@@ -7,9 +7,8 @@ import { createRooms } from './rooms.js';
 import { openStore } from './store.js';
 import { askPermission, unsupported } from './subscription.js';
 import { VERSION } from './version.js';
-import { createVisit, failed } from './visit.js';
-
-const OK = { ok: true, reason: null };
+import { createVisit } from './visit.js';
+import { failed, OK } from './wire.js';
 
 /** A promise-making function run once until it fails: later calls share its answer. */
 function shared(work) {
@@ -27,16 +26,15 @@ export function createSteeple(host, options) {
   const { emit, on } = createEvents(host);
   const inTurn = turns(host);
   const missing = options.app ? unsupported(host) : 'app_missing';
-  const visit = missing ? null : createVisit({ host, options, store });
-  const actions = missing ? {} : createActions({ host, store, visit });
+  const visit = createVisit({ host, options, store }); // where push is missing it stays as empty as it is made
+  const actions = createActions({ host, store, visit });
   let hasConsent = !options.needsConsent;
-
   let isLooked = false;
 
   /** Reads what is stored and what the browser holds; no request. */
   async function look() {
     hasConsent = hasConsent || Boolean(await store.get('consented_at_ms'));
-    if (visit) await visit.look();
+    if (!missing) await visit.look();
     isLooked = true;
   }
 
@@ -48,7 +46,7 @@ export function createSteeple(host, options) {
   function blockedBy() {
     if (missing) return missing;
     if (!hasConsent) return 'consent_required';
-    return visit.config && visit.config.killed ? 'killed' : null;
+    return (visit.config || {}).killed ? 'killed' : null;
   }
 
   const state = () => snapshot(host, visit, blockedBy(), !missing);
@@ -107,7 +105,7 @@ export function createSteeple(host, options) {
   }
 
   async function mend() {
-    if (!missing) await look();
+    await look();
     const blocked = blockedBy();
     if (blocked && blocked !== 'killed') return failed(blocked); // the switch may have been turned back
     const ready = await prepare();
@@ -143,7 +141,7 @@ export function createSteeple(host, options) {
 
   async function listTopics() {
     await look();
-    const offered = (visit && visit.config && visit.config.topics) || [];
+    const offered = (visit.config || {}).topics || [];
     const { topics } = state();
     return offered.map(({ slug, name }) => ({ slug, name, subscribed: topics.includes(slug) }));
   }

@@ -7,13 +7,13 @@ export const isFault = (reason) => !FACTS.includes(reason);
 
 /** Whether pushes reach this person now: the browser holds an address, the gateway knows it, nobody opted out. */
 const isSubscribed = (held, { device, subscription, choice }) => Boolean(
-  held === 'granted' && device && subscription && !(choice && choice.opted_out),
+  held === 'granted' && device && subscription && !choice.opted_out,
 );
 
 /** `{supported, permission, subscribed, id, topics, reason}`; `blocked` is why push is off here, or null. */
 export function snapshot(host, visit, blocked, isSupported) {
   const held = permission(host);
-  const subscribed = Boolean(visit) && isSubscribed(held, visit);
+  const subscribed = isSubscribed(held, visit);
   return {
     supported: isSupported,
     permission: held,

@@ -2,6 +2,7 @@
 import { keyBytes, keyText } from './key.js';
 import { describe } from './platform.js';
 import { within } from './time.js';
+import { failed } from './wire.js';
 
 const SUBSCRIBE_LIMIT_MS = 30000; // Chromium without a reachable push service never settles
 
@@ -54,5 +55,5 @@ export async function dropSubscription(registration) {
 /** The word for a failed pushManager.subscribe (Push API, section 5). */
 export function subscribeFault(error) {
   const reasons = { NotAllowedError: 'denied', TimeoutError: 'timeout' };
-  return { ok: false, reason: reasons[error.name] || 'push_service', code: null, message: error.message || null };
+  return failed(reasons[error.name] || 'push_service', error.message);
 }

@@ -5,10 +5,7 @@ import { deviceAt } from './device.js';
 import { describe, locale } from './platform.js';
 import { ensureRegistration, findRegistration } from './registration.js';
 import { dropSubscription, permission, readSubscription, subscribeFault, subscribeWith } from './subscription.js';
-import { failure, gatewayCalls } from './wire.js';
-
-const OK = { ok: true, reason: null };
-export const failed = (reason, message) => ({ ok: false, reason, code: null, message: message || null });
+import { failed, failure, gatewayCalls, OK } from './wire.js';
 
 /** The shop's name for the notification of last resort. */
 function siteName(host) {
@@ -20,7 +17,7 @@ export function createVisit({ host, options, store }) {
   const { app, gateway } = options;
   const call = gatewayCalls(host, gateway);
   const here = () => ({ ...describe(host.navigator), ...locale(host, options.language) });
-  const visit = { config: null, registration: null, subscription: null, device: null, choice: null };
+  const visit = { config: null, registration: null, subscription: null, device: null, choice: {} };
   const device = deviceAt({ store, call, app, here, keyId: () => visit.config && visit.config.keyId });
 
   /** Reads what is known here, without a request. Also after waiting: another tab or the worker may have changed it. */
@@ -45,8 +42,8 @@ export function createVisit({ host, options, store }) {
 
   async function renewWorker() {
     const { version } = (await store.get('worker')) || {};
-    const { workerVersion } = visit.config;
-    if (version && workerVersion && version !== workerVersion) await visit.registration.update();
+    const { worker_version: offered } = visit.config;
+    if (version && offered && version !== offered) await visit.registration.update();
   }
 
   /** Fetches the settings and starts the worker ahead of the click that will need both. Answers like a public call. */

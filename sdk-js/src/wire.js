@@ -17,21 +17,21 @@ async function read(response) {
  */
 export function gatewayCalls(host, gateway) {
   return async function call(method, path, { body, secret, keepalive } = {}) {
-    const abort = typeof AbortController === 'function' ? new AbortController() : null;
-    const timer = setTimeout(() => abort && abort.abort(), LIMIT_MS);
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), LIMIT_MS);
     try {
       const headers = {};
-      if (body !== undefined) headers['Content-Type'] = 'text/plain;charset=UTF-8';
+      if (body) headers['Content-Type'] = 'text/plain;charset=UTF-8';
       if (secret) headers.Authorization = `Bearer ${secret}`;
       const response = await host.fetch(gateway + path, {
         method,
         headers,
-        body: body === undefined ? undefined : JSON.stringify(body),
+        body: JSON.stringify(body), // undefined stays undefined
         credentials: 'omit',
         cache: 'no-cache', // who asks wants today's answer: a kept one may name a key that was replaced
         referrerPolicy: 'no-referrer', // a page's address may hold a person's data
         keepalive: Boolean(keepalive),
-        signal: abort ? abort.signal : undefined,
+        signal: abort.signal,
       });
       return { status: response.status, body: await read(response) };
     } catch (e) {
@@ -49,8 +49,14 @@ const reasonOf = (status) => {
   return status === 429 || status >= 500 ? 'busy' : 'refused';
 };
 
-/** The gateway's refusal in the shape every public call answers with. */
-export function failure(answer) {
-  const error = (answer.body && answer.body.error) || {};
-  return { ok: false, reason: reasonOf(answer.status), code: error.code || null, message: error.message || null };
+/** How a public call answers when it did not fail. */
+export const OK = { ok: true, reason: null };
+
+/** How it answers when it did: one of the words of docs/reference/sdk.md, and what is known beyond. */
+export const failed = (reason, message = null, code = null) => ({ ok: false, reason, code, message });
+
+/** The gateway's refusal in that shape. */
+export function failure({ status, body }) {
+  const { code, message } = (body && body.error) || {};
+  return failed(reasonOf(status), message, code);
 }

@@ -15,7 +15,8 @@ const options = (attributes, src) => readOptions(fakeTag(attributes, src), PAGE)
 test('with only an app, everything else follows from the addresses', () => {
   assert.deepEqual(options({}), {
     app: 'app_1', gateway: 'https://push.shop.example', worker: 'https://shop.example/steeple/worker.js',
-    scope: 'https://shop.example/steeple/', language: null, needsConsent: false, sendsReceipts: true, nonce: '',
+    scope: 'https://shop.example/steeple/', language: undefined, needsConsent: false, sendsReceipts: true,
+    data: { app: 'app_1' }, nonce: '',
   });
 });
 

@@ -7,7 +7,7 @@ const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefo
 
 export function fakeTag(attributes = {}, src = 'https://push.shop.example/sdk/v1/steeple.js') {
   const all = { app: 'app_1', ...attributes };
-  return { src, getAttribute: (name) => all[name.replace('data-', '')] ?? null };
+  return { src, dataset: Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null)) };
 }
 
 export function fakeNotification(held = 'default', answer = 'granted') {
