@@ -10,13 +10,12 @@ import resource
 import sys
 import time
 from collections import deque
-from typing import Any, Final, cast
+from typing import Any
 
 import msgspec
 import uvloop
 
-_END_OF_HEAD: Final = b"\r\n\r\n"
-_LENGTH: Final = b"Content-Length: "
+from benchmarks.connection import Connection
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,46 +47,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """When each message was due, in Unix seconds by the number of its person; of those accepted after the warm-up."""
 
 
-class _Connection(asyncio.Protocol):
-    """One kept-alive HTTP/1.1 connection with one request under way."""
-
-    def __init__(self) -> None:
-        self._buffer = b""
-        self._answered: asyncio.Future[int] | None = None
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keeps the transport."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's are of no common class
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Whoever waits hears of it."""
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_exception(exc or ConnectionResetError("the gateway closed the connection"))
-
-    async def post(self, request: bytes) -> int:
-        """The status of the answer."""
-        assert self._transport is not None
-        self._answered = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
-        return await self._answered
-
-    def data_received(self, data: bytes) -> None:
-        """Reads a whole answer: status line, Content-Length, body."""
-        self._buffer += data
-        head = self._buffer.find(_END_OF_HEAD)
-        if head < 0:
-            return
-        start = self._buffer.index(_LENGTH) + len(_LENGTH)
-        body = int(self._buffer[start : self._buffer.index(b"\r\n", start)])
-        if len(self._buffer) < head + len(_END_OF_HEAD) + body:
-            return
-        status = int(self._buffer[9:12])
-        self._buffer = b""
-        assert self._answered is not None
-        self._answered.set_result(status)
-
-
 class Load:
     """All connections of one order."""
 
@@ -107,7 +66,7 @@ class Load:
         order = self._order
         loop = asyncio.get_running_loop()
         connections = [
-            (await loop.create_connection(_Connection, order.host, order.port))[1] for _ in range(order.connections)
+            (await loop.create_connection(Connection, order.host, order.port))[1] for _ in range(order.connections)
         ]
         began_s = time.perf_counter()
         self._count_from_s = began_s + order.warm_up_s
@@ -123,12 +82,12 @@ class Load:
     def _note_cpu(self) -> None:
         self._cpu_from_s = _cpu_s()
 
-    async def _closed(self, connection: _Connection, until_s: float) -> None:
+    async def _closed(self, connection: Connection, until_s: float) -> None:
         while (due_s := time.perf_counter()) < until_s:
             await self._one(connection, due_s)
 
-    async def _paced(self, connections: list[_Connection], began_s: float, until_s: float, rate: float) -> None:
-        free: asyncio.Queue[_Connection] = asyncio.Queue()
+    async def _paced(self, connections: list[Connection], began_s: float, until_s: float, rate: float) -> None:
+        free: asyncio.Queue[Connection] = asyncio.Queue()
         for connection in connections:
             free.put_nowait(connection)
         under_way: set[asyncio.Task[None]] = set()
@@ -146,13 +105,13 @@ class Load:
             task.add_done_callback(under_way.discard)
         await asyncio.gather(*under_way)
 
-    async def _with_free(self, free: "asyncio.Queue[_Connection]", connection: _Connection, due_s: float) -> None:
+    async def _with_free(self, free: "asyncio.Queue[Connection]", connection: Connection, due_s: float) -> None:
         try:
             await self._one(connection, due_s)
         finally:
             free.put_nowait(connection)
 
-    async def _one(self, connection: _Connection, due_s: float) -> None:
+    async def _one(self, connection: Connection, due_s: float) -> None:
         person = self._next_person()
         status = await connection.post(self._request(person))
         now_s = time.perf_counter()

@@ -7,6 +7,8 @@ from benchmarks.contest import Contest, Standing
 from benchmarks.contestants import ENTRIES, FAST, GATEWAY, PLAIN
 from benchmarks.figures import VARIANTS, Figures, cpu_by_group, per_s
 from benchmarks.goals import Goal, goals, provider_title
+from benchmarks.ingest import Run as Ingest
+from benchmarks.ingest import section_of
 from benchmarks.orders import PROVIDERS, Provider
 from benchmarks.soak import Soak
 
@@ -25,7 +27,9 @@ _OURS: Final[dict[Provider, tuple[str, ...]]] = {
 """Whom the others are compared with."""
 
 
-def text_of(figures: Figures, soak: Soak | None = None, *, plot: str | None = PLOT) -> str:
+def text_of(
+    figures: Figures, soak: Soak | None = None, *, ingest: Ingest | None = None, plot: str | None = PLOT
+) -> str:
     """The whole page; `plot`: the picture's address, None without one."""
     sections = [
         _INTRODUCTION,
@@ -36,6 +40,7 @@ def text_of(figures: Figures, soak: Soak | None = None, *, plot: str | None = PL
         _campaigns(figures),
         _latencies(figures),
         _accepting(figures),
+        "" if ingest is None else section_of(ingest),
         _store(figures),
         _soak(soak),
         _options(figures),

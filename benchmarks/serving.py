@@ -138,6 +138,7 @@ def _environment(sink: Sink, metrics: str, agreement: Agreement) -> dict[str, st
         "STEEPLE_EGRESS_CA": str(sink.ca_file),
         "STEEPLE_METRICS_BIND": metrics,
         "STEEPLE_RATE_PER_KEY": "1000000",
+        "STEEPLE_RATE_PUBLIC": "1000000",
     }
 
 

@@ -6,8 +6,8 @@ from gateway.model.limits import BEST_TIME_SEEN_MIN
 from gateway.store.database import Queryable
 
 
-async def add(db: Queryable, *, app_id: int, bucket: int, seen: Mapping[int, int]) -> None:
-    """Counts one visit of each device (id -> hour of UTC); a count ends at 255. Few rows, in the order of their ids."""
+async def add(db: Queryable, *, app_id: int, seen: Mapping[tuple[int, int], int]) -> None:
+    """Counts one visit of each device ((bucket, id) -> hour of UTC); a count ends at 255."""
     ordered = sorted(seen)
     await db.execute(
         """
@@ -18,12 +18,13 @@ async def add(db: Queryable, *, app_id: int, bucket: int, seen: Mapping[int, int
                                          ORDER BY get_byte(added, h) DESC, h LIMIT 1)::smallint END
                  FROM (SELECT set_byte(held, seen.hour, least(get_byte(held, seen.hour) + 1, 255)) AS added
                          FROM (SELECT coalesce(s.hours, decode(repeat('00', 24), 'hex')) AS held) before) after)
-          FROM unnest($3::bigint[], $4::int[]) AS seen (id, hour)
-         WHERE s.app_id = $1 AND s.bucket = $2 AND s.id = seen.id AND s.state = 0
+          FROM unnest($2::smallint[], $3::bigint[], $4::int[]) AS seen (bucket, id, hour)
+         WHERE s.app_id = $1 AND s.bucket = ANY($2::smallint[]) AND s.bucket = seen.bucket AND s.id = seen.id
+           AND s.state = 0
         """,
         app_id,
-        bucket,
-        ordered,
-        [seen[number] for number in ordered],
+        [bucket for bucket, _ in ordered],
+        [number for _, number in ordered],
+        [seen[one] for one in ordered],
         BEST_TIME_SEEN_MIN,
     )

@@ -316,7 +316,7 @@ async def test_clicks_teach_somebodys_hour(world: World) -> None:
     bucket = shop.app.buckets[0]
     taught: list[int | None] = []
     for hour in (20, 7, 7):
-        await hours.add(world.db, app_id=shop.app.id, bucket=bucket, seen={device.number: hour})
+        await hours.add(world.db, app_id=shop.app.id, seen={(bucket, device.number): hour})
         taught.append(await world.db.fetchval("SELECT best_hour FROM subscriptions WHERE id = $1", device.number))
 
     assert taught == [None, None, 7]

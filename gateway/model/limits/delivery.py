@@ -66,6 +66,8 @@ RECEIPT_TOKEN_CHARS_MAX: Final = 200
 """A genuine one has 55."""
 RECEIPT_QUEUE_MAX: Final = 10_000
 """Genuine receipts waiting for their transaction; beyond it devices hear 429 and keep them."""
+RECEIPT_RETRY_S: Final = 5
+"""What they hear how long to keep them."""
 RECEIPT_BATCH_MAX: Final = 500
 """Receipts of one flush."""
 RECEIPT_FLUSH_S: Final = 0.05
