@@ -60,6 +60,21 @@ EXAMPLES: Final[dict[tuple[str, str], Any]] = {
     },
     ("POST", "/v1/topics"): {"slug": "sale", "name": "Sales and offers"},
     ("POST", "/v1/geofences"): {"slug": "store-utrecht", "near": {"lat": 52.0908, "lon": 5.1222, "radius_km": 0.5}},
+    ("POST", "/v1/prompts"): {
+        "slug": "welcome",
+        "kind": "slidedown",
+        "texts": {
+            "en": {"title": "Be the first to know", "yes": "Yes, please", "no": "Not now"},
+            "nl": {"title": "Weet het als eerste", "yes": "Ja, graag", "no": "Nu niet"},
+        },
+        "rules": {"page_views": 2, "delay_s": 5, "exclude": ["/checkout*"]},
+        "theme": {"accent": "#0b57d0", "accent_text": "#ffffff", "position": "top"},
+        "variants": [
+            {"name": "plain"},
+            {"name": "offer", "texts": {"en": {"title": "Sales first, for those who listen"}}},
+        ],
+        "experiment": {"winner": "granted", "after": "P7D"},
+    },
     ("POST", "/v1/apps"): {
         "name": "My shop",
         "origins": ["https://shop.example"],

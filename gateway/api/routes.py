@@ -24,6 +24,7 @@ from gateway.api import (
     messages,
     offers,
     progress,
+    prompts,
     receipts,
     sdk,
     segments,
@@ -46,6 +47,7 @@ from gateway.api.schema import lists as li
 from gateway.api.schema import messages as m
 from gateway.api.schema import offers as f
 from gateway.api.schema import places as pl
+from gateway.api.schema import prompts as pr
 from gateway.api.schema import receipts as r
 from gateway.api.schema import segments as sg
 from gateway.api.schema import subscriptions as s
@@ -76,6 +78,7 @@ EXACT: Final = Query("exact", "true: count everybody rather than a sample.", "bo
 MODE: Final = Query("mode", "add (what happens where it is left out), remove, or replace: the list is then who the lines name.")
 READER: Final = Query("user", "Whose words: this user's.")
 READER_DEVICE: Final = Query("subscription", "Whose words: this device's. Without either, somebody's of whom nothing is known.")
+VISITOR: Final = Query("language", "The visitor's, such as `nl-BE`: prompts then say what they say in one language.")
 WHICH: Final = Query("app", "The app.", is_needed=True)
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -154,6 +157,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST",   "/v1/geofences",                      fences.create,       MANAGE, "Geofences", "Make a geofence", SMALL, pl.FenceRequest, pl.FenceAnswer, 201, "plain"),
     Route("DELETE", "/v1/geofences/{slug}",               fences.delete,       MANAGE, "Geofences", "Delete a geofence", SMALL, None, None, 204, query=(APP,)),
 
+    Route("GET",    "/v1/prompts",                        prompts.page,        READ,   "Prompts", "List prompts", 0, None, pr.PromptPage, query=(APP,)),
+    Route("POST",   "/v1/prompts",                        prompts.create,      MANAGE, "Prompts", "Make a prompt", SMALL, pr.PromptRequest, pr.PromptAnswer, 201, "plain"),
+    Route("GET",    "/v1/prompts/{slug}",                 prompts.show,        READ,   "Prompts", "Show a prompt", 0, None, pr.PromptAnswer, query=(APP,)),
+    Route("PATCH",  "/v1/prompts/{slug}",                 prompts.change,      MANAGE, "Prompts", "Change a prompt", SMALL, pr.PromptChange, pr.PromptAnswer, query=(APP,)),
+    Route("DELETE", "/v1/prompts/{slug}",                 prompts.delete,      MANAGE, "Prompts", "Delete a prompt", SMALL, None, None, 204, query=(APP,)),
+
     Route("GET",    "/v1/apps",                           apps.page,           ADMIN,  "Apps", "List apps", 0, None, a.AppPage, query=PAGE[1:]),
     Route("POST",   "/v1/apps",                           apps.create,         ADMIN,  "Apps", "Make an app", SMALL, a.AppRequest, a.CreatedApp, 201, "sealed"),
     Route("GET",    "/v1/apps/{id}",                      apps.show,           READ,   "Apps", "Show an app", 0, None, a.AppAnswer),
@@ -173,7 +182,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET",    "/v1/lanes",                          lanes.page,          READ,   "Lanes", "List keys that stand still or are slowed at a push service", 0, None, n.LanePage, query=PAGE),
     Route("POST",   "/v1/lanes/resume",                   lanes.resume,        MANAGE, "Lanes", "Try a key at a push service again now", SMALL, n.LaneResume, n.LaneResumed, query=(APP,)),
 
-    Route("GET",    "/v1/sdk/config",                     sdk.config,          PUBLIC, "Pages", "What a page needs to know of its app", 0, None, SdkConfig, query=(WHICH,)),
+    Route("GET",    "/v1/sdk/config",                     sdk.config,          PUBLIC, "Pages", "What a page needs to know of its app", 0, None, SdkConfig, query=(WHICH, VISITOR)),
     Route("POST",   "/v1/receipts",                       receipts.take,       PUBLIC, "Pages", "Tell what became of notifications", SMALL, r.ReceiptsRequest, r.ReceiptsAnswer, 202),
     Route("GET",    "/sdk/v1/{file}",                     sdk.rolling_file,    OPEN,   "Pages", "The script and the worker, always the newest", media="text/javascript"),
     Route("GET",    "/sdk/{version}/{file}",              sdk.fixed_file,      OPEN,   "Pages", "The script and the worker of one version, for ever the same", media="text/javascript"),

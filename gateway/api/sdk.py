@@ -15,10 +15,12 @@ from gateway.api.call import Call
 from gateway.api.schema.sdk import SdkConfig, SdkTopic
 from gateway.api.sdk_files import SdkFile
 from gateway.model.app import App
-from gateway.model.errors import NotFound
+from gateway.model.errors import Invalid, NotFound
 from gateway.model.event import ReceiptKind
 from gateway.model.ids import to_text
+from gateway.model.limits import LANGUAGE_CHARS_MAX
 from gateway.store import topics
+from gateway.subscribers import prompts
 
 _ROLLING: Final = "public, max-age=3600"
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
@@ -27,14 +29,21 @@ _IMMUTABLE: Final = "public, max-age=31536000, immutable"
 async def config(call: Call) -> web.Response:
     """GET /v1/sdk/config"""
     app = await call.enter_app(call.query("app"))
+    db, locale = call.services.database, call.query("language")
+    if locale is not None and len(locale) > LANGUAGE_CHARS_MAX:
+        raise Invalid("field_invalid", "A language is a tag such as `nl` or `pt-BR`.", param="language")
+    offered = await topics.list_of_app(db, app.id)
+    names = {one.slug: one.name for one in offered}
     answer = json_answer(
         SdkConfig(
             app=to_text("app", app.public_id),
             killed=app.own.sdk_killed,
             channels=await _channels(call, app),
             link_hosts=sorted(app.allowed_hosts),
-            topics=[SdkTopic(one.slug, one.name) for one in await topics.list_of_app(call.services.database, app.id)],
+            topics=[SdkTopic(one.slug, one.name) for one in offered],
             receipts=[kind.name.lower() for kind in ReceiptKind],
+            language=app.own.language,
+            prompts=await prompts.of_pages(db, app, names, locale=locale),
             worker_version=gateway.__version__,
         )
     )

@@ -58,6 +58,8 @@ ERROR_CODES: Final[dict[str, str]] = {
     "list_unknown": "A list of that name does not exist in the app.",
     "list_in_use": "A segment, or a message that is not done, still uses it.",
     "lists_too_many": "The app has as many lists as it may have.",
+    "prompts_too_many": "The app has as many prompts, or as many active ones, as it may have.",
+    "prompt_too_large": "The prompt with all of its variants and languages is more than pages should have to read.",
     "link_refused": "A link leads to a host that is not on the app's list.",
     "content_missing": "The message has neither a title nor a body.",
     "content_too_large": "The payload would not fit into a push message.",

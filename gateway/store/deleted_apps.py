@@ -218,6 +218,21 @@ async def _templates(db: Queryable, app_id: int, _buckets: Sequence[int]) -> int
     return _count(tag)
 
 
+async def _opt_ins(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM opt_ins
+         WHERE app_id = $1 AND (bucket, day, prompt, began_at, variant, page, browser) IN
+               (SELECT bucket, day, prompt, began_at, variant, page, browser FROM opt_ins
+                 WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
 _CLEAR: Final[tuple[Callable[[Queryable, int, Sequence[int]], Awaitable[int]], ...]] = (
     _chunks,  # work first: nothing of it is claimed any more then
     _messages,
@@ -233,6 +248,7 @@ _CLEAR: Final[tuple[Callable[[Queryable, int, Sequence[int]], Awaitable[int]], .
     _coupon_uses,
     _templates,
     _experiments,
+    _opt_ins,
 )
 
 
@@ -241,6 +257,7 @@ async def _finish(db: Queryable, app_id: int) -> int:
     async with db.transaction() as tx:
         await tx.execute("DELETE FROM topics WHERE app_id = $1", app_id)
         await tx.execute("DELETE FROM geofences WHERE app_id = $1", app_id)
+        await tx.execute("DELETE FROM prompts WHERE app_id = $1", app_id)
         await tx.execute("DELETE FROM coupon_pools WHERE app_id = $1", app_id)
         await tx.execute("DELETE FROM segments WHERE app_id = $1", app_id)
         await tx.execute("DELETE FROM lists WHERE app_id = $1", app_id)

@@ -29,6 +29,7 @@ _BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/messages/preview"): {"audience": {"all": True}, "title": "x"},
     ("PATCH", "/v1/segments/{slug}"): {"name": "stolen"},
     ("PATCH", "/v1/templates/{id}"): {"name": "stolen"},
+    ("PATCH", "/v1/prompts/{slug}"): {"is_active": False},
     ("PATCH", "/v1/coupons/{pool}"): {"name": "stolen"},
     ("POST", "/v1/coupons/{pool}/generate"): {"pattern": "STOLEN-####-????", "count": 1},
     ("POST", "/v1/coupons/{pool}/redeem"): {"code": "OURS-1"},
@@ -40,6 +41,7 @@ _OWN: dict[str, Any] = {
     "/v1/segments": {"slug": "only-here", "audience": {"all": True}},
     "/v1/lists": {"slug": "only-here"},
     "/v1/coupons": {"pool": "only-here"},
+    "/v1/prompts": {"slug": "only-here", "texts": {"en": {"title": "Ours"}}},
     "/v1/geofences": {"slug": "only-here", "near": {"lat": 52.1, "lon": 5.1, "radius_km": 1}},
 }
 """Things that have a name rather than an id."""

@@ -12,7 +12,7 @@ HOT_TABLES: Final = (
     "subscriptions", "addresses", "persons", "messages", "chunks", "outcomes", "receipts", "receipt_counts",
     "idempotency", "coupon_codes", "coupon_given", "coupon_uses",
     "person_events", "erasures",
-    "experiments",
+    "experiments", "opt_ins",
 )  # fmt: skip
 """Tables that grow with devices and messages; their rows are found by app and bucket (see the first migration)."""
 

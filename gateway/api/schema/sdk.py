@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from gateway.model.prompt import PagePrompt
+
 
 class SdkTopic(msgspec.Struct, frozen=True):
     """A topic that visitors may follow."""
@@ -14,7 +16,10 @@ class SdkTopic(msgspec.Struct, frozen=True):
 
 
 class SdkConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The public settings of an app. `killed`: the script undoes itself and asks nobody."""
+    """The public settings of an app. `killed`: the script undoes itself and asks nobody.
+
+    prompts: the active ones, the first to be tried first. language: whose texts those get who find none in their own.
+    """
 
     app: str
     killed: bool
@@ -22,4 +27,6 @@ class SdkConfig(msgspec.Struct, frozen=True, kw_only=True):
     link_hosts: list[str]
     topics: list[SdkTopic]
     receipts: list[str]
+    language: str | None
+    prompts: list[PagePrompt]
     worker_version: str

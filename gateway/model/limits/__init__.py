@@ -13,6 +13,7 @@ from gateway.model.limits.people import *
 from gateway.model.limits.places import *
 from gateway.model.limits.pressure import *
 from gateway.model.limits.processes import *
+from gateway.model.limits.prompts import *
 from gateway.model.limits.requests import *
 from gateway.model.limits.segments import *
 from gateway.model.limits.store import *
