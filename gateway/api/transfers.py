@@ -49,7 +49,7 @@ async def load_users(call: Call) -> web.Response:
 async def export_users(call: Call) -> web.StreamResponse:
     """GET /v1/users/export"""
     app = await call.app_for(call.query("app"))
-    return await streamed(call, all_users(call.gate.users, app), media=_NDJSON)
+    return await streamed(call, all_users(call.gate.users, app, now=call.now()), media=_NDJSON)
 
 
 async def streamed(call: Call, content: AsyncIterator[bytes], *, media: str) -> web.StreamResponse:

@@ -26,6 +26,7 @@ from gateway.model.app import App
 from gateway.model.errors import GatewayError, Invalid
 from gateway.model.ids import to_text
 from gateway.model.person import Person
+from gateway.subscribers.choices import choices_shown
 from gateway.subscribers.dossier import told
 from gateway.subscribers.erase import erase as forget
 from gateway.subscribers.preferences import check_external_id
@@ -53,7 +54,11 @@ async def _write(call: Call, *, is_whole: bool) -> web.Response:
     wanted: UserRequest = call.decode(_USER)
     app = await call.app_for(wanted.app or call.query("app"))
     person, is_new = await call.gate.users.change(
-        app, name_in_path(call), change_of(wanted, is_whole=is_whole), now=call.now(), is_known=not is_whole
+        app,
+        name_in_path(call),
+        change_of(wanted, is_whole=is_whole, now=call.now()),
+        now=call.now(),
+        is_known=not is_whole,
     )
     status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
     return json_answer(await _answer(call, app, person), status=status)
@@ -78,7 +83,7 @@ async def bulk(call: Call) -> web.Response:
     """POST /v1/users/bulk"""
     wanted = bodies.decode(call.body, _BULK, is_final=False)
     app = await call.app_for(wanted.app or call.query("app"))
-    read = [_read(bytes(raw), at) for at, raw in enumerate(wanted.users)]
+    read = [_read(bytes(raw), at, now=call.now()) for at, raw in enumerate(wanted.users)]
     wishes = [one for one in read if isinstance(one, Wish)]
     results = iter(await call.gate.users.change_many(app, wishes, now=call.now()) if wishes else [])
     data: list[BulkResult] = []
@@ -97,11 +102,11 @@ async def bulk(call: Call) -> web.Response:
     return json_answer(BulkAnswer(accepted=accepted, refused=len(data) - accepted, data=data))
 
 
-def _read(raw: bytes, at: int) -> Wish | GatewayError:
+def _read(raw: bytes, at: int, *, now: datetime) -> Wish | GatewayError:
     prefix = f"users[{at}]."
     try:
         row: UserRow = bodies.decode(raw, _ROW, prefix=prefix)
-        return Wish(check_external_id(row.external_id, param="external_id"), change_of(row, is_whole=False))
+        return Wish(check_external_id(row.external_id, param="external_id"), change_of(row, is_whole=False, now=now))
     except GatewayError as fault:
         if fault.param is not None and not fault.param.startswith(prefix):
             fault.param = prefix + fault.param
@@ -146,10 +151,10 @@ async def _answer(call: Call, app: App, person: Person) -> UserAnswer:
     contact: Mapping[str, str] = {}
     if call.key is not None and {"manage", "admin"} & set(call.key.scopes):
         contact = await call.gate.users.contact(app, person)
-    return answer_of(person, contact)
+    return answer_of(person, contact, now=call.now())
 
 
-def answer_of(person: Person, contact: Mapping[str, str]) -> UserAnswer:
+def answer_of(person: Person, contact: Mapping[str, str], *, now: datetime) -> UserAnswer:
     """A person as callers see them."""
     return UserAnswer(
         external_id=person.name,
@@ -161,6 +166,7 @@ def answer_of(person: Person, contact: Mapping[str, str]) -> UserAnswer:
         country=person.profile.country,
         email=contact.get("email"),
         phone=contact.get("phone"),
+        preferences=choices_shown(person.profile.choices, now=now),
         subscriptions=[to_text("sub", one) for one in person.subscriptions],
         events={name: _counts(facts) for name, facts in sorted(person.events.items())},
         created_at=person.created_at,

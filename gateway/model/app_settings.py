@@ -36,7 +36,7 @@ class AppSettings(msgspec.Struct, frozen=True, kw_only=True):
     timezone: of those whose own is not known. currency: of all money that events tell. open_topics: pages may name new
     topics. sdk_killed: the page script does nothing. language: whose text those get who find none in their own. utm:
     campaign parameters of all links. deep_link_schemes: of the app's own, such as `shopapp` in `shopapp://cart`.
-    caps: at most so many messages a person within a period; an empty list leaves it to what people chose themselves.
+    caps: at most so many messages a person within a period, beside what people chose themselves.
     approval_over: messages to more devices wait until somebody approves them.
     quiet_hours: when marketing waits; null for never.
     """

@@ -1,17 +1,18 @@
 """Frequency caps: at most so many messages to a person within a period that rolls along."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
+from gateway.model.choices import Known, frequency_chosen
 from gateway.model.limits import CAP_MAX, CAP_PERIOD_S_MAX, CAP_PERIOD_S_MIN, CAPS_OF_APP_MAX, CAPS_OF_PERSON_MAX
 from gateway.model.period import parse_period
 
 OWN_CAPS: Final = "push_caps"
-"""The attribute that holds what a person chose: `1/P1D`, or a list of such texts."""
+"""The attribute by which a shop tells what a person chose: `1/P1D`, or a list of such texts."""
 
 
 class Cap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -46,20 +47,20 @@ def windows_of(caps: tuple[Cap, ...]) -> tuple[Window, ...]:
     return tuple(Window(per_s, cap.max, cap.category is not None) for per_s, cap in found if per_s is not None)
 
 
-def own_windows_of(facts: Mapping[str, Any] | None) -> tuple[Window, ...]:
-    """The caps that a person chose, by what is known of them. What cannot be read is none."""
-    if not facts:
+def own_windows_of(facts: Known, attrs: Known = None) -> tuple[Window, ...]:
+    """The caps that a person chose: what is known of them, and of their device. What cannot be read is none."""
+    if not facts and not attrs:
         return ()
-    wish = (facts.get("attributes") or {}).get(OWN_CAPS)
-    if wish is None:
-        return ()
-    texts = [wish] if isinstance(wish, str) else wish if isinstance(wish, list) else []
-    found = [_own(text) for text in texts[:CAPS_OF_PERSON_MAX] if isinstance(text, str)]
+    wish = (facts.get("attributes") or {}).get(OWN_CAPS) if facts else None
+    texts = [wish] if isinstance(wish, str) else wish[:CAPS_OF_PERSON_MAX] if isinstance(wish, list) else []
+    chosen = frequency_chosen(attrs, facts)
+    found = [own_window(text) for text in (*texts, chosen) if isinstance(text, str)]
     return tuple(window for window in found if window is not None)
 
 
 @lru_cache(maxsize=1024)
-def _own(text: str) -> Window | None:
+def own_window(text: str) -> Window | None:
+    """The cap that `3/P7D` says; None for what says none."""
     number, _, period = text.partition("/")
     per_s = _seconds_of(period)
     is_number = number.isascii() and number.isdigit() and len(number) <= len(str(CAP_MAX))

@@ -143,6 +143,8 @@ class Code(IntEnum):
     SKIPPED_COUPON = 75
     SKIPPED_TEMPLATE = 76
     SKIPPED_LATE = 77
+    SKIPPED_OWN_PAUSE = 78
+    SKIPPED_CHANNEL_OFF = 79
 
 
 REASONS: Final[dict[Code, str]] = {
@@ -162,6 +164,8 @@ REASONS: Final[dict[Code, str]] = {
     Code.SKIPPED_COUPON: "coupon",
     Code.SKIPPED_TEMPLATE: "template",
     Code.SKIPPED_LATE: "late",
+    Code.SKIPPED_OWN_PAUSE: "own_pause",
+    Code.SKIPPED_CHANNEL_OFF: "channel_off",
 }
 """The word that `failed_by` and `skipped_by` show for a code."""
 

@@ -4,10 +4,11 @@ The copy is the JSON object `subscriptions.facts`:
 
     {"v": 7, "attributes": {...}, "tags": {...}, "language": "nl", "timezone": "Europe/Amsterdam", "country": "NL",
      "events": {name: {"n": 3, "first": epoch_s, "last": epoch_s, "sum": 59.9, "days": {"20780": [2, 39.9]}}},
-     "devices": 2}
+     "devices": 2, "quiet": {...}, "frequency": ..., "paused_until": ..., "channels_off": [...]}
 
 A key that is absent means that nothing is known; without `devices` there is one. `v` is the version that was copied: an
-older copy never takes the place of a newer one. `days` are days since 1970-01-01 (UTC), each with number and sum.
+older copy never takes the place of a newer one. `days` are days since 1970-01-01 (UTC), each with number and sum. What
+people chose themselves (`model.choices`) stands beside what the shop says of them.
 """
 
 from datetime import datetime
@@ -15,17 +16,27 @@ from typing import Any
 
 import msgspec
 
+from gateway.model.choices import CHOICES, Choices, choices_of
 from gateway.model.value import Value
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a shop says of a person, checked. Stored as the JSON object `persons.attrs`."""
+    """What a shop says of a person, and what they chose (`model.choices`). Stored as JSON in `persons.attrs`."""
 
     attributes: dict[str, Value] = {}
     tags: dict[str, Value] = {}
     language: str | None = None
     timezone: str | None = None
     country: str | None = None
+    quiet: dict[str, Any] | None = None
+    frequency: str | None = None
+    paused_until: int | None = None
+    channels_off: tuple[str, ...] | None = None
+
+    @property
+    def choices(self) -> Choices:
+        """What they chose themselves."""
+        return choices_of(None, {name: getattr(self, name) for name in CHOICES})
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +48,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """language, timezone, country: those that were named."""
     contact: dict[str, str | None] = {}
     """email, phone: those that were named."""
+    choices: dict[str, Any] = {}
+    """What they chose themselves, by its name in `model.choices`: those that were named."""
     is_whole: bool = False
+    """What is not named goes, too; but for what they chose themselves, which is not the shop's to leave out."""
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):

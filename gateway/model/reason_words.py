@@ -21,6 +21,8 @@ _OF_REASON: Final[dict[str, str]] = {
     "coupon": "There was no coupon code left.",
     "template": "The text could not be made for them.",
     "late": "Their hour had passed when the message was planned.",
+    "own_pause": "They asked for a pause from marketing, and it is not over.",
+    "channel_off": "They want no marketing by this channel.",
     "local_time": "It waits for the message's hour where they are.",
     "best_time": "It waits for the hour at which they are usually there.",
     "throttled": "It waits because the message goes out slowly, as it was told to.",

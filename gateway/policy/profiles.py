@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from gateway.model.choices import CHOICES
 from gateway.model.errors import Invalid
 from gateway.model.limits import ATTRIBUTES_PER_PERSON_MAX
 from gateway.model.person import Change, Profile
-from gateway.model.value import Value
 
 WORDS: Final = ("language", "timezone", "country")
 _KINDS: Final = {"a": "attributes", "t": "tags"}
@@ -21,7 +21,7 @@ def changed(profile: Profile, set_at: Mapping[str, int], change: Change, *, at_s
     Raises `Invalid` for more than 100 attributes or tags.
     """
     before = _flat(profile)
-    after = {} if change.is_whole else dict(before)
+    after = {place: value for place, value in before.items() if not change.is_whole or place in CHOICES}
     for place, value in _named(change).items():
         if value is None:
             after.pop(place, None)
@@ -51,21 +51,24 @@ def joined(kept: tuple[Profile, Mapping[str, int]], other: tuple[Profile, Mappin
     return _profile(values), {place: times.get(place, 0) for place in values}
 
 
-def _is_same(held: Value | None, given: Value) -> bool:
+def _is_same(held: Any, given: Any) -> bool:
     """1 and true are not the same value, nor are 1 and 1.0 another."""
     return held == given and isinstance(held, bool) == isinstance(given, bool)
 
 
-def _named(change: Change) -> dict[str, Value | None]:
+def _named(change: Change) -> dict[str, Any]:
     return {
         **{f"a.{name}": value for name, value in change.attributes.items()},
         **{f"t.{name}": value for name, value in change.tags.items()},
         **change.words,
+        **change.choices,
     }
 
 
-def _flat(profile: Profile) -> dict[str, Value]:
-    words: dict[str, Value] = {word: value for word in WORDS if (value := getattr(profile, word)) is not None}
+def _flat(profile: Profile) -> dict[str, Any]:
+    words: dict[str, Any] = {
+        word: value for word in (*WORDS, *CHOICES) if (value := getattr(profile, word)) is not None
+    }
     return {
         **{f"a.{name}": value for name, value in profile.attributes.items()},
         **{f"t.{name}": value for name, value in profile.tags.items()},
@@ -73,7 +76,7 @@ def _flat(profile: Profile) -> dict[str, Value]:
     }
 
 
-def _profile(values: Mapping[str, Value]) -> Profile:
+def _profile(values: Mapping[str, Any]) -> Profile:
     fields: dict[str, Any] = {"attributes": {}, "tags": {}}
     for place, value in values.items():
         kind, dot, name = place.partition(".")

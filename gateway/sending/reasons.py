@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gateway.model.cap import own_windows_of, windows_of
+from gateway.model.choices import is_channel_off, paused_until_s
 from gateway.model.limits import TTL_S_MAX
+from gateway.model.reason_words import sentence
 from gateway.policy.caps import Kind, Seen, frees_at_s
 from gateway.policy.holdout import is_held_out, seed_of_app, seed_of_message
 from gateway.policy.recent import reached
@@ -44,13 +46,25 @@ async def held_out(asked: Asked) -> Reason | None:
     return None
 
 
+async def chosen(asked: Asked) -> Reason | None:
+    """As `delivery.rules.chosen`."""
+    device = asked.device
+    if asked.message.terms.category != "marketing":
+        return None
+    until_s = paused_until_s(device.attrs, device.facts)
+    if until_s > asked.now.timestamp():
+        return Reason("own_pause", sentence("skipped", "own_pause"), datetime.fromtimestamp(until_s, UTC))
+    if is_channel_off(device.provider, device.attrs, device.facts):
+        return Reason("channel_off", sentence("skipped", "channel_off"))
+    return None
+
+
 async def capped(asked: Asked) -> Reason | None:
     """As `delivery.rules.caps`, counted from what the store knows: what is on its way this second is not in it."""
     terms = asked.message.terms
-    caps = asked.app.own.caps
-    if terms.category != "marketing" or not terms.obeys_caps or caps is None:
+    if terms.category != "marketing" or not terms.obeys_caps:
         return None
-    windows = (*windows_of(caps), *own_windows_of(asked.device.facts))
+    windows = (*windows_of(asked.app.own.caps or ()), *own_windows_of(asked.device.facts, asked.device.attrs))
     if not windows:
         return None
     since = asked.now - timedelta(seconds=max(window.per_s for window in windows))
@@ -89,6 +103,7 @@ async def _seen(asked: Asked, since: datetime) -> list[Seen]:
 REASONS: Final[tuple[Callable[[Asked], Awaitable[Reason | None]], ...]] = (
     excluded,
     held_out,
+    chosen,
     own_hour,
     at_night,
     capped,

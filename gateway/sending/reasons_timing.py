@@ -1,6 +1,6 @@
 """Why not now, where it is the hour: as `delivery.rules.hours` and `delivery.rules.quiet`, for one device."""
 
-from gateway.model.quiet_hours import own_hours
+from gateway.model.choices import quiet_chosen
 from gateway.policy.appointment import Calendar, is_early, open_at, respects_quiet, wanted_at
 from gateway.policy.zones import Place, place_of
 from gateway.sending.asked import Asked, Reason
@@ -26,7 +26,7 @@ async def at_night(asked: Asked) -> Reason | None:
     if not respects_quiet(terms.timing, terms.category):
         return None
     calendar = Calendar(timing=terms.timing, quiet=asked.app.own.quiet_hours, base=asked.now)
-    chosen = own_hours((asked.device.facts or {}).get("quiet"))
+    chosen = quiet_chosen(asked.device.attrs, asked.device.facts)
     opens = open_at(calendar, _place(asked), asked.now, chosen)
     if opens <= asked.now:
         return None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,7 @@ from gateway.model.limits import (
 )
 from gateway.model.person import Change
 from gateway.model.value import Value, check_name, check_value
+from gateway.subscribers.choices import ChoiceFields, choices_said
 from gateway.subscribers.preferences import check_country, check_language, check_timezone
 
 _EMAIL: Final = re.compile(r"[^\s@\x00-\x1f\x7f<>\"(),:;\[\]\\]+@[^\s@.]+(?:\.[^\s@.]+)+")
@@ -24,7 +26,10 @@ _SPACES: Final = re.compile(r"[ ()./-]")
 
 
 class UserFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What may be said of a person. Where a call changes them, what is left out stays, and null is taken away."""
+    """What may be said of a person. Where a call changes them, what is left out stays, and null is taken away.
+
+    preferences: what they chose themselves, told by a page of the shop's own. A replaced user keeps it.
+    """
 
     attributes: dict[str, Any] | UnsetType = UNSET
     tags: dict[str, Any] | UnsetType = UNSET
@@ -33,6 +38,7 @@ class UserFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     country: str | UnsetType | None = UNSET
     email: str | UnsetType | None = UNSET
     phone: str | UnsetType | None = UNSET
+    preferences: ChoiceFields | UnsetType = UNSET
 
 
 class UserRow(UserFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,7 +47,7 @@ class UserRow(UserFields, frozen=True, kw_only=True, forbid_unknown_fields=True)
     external_id: str
 
 
-def change_of(said: UserFields, *, is_whole: bool) -> Change:
+def change_of(said: UserFields, *, is_whole: bool, now: datetime) -> Change:
     """What is to be changed. Raises `Invalid` with the path of the field."""
     return Change(
         attributes=_values(said.attributes, "attributes"),
@@ -52,6 +58,7 @@ def change_of(said: UserFields, *, is_whole: bool) -> Change:
             country=_checked(said.country, check_country),
         ),
         contact=_given(email=_checked(said.email, check_email), phone=_checked(said.phone, check_phone)),
+        choices={} if said.preferences is UNSET else choices_said(said.preferences, now=now, within="preferences."),
         is_whole=is_whole,
     )
 

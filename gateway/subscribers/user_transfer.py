@@ -8,14 +8,17 @@ same file again changes nothing that is not different in it.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from gateway.model.app import App
+from gateway.model.choices import CHOICES
 from gateway.model.errors import GatewayError, Invalid
 from gateway.model.limits import ALIASES_PER_PERSON_MAX, EXPORT_PAGE_ROWS
 from gateway.model.person import Person
+from gateway.subscribers.choices import choices_shown
 from gateway.subscribers.imports import ImportReport, Tally, batches, decoded
 from gateway.subscribers.preferences import check_external_id
 from gateway.subscribers.user_request import UserRow, change_of
@@ -54,7 +57,7 @@ async def import_users(users: Users, app: App, lines: AsyncIterator[bytes], *, n
     tally = _Tally()
     writing: asyncio.Task[None] | None = None
     try:
-        async for batch in batches(lines, tally, _read):
+        async for batch in batches(lines, tally, partial(_read, now=now)):
             if writing is not None:
                 await writing
             writing = asyncio.create_task(_write(users, app, batch, tally, now=now))
@@ -90,27 +93,30 @@ async def _name(users: Users, app: App, one: _Read) -> GatewayError | None:
     return None
 
 
-def _read(line: bytes, number: int) -> _Read:
+def _read(line: bytes, number: int, *, now: datetime) -> _Read:
     row = decoded(line, _DECODER)
     if len(row.aliases) > ALIASES_PER_PERSON_MAX:
         raise Invalid("field_invalid", f"A user has at most {ALIASES_PER_PERSON_MAX} other names.", param="aliases")
     aliases = tuple(check_external_id(one, param="aliases") for one in row.aliases)
     name = check_external_id(row.external_id, param="external_id")
-    return _Read(number, Wish(name, change_of(row, is_whole=False)), aliases)
+    return _Read(number, Wish(name, change_of(row, is_whole=False, now=now)), aliases)
 
 
-async def export_users(users: Users, app: App) -> AsyncGenerator[bytes]:
+async def export_users(users: Users, app: App, *, now: datetime) -> AsyncGenerator[bytes]:
     """Every person as `import_users` reads them, in pieces of whole lines. Who comes meanwhile may be missing."""
     after: str | None = None
     while page := await users.page(app, after=after, limit=EXPORT_PAGE_ROWS):
         after = page[-1].name
-        yield b"".join([_line_of(one, await users.contact(app, one)) for one in page])
+        yield b"".join([_line_of(one, await users.contact(app, one), now=now) for one in page])
 
 
-def _line_of(person: Person, contact: dict[str, str]) -> bytes:
+def _line_of(person: Person, contact: dict[str, str], *, now: datetime) -> bytes:
+    profile = msgspec.to_builtins(person.profile)
+    chosen = msgspec.to_builtins(choices_shown(person.profile.choices, now=now))
     said: dict[str, Any] = {
         "external_id": person.name,
-        **msgspec.to_builtins(person.profile),
+        **{name: value for name, value in profile.items() if name not in CHOICES},
+        "preferences": {name: value for name, value in chosen.items() if value},
         **contact,
         "aliases": person.aliases,
     }

@@ -29,6 +29,8 @@ STATE_OF = {
     Code.SKIPPED_COUPON: "skipped",
     Code.SKIPPED_TEMPLATE: "skipped",
     Code.SKIPPED_LATE: "skipped",
+    Code.SKIPPED_OWN_PAUSE: "skipped",
+    Code.SKIPPED_CHANNEL_OFF: "skipped",
 }
 
 

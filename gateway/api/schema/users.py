@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from gateway.api.answers import ErrorBody
 from gateway.model.limits import EVENTS_PER_REQUEST_MAX, EXTERNAL_ID_BYTES_MAX, USERS_BULK_MAX
+from gateway.subscribers.choices import ChoicesAnswer
 from gateway.subscribers.events import EventFields
 from gateway.subscribers.user_request import UserFields
 
@@ -31,7 +32,10 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UserAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A person. E-mail address and phone number are shown to keys with the scope manage; to others they are null."""
+    """A person. E-mail address and phone number are shown to keys with the scope manage; to others they are null.
+
+    `preferences` is what they chose themselves.
+    """
 
     external_id: str
     aliases: list[str]
@@ -42,6 +46,7 @@ class UserAnswer(msgspec.Struct, frozen=True, kw_only=True):
     country: str | None
     email: str | None
     phone: str | None
+    preferences: ChoicesAnswer
     subscriptions: list[str]
     events: dict[str, EventCounts]
     created_at: datetime

@@ -7,6 +7,7 @@ from gateway.delivery.group import Rule
 from gateway.delivery.keys import Keys
 from gateway.delivery.pressure import Pressure
 from gateway.delivery.rules.caps import Caps
+from gateway.delivery.rules.chosen import Chosen
 from gateway.delivery.rules.coupon import Coupons
 from gateway.delivery.rules.excluded import Excluded
 from gateway.delivery.rules.holdout import Holdout
@@ -36,7 +37,7 @@ class Rulebook:
         if message.audience.exclude is not None:
             rules.append(Excluded(self._db))
         if terms.category == "marketing":
-            rules.append(Holdout(self._keys))
+            rules += (Holdout(self._keys), Chosen())
         if terms.timing.is_personal:
             rules.append(OwnHour(self._keys))
         if respects_quiet(terms.timing, terms.category):

@@ -1,5 +1,7 @@
 """Frequency caps: nobody gets more than the app, and they themselves, allow within a period.
 
+Where the app has set none, only those are counted who chose one themselves.
+
 Counted per person: what came to another device of theirs counts as well, and a message on two of them counts once. On a
 device the count is exact, whatever is sent at once; of other devices in other stretches it lags by what is on the way
 there, and at most `pressure.LAG_S`.
@@ -48,7 +50,11 @@ class Caps:
     async def decide(self, ready: Prepared, chunk: Chunk, devices: Sequence[Device], *, now: datetime) -> Decision:
         """Skips or puts off whoever has had enough, and holds on to the others until they are settled."""
         app = await app_if_there(self._keys, ready.message.app_id)
-        if app is None or app.own.caps is None:
+        if app is None:
+            return Decision()
+        if app.own.caps is None:
+            devices = [device for device in devices if own_windows_of(device.facts, device.attrs)]
+        if not devices:
             return Decision()
         by_stretch = _by_stretch(app, devices)
         async with contextlib.AsyncExitStack() as stack:
@@ -153,7 +159,7 @@ class _Asked:
         self.ready = ready
         self.devices = devices
         self.windows = windows_of(app.own.caps or ())
-        self.own = {d.subscription_id: own for d in devices if (own := own_windows_of(d.facts))}
+        self.own = {d.subscription_id: own for d in devices if (own := own_windows_of(d.facts, d.attrs))}
         self.ids = frozenset(device.subscription_id for device in devices)
         self.kind = kind_of(ready.message.terms.category)
         self.now_s = now.timestamp()

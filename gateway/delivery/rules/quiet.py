@@ -5,14 +5,14 @@ What makes it cheap: a group is in few places, and each place is asked about onc
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from gateway.delivery.group import Decision, Prepared
 from gateway.delivery.keys import Keys
 from gateway.delivery.rules.places import place_of_device, settings_of_app
+from gateway.model.choices import quiet_chosen
 from gateway.model.delivery import Code, Device
 from gateway.model.message import Message
-from gateway.model.quiet_hours import own_hours
 from gateway.model.work import Chunk
 from gateway.policy.appointment import Calendar, open_at
 from gateway.policy.ending import Again, End, Fate
@@ -38,9 +38,9 @@ class Quiet:
         known: dict[Place, Fate | None] = {}
         for device in devices:
             place = place_of_device(device, own.timezone)
-            chosen: Any = device.facts.get("quiet") if device.facts else None
-            if chosen:
-                fate = _fate(open_at(calendar, place, now, own_hours(chosen)), message, now)
+            chosen = quiet_chosen(device.attrs, device.facts)
+            if chosen is not None:
+                fate = _fate(open_at(calendar, place, now, chosen), message, now)
             elif place in known:
                 fate = known[place]
             else:

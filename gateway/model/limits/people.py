@@ -39,6 +39,12 @@ EVENT_VALUE_MAX: Final = 1e12
 EVENTS_SHOWN_MAX: Final = 100
 """Events of a person on one page."""
 
+# --- what people choose -----------------------------------------------------------------------------------------------
+PAUSE_S_MAX: Final = 366 * 86_400
+"""The longest pause; who wants no more of it leaves."""
+CHANNELS_MAX: Final = 16
+"""Channels that somebody may switch off; more than there are providers."""
+
 # --- copies on devices, and forgetting --------------------------------------------------------------------------------
 COPY_PEOPLE: Final = 500
 """People whose devices one step of the fan-out brings up to date."""
