@@ -11,10 +11,20 @@ import { build } from 'esbuild';
 
 const root = path.dirname(fileURLToPath(import.meta.url));
 const meta = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
-// Rooms come first: the page script carries their hashes.
-const ROOMS = {};
-const entries = { ...ROOMS, 'steeple.js': 'loader.js', 'worker.js': 'worker.js' };
-const hashes = {};
+// Rooms come first, then the register that carries their hashes, then the page script that carries the register's.
+const ROOMS = {
+  'takeover.js': 'takeover/room.js',
+};
+const REGISTER = 'more.js';
+const entries = { ...ROOMS, [REGISTER]: 'more/room.js', 'steeple.js': 'loader.js', 'worker.js': 'worker.js' };
+const hashes = {}; // of rooms
+const register = { hash: null };
+// Names that never leave our files: not of the API, not stored, not sent. Built, they are a letter or two.
+const INTERNAL = [
+  'addTopics', 'age_ms_max', 'failed_at_ms', 'found', 'gatewayDevice', 'isSupported', 'needsConsent', 'now_ms',
+  'prepare', 'reconcile', 'removeTopics', 'sendsReceipts', 'setTags', 'settleIdentity', 'subscribeBrowser', 'verdict',
+];
+const mangled = {}; // one list for all files: a room must find what the page script named
 
 async function bundle(entry) {
   const result = await build({
@@ -26,12 +36,17 @@ async function bundle(entry) {
     target: 'es2019',
     charset: 'ascii', // a shop may serve its pages in any encoding
     legalComments: 'none',
-    define: { __ROOMS__: JSON.stringify(hashes) },
+    define: { __ROOMS__: JSON.stringify(hashes), __REGISTER__: JSON.stringify(register.hash) },
+    mangleProps: new RegExp(`^(${INTERNAL.join('|')})$`),
+    mangleCache: mangled,
     banner: { js: `/*! Steeple ${meta.version} | MIT */` },
     write: false,
   });
+  Object.assign(mangled, result.mangleCache);
   return Buffer.from(result.outputFiles[0].contents);
 }
+
+const integrity = (bytes) => `sha256-${createHash('sha256').update(bytes).digest('base64')}`;
 
 function sizeLine(name, bytes) {
   const zipped = gzipSync(bytes, { level: 9 }).length;
@@ -46,7 +61,8 @@ const out = outFlag > 0 ? path.resolve(process.argv[outFlag + 1]) : path.join(ro
 if (!check) await mkdir(out, { recursive: true });
 for (const [name, entry] of Object.entries(entries)) {
   const bytes = await bundle(entry);
-  if (name in ROOMS) hashes[path.parse(name).name] = `sha256-${createHash('sha256').update(bytes).digest('base64')}`;
+  if (name in ROOMS) hashes[path.parse(name).name] = integrity(bytes);
+  if (name === REGISTER) register.hash = integrity(bytes);
   const target = path.join(out, name);
   if (!check) await writeFile(target, bytes);
   else if (!bytes.equals(await readFile(target).catch(() => Buffer.alloc(0)))) {

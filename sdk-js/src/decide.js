@@ -15,6 +15,16 @@ function forLeaver({ device, subscription }) {
   return device || subscription ? act('leave', 'opted_out') : act('nothing', 'opted_out');
 }
 
+function forNobody({ device, blocked }) {
+  if (device) return act('resubscribe', 'subscription_lost');
+  return blocked ? act('resubscribe', 'allowed_again') : act('nothing', 'never_subscribed');
+}
+
+/** Whether the browser's subscription was made with another key; one that does not tell is judged by what we told. */
+const isOtherKey = ({ subscription, device, key, keyId }) => (subscription.key
+  ? Boolean(key) && subscription.key !== key
+  : Boolean(device && device.vapid_key_id && keyId) && device.vapid_key_id !== keyId);
+
 function forSubscriber({ device, subscription, here, now_ms }) {
   if (!device) return act('enrol', 'not_enrolled');
   if (device.endpoint !== subscription.endpoint) return act('move', 'endpoint_changed');
@@ -25,19 +35,19 @@ function forSubscriber({ device, subscription, here, now_ms }) {
 
 /**
  * @param {object} state
- *   killed, opted_out: booleans; permission: "default" | "granted" | "denied"; now_ms, failed_at_ms: epoch
+ *   killed, opted_out, blocked (a subscriber who had taken the permission back): booleans; permission: "default" | "granted" | "denied"; now_ms, failed_at_ms: epoch
  *   subscription: null | {endpoint, key}, what the browser holds; key: base64url or null where it does not tell
- *   device: null | {endpoint, language, timezone, seen_at_ms}, what we stored after the last enrolment
- *   key: the app's current VAPID public key; here: {language, timezone} of this visit
+ *   device: null | {endpoint, language, timezone, vapid_key_id, seen_at_ms}, what we stored after the last enrolment
+ *   key, keyId: the app's current VAPID public key; here: {language, timezone} of this visit
  * @returns {{do: "nothing"|"leave"|"resubscribe"|"enrol"|"move"|"amend", why: string, fields: object}}
  */
 export function decide(state) {
-  const { device, subscription, key } = state;
+  const { device, subscription } = state;
   if (state.killed) return act('nothing', 'killed');
   if (!isPast(state.failed_at_ms, RETRY_AFTER_MS, state.now_ms)) return act('nothing', 'backing_off');
   if (state.opted_out) return forLeaver(state);
   if (state.permission !== 'granted') return device ? act('leave', 'permission_lost') : act('nothing', 'no_permission');
-  if (!subscription) return device ? act('resubscribe', 'subscription_lost') : act('nothing', 'never_subscribed');
-  if (subscription.key && key && subscription.key !== key) return act('resubscribe', 'key_changed');
+  if (!subscription) return forNobody(state);
+  if (isOtherKey(state)) return act('resubscribe', 'key_changed');
   return forSubscriber(state);
 }

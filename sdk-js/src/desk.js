@@ -2,7 +2,7 @@
 import { keptConfig, loadConfig } from './config.js';
 import { describe, isWebKit } from './platform.js';
 import { report } from './receipts.js';
-import { openStore } from './store.js';
+import { drawerOf, openStore } from './store.js';
 import { VERSION } from './version.js';
 import { gatewayCalls } from './wire.js';
 
@@ -11,7 +11,7 @@ const CONFIG_AGE_MAX_MS = 24 * 3600 * 1000;
 const isWebAddress = (text) => /^https?:\/\//.test(text || '');
 
 export function createDesk(scope) {
-  const store = openStore(scope);
+  const store = openStore(scope, drawerOf(scope.registration.scope));
   const query = new URLSearchParams(scope.location.search);
   // Without our query this is a shop's own worker that imports us: it must keep its life in its own hands.
   const isOwnWorker = query.has('app');

@@ -4,8 +4,8 @@ import { createActions, UNCHANGED } from './actions.js';
 import { complain, createEvents, turns } from './calls.js';
 import { isFault, snapshot } from './state.js';
 import { createRooms } from './rooms.js';
-import { openStore } from './store.js';
-import { askPermission, unsupported } from './subscription.js';
+import { drawerOf, openStore } from './store.js';
+import { askPermission, permission, unsupported } from './subscription.js';
 import { VERSION } from './version.js';
 import { createVisit } from './visit.js';
 import { failed, OK } from './wire.js';
@@ -22,7 +22,7 @@ function shared(work) {
 }
 
 export function createSteeple(host, options) {
-  const store = openStore(host);
+  const store = openStore(host, drawerOf(options.scope));
   const { emit, on } = createEvents(host);
   const inTurn = turns(host);
   const missing = options.app ? unsupported(host) : 'app_missing';
@@ -104,6 +104,12 @@ export function createSteeple(host, options) {
     return ready.ok ? act('subscribed', actions.enrol, [wish || {}]) : ready;
   }
 
+  /** Whether visitors of another provider are to come over, as the shop's tag says, and this one may not have yet. */
+  const mayTakeOver = async () => {
+    const { migrate } = options.data;
+    return migrate && permission(host) === 'granted' && !visit.choice.opted_out && migrate !== await store.get('migrated');
+  };
+
   async function mend() {
     await look();
     const blocked = blockedBy();
@@ -111,6 +117,7 @@ export function createSteeple(host, options) {
     const ready = await prepare();
     if (!ready.ok) return ready;
     const { action, result } = await inTurn(visit.reconcile);
+    if (result.ok && await mayTakeOver()) return (await enter('takeover')).run();
     if (result.ok && !['nothing', 'still_here'].some((one) => one === action.do || one === action.why)) {
       emit('changed', answer(OK));
     }
@@ -162,7 +169,7 @@ export function createSteeple(host, options) {
     consent: { give: guarded('consent.give', giveConsent), withdraw: guarded('consent.withdraw', withdrawConsent) },
     on,
   };
-  const core = { host, options, store, visit, api, emit };
+  const core = { host, options, store, visit, api, emit, actions, act };
   const enter = createRooms({ host, options, core });
   return { api, start, enter };
 }

@@ -29,10 +29,13 @@ async function inspect(host, options) {
   return { found, verdict: judgeScript(anyWorker(found).scriptURL, workerAddress(options)) };
 }
 
+/** Safari 18.4 and later subscribe a window without a worker, and show our declarative messages by themselves. */
+const workerless = ({ pushManager }) => (pushManager ? { pushManager, async update() {} } : null);
+
 /** Our registration, or null; never one that belongs to somebody else. */
 export async function findRegistration(host, options) {
   const { found, verdict } = await inspect(host, options);
-  return verdict === 'foreign' ? null : found;
+  return verdict === 'foreign' ? null : found || workerless(host);
 }
 
 function whenActive(registration) {
@@ -62,6 +65,7 @@ export async function ensureRegistration(host, options) {
     );
     return await within(ACTIVE_LIMIT_MS, whenActive(registration));
   } catch (error) {
+    if (host.pushManager) return workerless(host);
     throw Object.assign(error, { reason: 'worker_missing' });
   }
 }

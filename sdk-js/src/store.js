@@ -5,13 +5,19 @@ import { within } from './time.js';
 
 const LIMIT_MS = 2000; // WebKit has left requests unanswered for ever; a push must be shown regardless
 
-export function openStore(host) {
+/** The drawer of a scope: apps that share an origin live in scopes of their own, and must not meet in the store. */
+export function drawerOf(scope) {
+  const { pathname } = new URL(scope);
+  return pathname === '/steeple/' ? 'steeple' : `steeple ${pathname}`;
+}
+
+export function openStore(host, name = 'steeple') {
   const memory = new Map();
   let opening = null;
 
   const connect = () => {
     opening = opening || new Promise((resolve, reject) => {
-      const request = host.indexedDB.open('steeple', 1);
+      const request = host.indexedDB.open(name, 1);
       request.onupgradeneeded = () => request.result.createObjectStore('kv');
       request.onerror = request.onblocked = (event) => {
         // Firefox reports an unhandled database error to window.onerror, the shop's.

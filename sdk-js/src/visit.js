@@ -82,9 +82,16 @@ export function createVisit({ host, options, store }) {
     return visit.device ? device.leave(visit.device) : OK;
   }
 
+  /** Takes the browser off the gateway's list; who blocked us in the browser's settings may allow us there again. */
+  async function takeOff({ why }) {
+    const blocked = permission(host) === 'denied';
+    if (why === 'permission_lost') await store.update('choice', (choice) => ({ ...choice, blocked }));
+    return leave();
+  }
+
   const carryOut = {
     nothing: () => OK,
-    leave,
+    leave: takeOff,
     resubscribe: ({ why }) => resubscribe(why),
     enrol: () => device.enrol(visit.subscription),
     move: () => device.move(visit.device, visit.subscription),
@@ -97,13 +104,15 @@ export function createVisit({ host, options, store }) {
     const { language, timezone } = here();
     const action = decide({
       killed: visit.config.killed,
-      opted_out: Boolean(visit.choice.opted_out),
+      opted_out: visit.choice.opted_out,
+      blocked: visit.choice.blocked,
       permission: permission(host),
       now_ms: Date.now(),
       failed_at_ms: await store.get('failed_at_ms'),
       subscription: visit.subscription,
       device: visit.device,
       key: visit.config.key,
+      keyId: visit.config.keyId,
       here: { language, timezone },
     });
     const result = await carryOut[action.do](action);

@@ -25,7 +25,8 @@ test('a room is loaded once, from the address of our version, with its hash and 
     openRoom(host, 'attic', (core) => ({ greet: () => `hello ${core.name}` }));
     script.onload();
   });
-  const enter = createRooms({ host, options, core: { name: 'Ada' }, hashes: { attic: 'sha256-abc=' } });
+  openRoom(host, 'more', () => ({ attic: 'sha256-abc=' }));
+  const enter = createRooms({ host, options, core: { name: 'Ada' } });
   const [first, second] = await Promise.all([enter('attic'), enter('attic')]);
   assert.equal(first.greet(), 'hello Ada');
   assert.equal(first, second);
@@ -34,6 +35,18 @@ test('a room is loaded once, from the address of our version, with its hash and 
   assert.equal(host.scripts.length, 1);
   assert.equal(src, `https://push.shop.example/sdk/${VERSION}/attic.js`);
   assert.deepEqual([integrity, nonce, crossOrigin], ['sha256-abc=', 'n0nce', 'anonymous']);
+});
+
+test('the register of rooms is loaded first, with the hash that the page script carries', async () => {
+  const host = pageWith((script) => {
+    const name = script.src.split('/').pop().replace('.js', '');
+    openRoom(host, name, () => (name === 'more' ? { attic: 'sha256-abc=', cellar: 'sha256-def=' } : name));
+    script.onload();
+  });
+  const enter = createRooms({ host, options, core: {}, registerHash: 'sha256-reg=' });
+  assert.deepEqual(await Promise.all([enter('attic'), enter('cellar')]), ['attic', 'cellar']);
+  assert.deepEqual(host.scripts.map(({ src, integrity }) => [src.split('/').pop(), integrity]),
+    [['more.js', 'sha256-reg='], ['attic.js', 'sha256-abc='], ['cellar.js', 'sha256-def=']]);
 });
 
 test('a room that stands in the page already is not loaded again', async () => {
@@ -49,6 +62,7 @@ test('a room that does not load says so, and is tried again by the next call', a
     openRoom(host, 'attic', () => 'the attic');
     return script.onload();
   });
+  openRoom(host, 'more', () => ({}));
   const enter = createRooms({ host, options, core: {} });
   await assert.rejects(enter('attic'), { reason: 'room_missing' });
   fails = false;
