@@ -17,6 +17,7 @@ from gateway.model.limits import (
     DEADLINE_STEP_S,
     EGRESS_ORIGINS_KEPT_MAX,
     IDLE_STEP_S,
+    LATE_SWEEPS_MAX,
     SEND_DEADLINE_S,
 )
 from gateway.wire.connections import Connections
@@ -46,6 +47,8 @@ class HttpClient:
         self._places: dict[tuple[str, Peer], Connections] = {}
         self._rooms = _Rooms(self._places, connections_max)
         self._sweeping: asyncio.TimerHandle | None = None
+        self._sweep_due_s = 0.0
+        self._late_in_a_row = 0
         self._is_sweeping_fast = False
         self._is_closed = False
 
@@ -134,12 +137,16 @@ class HttpClient:
         if self._sweeping is not None:
             self._sweeping.cancel()
         self._is_sweeping_fast = delay_s == DEADLINE_STEP_S
+        self._sweep_due_s = self._loop.time() + delay_s
         self._sweeping = self._loop.call_later(delay_s, self._sweep)
 
     def _sweep(self) -> None:
         """Looks at everything; often while requests are on their way, seldom while connections rest."""
         self._sweeping, self._is_sweeping_fast = None, False
         now_s = self._loop.time()
+        if self._stood_still(now_s):
+            self._sweep_in(DEADLINE_STEP_S)
+            return
         for connections in list(self._places.values()):
             connections.sweep(now_s)
         self._forget_places(now_s)
@@ -147,6 +154,12 @@ class HttpClient:
             self._sweep_in(DEADLINE_STEP_S)
         elif self._places:
             self._sweep_in(IDLE_STEP_S)
+
+    def _stood_still(self, now_s: float) -> bool:
+        """Whether this process did nothing for a while: answers that came meanwhile are read before anybody is late."""
+        is_late = now_s - self._sweep_due_s > DEADLINE_STEP_S
+        self._late_in_a_row = self._late_in_a_row + 1 if is_late else 0
+        return 0 < self._late_in_a_row <= LATE_SWEEPS_MAX
 
     def _forget_places(self, now_s: float) -> None:
         for key, connections in list(self._places.items()):

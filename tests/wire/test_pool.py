@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import time
 
 import pytest
 from h2.errors import ErrorCodes
@@ -248,3 +249,25 @@ async def test_requests_leave_no_work_for_the_garbage_collector(context, authori
             gc.enable()
 
     assert ours == []
+
+
+async def test_an_answer_that_came_while_the_process_stood_still_counts(context, authority):
+    """The service took the message in time; to send it again would show it twice."""
+    async with scripted(context) as server, client_for(server.port, ca_file=authority.ca_file) as client:
+        await post(client, at(server))
+        going = asyncio.create_task(post(client, at(server), deadline_s=0.3))
+        await asyncio.sleep(0)
+        time.sleep(0.8)  # noqa: ASYNC251 - the machine was asleep, say
+        assert (await going).status == 201
+
+
+async def test_a_process_that_is_always_late_keeps_deadlines_all_the_same(context, authority):
+    """A few looks later whoever does not answer is left."""
+    async with scripted(context, never) as server, client_for(server.port, ca_file=authority.ca_file) as client:
+        going = asyncio.create_task(failure(client, at(server), deadline_s=0.1))
+        for _ in range(20):
+            await asyncio.sleep(0)
+            time.sleep(0.25)  # noqa: ASYNC251 - as above, again and again
+            if going.done():
+                break
+        assert (await asyncio.wait_for(going, 1)).kind == "timeout"

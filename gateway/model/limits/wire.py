@@ -54,6 +54,8 @@ CLOSE_S: Final = 1.0
 """How long a closed connection may take to send its goodbye."""
 DEADLINE_STEP_S: Final = 0.1
 """How exactly the deadlines of requests are kept: one look at all of them costs less than a timer for each."""
+LATE_SWEEPS_MAX: Final = 5
+"""So often in a row a look at deadlines that comes late itself ends nobody's request."""
 IDLE_STEP_S: Final = 5.0
 """How often connections without requests are looked at."""
 REQUESTS_WAITING_MAX: Final = 10_000
