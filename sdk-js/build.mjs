@@ -16,7 +16,14 @@ const ROOMS = {
   'takeover.js': 'takeover/room.js',
 };
 const REGISTER = 'more.js';
-const entries = { ...ROOMS, [REGISTER]: 'more/room.js', 'steeple.js': 'loader.js', 'worker.js': 'worker.js' };
+const entries = {
+  ...ROOMS,
+  [REGISTER]: 'more/room.js',
+  'steeple.js': 'loader.js',
+  'worker.js': 'worker.js',
+  'onesignal.js': 'onesignal/page.js',
+  'onesignal-worker.js': 'onesignal/worker.js',
+};
 const hashes = {}; // of rooms
 const register = { hash: null };
 // Names that never leave our files: not of the API, not stored, not sent. Built, they are a letter or two.

@@ -11,10 +11,10 @@ function textOf(data) {
   }
 }
 
-async function understand({ scope, store }, event) {
+async function understand({ scope, store, translate }, event) {
   const { site } = (await store.get('settings')) || {};
   const { maxActions } = scope.Notification || {};
-  return readPush(textOf(event.data), { title: site || scope.location.host, actionsMax: maxActions || 0 });
+  return readPush(translate(textOf(event.data)), { title: site || scope.location.host, actionsMax: maxActions || 0 });
 }
 
 async function isOpen({ scope }, push) {

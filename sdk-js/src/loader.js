@@ -2,20 +2,7 @@
 import { complain } from './calls.js';
 import { ownTag, readOptions } from './options.js';
 import { createSteeple } from './page.js';
-
-function runQueued(host, api, entry) {
-  try {
-    if (typeof entry === 'function') entry(api);
-  } catch (error) {
-    complain(host, 'a queued function threw', error);
-  }
-}
-
-/** `Steeple.push(fn)` goes on working after the script has loaded: the function runs at once. */
-function takeOverQueue(host, api, queue) {
-  api.push = (...entries) => entries.forEach((entry) => runQueued(host, api, entry));
-  if (Array.isArray(queue)) api.push(...queue);
-}
+import { takeOverQueue } from './queue.js';
 
 /** Sets `host.Steeple`. Never throws: a shop's page must work without us. */
 export function boot(host) {

@@ -54,7 +54,7 @@ export function createVisit({ host, options, store }) {
     visit.config = config;
     if (config.killed) return failed('killed');
     await tellWorker();
-    visit.registration = await ensureRegistration(host, options);
+    visit.registration = await (options.register || ensureRegistration)(host, options, visit);
     if (isNews) await renewWorker().catch(() => {}); // an update that fails leaves the old worker in place
     return OK;
   }

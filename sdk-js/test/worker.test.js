@@ -1,7 +1,7 @@
 // The worker as a browser plays it: events in, notifications, tabs and receipts out.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { listen } from '../src/worker.js';
+import { listen } from '../src/listen.js';
 import { DeniedIndexedDB, ThrowingIndexedDB } from './fakes/indexeddb.js';
 import { KEY, OTHER_KEY } from './fakes/gateway.js';
 import { agents, fakeWorkerScope, message } from './fakes/worker-scope.js';
