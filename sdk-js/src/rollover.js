@@ -7,14 +7,22 @@ import { readSubscription, subscribeWith } from './subscription.js';
 import { gatewayCalls } from './wire.js';
 
 async function newAddress(desk, event, config) {
-  if (event.newSubscription) return readSubscription(event.newSubscription);
-  return config && config.key ? subscribeWith(desk.scope.registration, config.key) : null;
+  const { key } = config || {};
+  const given = readSubscription(event.newSubscription);
+  // Browsers renew with the key of the old address, which may have been replaced meanwhile.
+  if (given && (!key || !given.key || given.key === key)) return given;
+  return key ? subscribeWith(desk.scope.registration, key) : null;
+}
+
+/** A subscriber is followed, and who blocked the shop and allows it again; nobody who left, and no stranger. */
+async function isFollowed({ store }) {
+  const { opted_out: isOut, blocked: mayReturn } = (await store.get('choice')) || {};
+  return !isOut && Boolean(mayReturn || await store.get('device'));
 }
 
 async function follow(desk, event) {
   const who = await desk.settings();
-  const { opted_out: isOut } = (await desk.store.get('choice')) || {};
-  if (!who || isOut) return;
+  if (!who || !await isFollowed(desk)) return;
   const config = await desk.config(who, 0); // the key may be what changed: ask, and fall back to the one we know
   const subscription = config && config.killed ? null : await newAddress(desk, event, config);
   if (!subscription) return;

@@ -2,29 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { boot } from '../src/loader.js';
-import { openStore } from '../src/store.js';
 import { FakeGateway, KEY, OTHER_KEY } from './fakes/gateway.js';
 import { FakeRegistration } from './fakes/push.js';
+import { anHourLater, pushOf, requests, revisit, storeOf, visit } from './fakes/visit.js';
 import { fakeNotification, fakeWindow } from './fakes/window.js';
-
-/** A page with the script on it, after "ready". `events` lists what the shop's listeners heard. */
-async function visit(overrides) {
-  const host = fakeWindow(overrides);
-  const events = [];
-  boot(host);
-  ['subscribed', 'unsubscribed', 'denied', 'error', 'changed'].forEach((name) => host.Steeple.on(name, () => events.push(name)));
-  const ready = await new Promise((resolve) => { host.Steeple.on('ready', resolve); });
-  return { host, steeple: host.Steeple, gateway: host.gateway, events, ready };
-}
-
-/** The same browser comes back: storage, worker and permission stay, and so does the gateway. */
-const revisit = ({ host }, overrides = {}) => visit({
-  gateway: host.gateway, indexedDB: host.indexedDB, Notification: host.Notification, navigator: host.navigator, ...overrides,
-});
-
-const pushOf = (host) => host.navigator.serviceWorker.registrations[0].pushManager;
-const requests = (gateway, from) => gateway.names().slice(from).filter((name) => name !== 'GET /v1/sdk/config');
-const storeOf = (host) => openStore(host);
 
 test('a stranger costs one request for the settings, and the worker stands ready', async () => {
   const { host, gateway, ready } = await visit();
@@ -235,7 +216,7 @@ test('a new key at the gateway moves the visitor over, silently, under the same 
   const first = await visit();
   await first.steeple.subscribe();
   first.gateway.config.channels.webpush = { vapid_public_key: OTHER_KEY, vapid_key_id: 'key_2' };
-  await storeOf(first.host).update('config', (config) => ({ ...config, at_ms: 0 }));
+  await anHourLater(first);
   const second = await revisit(first);
   assert.deepEqual([second.gateway.only().id, second.gateway.only().vapid_key_id], ['sub_1', 'key_2']);
   assert.deepEqual([second.gateway.only().endpoint, second.host.Notification.asked], ['https://push.example/2', 1]);
@@ -247,7 +228,7 @@ test('a new key also moves browsers that answer the old subscription instead of 
   await first.steeple.subscribe();
   pushOf(first.host).comparesKeys = false;
   first.gateway.config.channels.webpush = { vapid_public_key: OTHER_KEY, vapid_key_id: 'key_2' };
-  await storeOf(first.host).update('config', (config) => ({ ...config, at_ms: 0 }));
+  await anHourLater(first);
   const second = await revisit(first);
   assert.deepEqual([second.gateway.only().endpoint, second.gateway.only().vapid_key_id], ['https://push.example/2', 'key_2']);
 });
@@ -382,7 +363,7 @@ test('a worker that cannot be registered is an answer with a reason', async () =
 test('an older worker is renewed when the settings name a newer one', async () => {
   const first = await visit();
   await storeOf(first.host).set('worker', { version: '0.0.9' });
-  await storeOf(first.host).update('config', (config) => ({ ...config, at_ms: 0 }));
+  await anHourLater(first);
   const second = await revisit(first);
   assert.equal(second.host.navigator.serviceWorker.registrations[0].updates, 1);
 });

@@ -1,17 +1,18 @@
-// A fake of IndexedDB as far as src/store.js uses it: one database, one object store, transactions one after another.
+// A fake of IndexedDB as far as src/store.js uses it: one object store in each database, transactions one after
+// another.
 // Values are cloned in and out, as the real one does, so a test notices sharing by accident.
 const later = (work) => setTimeout(work, 0);
 const event = () => ({ preventDefault() {} });
 
 class FakeTransaction {
-  constructor(db) {
-    this.db = db;
+  constructor(table) {
+    this.table = table;
     this.waiting = [];
     this.error = null;
   }
 
   objectStore() {
-    const { table } = this.db;
+    const { table } = this;
     return {
       get: (key) => this.request(() => structuredClone(table.get(key))),
       put: (value, key) => this.request(() => table.set(key, structuredClone(value))),
@@ -43,21 +44,22 @@ class FakeTransaction {
 
 export class FakeIndexedDB {
   constructor() {
-    this.table = new Map();
+    this.tables = new Map();
   }
 
-  open() {
+  open(name) {
     const request = {};
+    if (!this.tables.has(name)) this.tables.set(name, new Map());
     later(() => {
-      request.result = { createObjectStore() {}, close() {}, transaction: () => this.transaction() };
+      request.result = { createObjectStore() {}, close() {}, transaction: () => this.transaction(this.tables.get(name)) };
       if (request.onupgradeneeded) request.onupgradeneeded();
       request.onsuccess();
     });
     return request;
   }
 
-  transaction() {
-    const made = new FakeTransaction(this);
+  transaction(table) {
+    const made = new FakeTransaction(table);
     later(() => made.run());
     return made;
   }

@@ -10,13 +10,14 @@ export class FakePushManager {
     this.made = 0;
     this.fault = null;
     this.hangs = false;
+    this.tellsKey = true; // false: an engine that does not say which key a subscription was made with
     this.comparesKeys = true; // false: an engine that answers the held subscription whatever the key
   }
 
   subscription(endpoint, key) {
     return {
       endpoint,
-      options: { applicationServerKey: keyBytes(key).buffer },
+      options: { applicationServerKey: this.tellsKey ? keyBytes(key).buffer : null },
       toJSON: () => ({ endpoint, keys: { p256dh: `p-${endpoint}`, auth: 'a' } }),
       unsubscribe: async () => { this.held = null; return true; },
     };
@@ -71,8 +72,10 @@ export class FakeServiceWorkerContainer {
     this.registered = [];
   }
 
+  async getRegistrations() { return this.registrations.filter((one) => !one.isGone); }
+
   async getRegistration(address) {
-    const fitting = this.registrations.filter((one) => address.startsWith(one.scope));
+    const fitting = (await this.getRegistrations()).filter((one) => address.startsWith(one.scope));
     return fitting.sort((a, b) => b.scope.length - a.scope.length)[0];
   }
 
