@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { boot } from '../src/loader.js';
 import { openStore } from '../src/store.js';
-import { listen } from '../src/worker.js';
+import { listen } from '../src/listen.js';
 import { appleWorkerScope, iosHomeScreen, iosTab, ipadHomeScreen, safariWindow } from './fakes/apple.js';
 import { OTHER_KEY } from './fakes/gateway.js';
 import { message } from './fakes/worker-scope.js';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { boot } from '../src/loader.js';
 import { drawerOf, openStore } from '../src/store.js';
-import { listen } from '../src/worker.js';
+import { listen } from '../src/listen.js';
 import { FakeGateway, KEY, OTHER_KEY } from './fakes/gateway.js';
 import { DeniedIndexedDB } from './fakes/indexeddb.js';
 import { anHourLater, pushOf, requests, revisit, storeOf, visit } from './fakes/visit.js';
