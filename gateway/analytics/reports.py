@@ -46,6 +46,8 @@ class MessageReport(msgspec.Struct, frozen=True, kw_only=True):
     series: int | None
     schedule: dict[str, object]
     waiting: tuple[int, datetime] | None
+    recalls: int | None
+    recalled_by: int | None
     created_at: datetime
     due_at: datetime
     planned_at: datetime | None
@@ -131,6 +133,8 @@ async def _report(db: Queryable, app: App, message: StoredMessage) -> MessageRep
         series=message.series,
         schedule=msgspec.to_builtins(message.terms.timing),
         waiting=waiting,
+        recalls=message.audience.recipients_of or None,
+        recalled_by=message.recalled_by,
         created_at=message.created_at,
         due_at=message.due_at,
         planned_at=message.planned_at,
@@ -143,6 +147,7 @@ async def _report(db: Queryable, app: App, message: StoredMessage) -> MessageRep
                 for kind, word in _RECEIPT_WORDS.items()
             },
             "bought": 0,
+            "recalled": await _recalled(db, app, message),
         },
         skipped_by=figures.skipped_by,
         failed_by=figures.failed_by,
@@ -165,6 +170,17 @@ async def _under_way(db: Queryable, app: App, message: StoredMessage) -> tuple[i
     return folded(await chunks.sums(db, app_id=app.id, buckets=app.buckets, message_id=message.id))
 
 
+async def _recalled(db: Queryable, app: App, message: StoredMessage) -> int:
+    """How many devices its recall was sent to."""
+    if message.recalled_by is None:
+        return 0
+    made = await messages.get(db, app_id=app.id, message_id=message.recalled_by)
+    if made is None:
+        return 0
+    tally = made.tally if made.tally is not None else (await _under_way(db, app, made))[1]
+    return counts_of(0, tally).counts["sent"]
+
+
 async def _waiting(db: Queryable, app: App, message: StoredMessage) -> tuple[int, datetime] | None:
     found = await chunks.waiting(db, app_id=app.id, buckets=app.buckets, message_id=message.id)
     return None if found.recipients == 0 or found.until is None else (found.recipients, found.until)
@@ -183,6 +199,7 @@ def audience_words(audience: Audience) -> dict[str, object]:
         "geo": None if audience.geo is None else words_of(audience.geo),
         "segment": audience.segments[0] if len(audience.segments) == 1 else audience.segments,
         "lists": audience.lists,
+        "recipients_of": to_text("msg", audience.recipients_of) if audience.recipients_of else "",
         "exclude": audience_words(audience.exclude) if audience.exclude is not None else None,
     }
     return {name: value for name, value in said.items() if value}

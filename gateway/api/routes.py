@@ -25,6 +25,7 @@ from gateway.api import (
     offers,
     progress,
     prompts,
+    recalls,
     receipts,
     sdk,
     segments,
@@ -48,6 +49,7 @@ from gateway.api.schema import messages as m
 from gateway.api.schema import offers as f
 from gateway.api.schema import places as pl
 from gateway.api.schema import prompts as pr
+from gateway.api.schema import recalls as rc
 from gateway.api.schema import receipts as r
 from gateway.api.schema import segments as sg
 from gateway.api.schema import subscriptions as s
@@ -94,6 +96,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST",   "/v1/messages/{id}/cancel",           messages.cancel,     SEND,   "Messages", "Cancel what has not gone out", SMALL, None, m.MessageState, query=(APP,)),
     Route("POST",   "/v1/messages/{id}/pause",            messages.pause,      SEND,   "Messages", "Pause", SMALL, None, m.MessageState, query=(APP,)),
     Route("POST",   "/v1/messages/{id}/resume",           messages.resume,     SEND,   "Messages", "Go on", SMALL, None, m.MessageState, query=(APP,)),
+    Route("POST",   "/v1/messages/{id}/recall",           recalls.take_back,   SEND,   "Messages", "Take back a message that was sent wrongly", LARGE, rc.RecallRequest, rc.RecallAnswer, 202, "plain", (APP,)),
     Route("POST",   "/v1/messages/{id}/winner",           offers.choose,       SEND,   "Messages", "Choose the variant that the others get", SMALL, f.WinnerRequest, f.WinnerAnswer, query=(APP,)),
 
     Route("POST",   "/v1/subscriptions",                  subscriptions.enrol, ENROL,         "Subscriptions", "Enrol a device", SMALL, s.SubscribeRequest, s.Subscribed, 201),

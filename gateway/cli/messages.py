@@ -84,6 +84,20 @@ def resume(gateway: Gateway, *, message_id: str) -> None:
 @command.command()
 @with_gateway
 @click.argument("message_id", type=Id("msg"))
+@click.option("--title", metavar="TEXT", help="Show this in its place; without a text it is closed.")
+@click.option("--body", metavar="TEXT")
+@click.option("--url", metavar="URL", help="The page that a click on that opens; else the front page.")
+def recall(gateway: Gateway, *, message_id: str, **replacement: str | None) -> None:
+    """Take back a message that was sent wrongly: stop it, and close or replace it where it is shown."""
+    body = {name: text for name, text in replacement.items() if text is not None}
+    made = gateway.call("POST", f"/v1/messages/{message_id}/recall", body)
+    stopped = " It was stopped." if made["stopped"] else ""
+    say(made, f"{message_id} is taken back by {made['id']}, which goes to those who got it.{stopped}")
+
+
+@command.command()
+@with_gateway
+@click.argument("message_id", type=Id("msg"))
 @click.option("--audience", type=int, metavar="N", help="The number of its audience: needed with the key that sent it.")
 def approve(gateway: Gateway, *, message_id: str, audience: int | None) -> None:
     """Approve a message to more people than one may decide about."""

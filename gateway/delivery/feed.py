@@ -26,6 +26,8 @@ from gateway.model.limits import GROUP_RECIPIENTS_MAX, LEASE_S
 from gateway.model.message import Content, Message
 from gateway.model.work import Chunk
 from gateway.policy.personalise import made, reads_person
+from gateway.policy.recall import topic_of
+from gateway.policy.spreading import spread_s
 from gateway.policy.variants import content_of
 from gateway.policy.wording import Wording, wording_of
 from gateway.store import audiences, messages
@@ -98,7 +100,7 @@ class Feed:
     async def compile(self, message: Message) -> Prepared:
         """Compiles a message that may not have been planned yet, and keeps nothing."""
         rules = self._rulebook.of(message)
-        content = message.content
+        content = msgspec.structs.replace(message.content, spread_s=spread_s(message.recipients))
         app = await self.app(message.app_id)
         contents = [content, *(content_of(content, variant) for variant in message.terms.variants)]
         day = message.planned_at.astimezone(UTC).date()
@@ -114,8 +116,7 @@ class Feed:
             await self._keys.receipt_signer(message.app_id),
             LiveNames(self._db, app, message.audience, clock=self._clock),
             content.ttl_s,
-            # Copies of one message collapse at the push service, so that a repetition after a crash replaces.
-            content.collapse_key or f"{message.app_id}.{message.id}",
+            topic_of(message),
             rules,
             reads_person=bool(rules) or any(map(reads_person, contents, wordings)),
             variants=tuple(variants),

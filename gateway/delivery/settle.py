@@ -14,8 +14,9 @@ import msgspec
 
 from gateway.delivery.group import Group, Prepared, arm_of
 from gateway.model.delivery import Code, Device
+from gateway.model.message import Message
 from gateway.model.work import Chunk, GroupResult, NewChunk
-from gateway.policy.caps import kind_of
+from gateway.policy.caps import Kind, kind_of
 from gateway.policy.counting import tally_key, unread_key
 from gateway.policy.ending import SHARED_HOLDS, Again, End, Fate
 from gateway.policy.retry import shared_wait_s
@@ -82,10 +83,15 @@ def result_of(
         ],
         cleared=[d.subscription_id for d, fate in ends if d.suspect_at is not None and fate.code is Code.SENT],
         read_at=read_at,
-        category=int(kind_of(ready.message.terms.category)),
+        category=int(_kind_of(ready.message)),
         deferred=deferred,
         late=_late(chunk, [d.subscription_id for d, fate in zip(group.devices, fates, strict=True) if fate is None]),
     )
+
+
+def _kind_of(message: Message) -> Kind:
+    """A recall uses up nobody's cap: it takes away rather than adds."""
+    return Kind.UNKNOWN if message.content.recalls is not None else kind_of(message.terms.category)
 
 
 def _known_since(fate: End, read_at: datetime) -> datetime:

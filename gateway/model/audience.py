@@ -58,6 +58,8 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     geo: Geo | None = None
     segments: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
+    recipients_of: int = 0
+    """Those who were sent this message; never what a caller says, only what a recall does."""
     exclude: Audience | None = None
     """An audience without an `exclude` of its own; whoever is in it is out."""
 
@@ -75,7 +77,7 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def is_named(self) -> bool:
         """True when recipients are listed one by one."""
-        return bool(self.users or self.subscriptions)
+        return bool(self.users or self.subscriptions or self.recipients_of)
 
 
 _TOKEN: Final = re.compile(r"\s*(&&|\|\||!|\(|\)|[^\s&|!()]+)")

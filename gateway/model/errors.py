@@ -85,6 +85,7 @@ ERROR_CODES: Final[dict[str, str]] = {
     "scope_missing": "The API key does not have the scope that this call needs.",
     "not_found": "There is no such thing in this app.",
     "route_not_found": "There is no such path.",
+    "already_recalled": "The message was recalled before, with another replacement.",
     "state_conflict": "The message is in a state that does not allow this.",
     "approval_unconfirmed": "An approval by who ordered it lacks the number of its audience, or the number is wrong.",
     "app_stopped": "The app was stopped by hand and sends nothing until it is started again; nothing was accepted.",

@@ -45,6 +45,18 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     url: str = ""
 
 
+class Recall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a message takes back.
+
+    topic: what that one replaced at push services (`Push.topic`), and so does this. is_neutral: it has nothing to say
+    in its place, and is shown only where it must be.
+    """
+
+    message_id: int
+    topic: str
+    is_neutral: bool = False
+
+
 class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is shown, and how it travels. Texts are one text, or one per language (`{"en": ..., "nl": ...}`)."""
 
@@ -73,6 +85,10 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A file of the app, such as `bell.caf`; browsers play their own."""
     extra: dict[str, dict[str, Any]] = {}
     """Provider-only fields by provider name, passed through unread and checked in the provider's own file."""
+    recalls: Recall | None = None
+    """The message that this one takes back, for those who were sent it."""
+    spread_s: int = 0
+    """Over so many seconds the devices of a large audience spread what they report."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,3 +101,5 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     planned_at: datetime
     expires_at: datetime
     terms: Terms = Terms()
+    recipients: int = 0
+    """How many were planned, where they are many."""

@@ -16,7 +16,7 @@ class Kind(IntEnum):
     """What an outcome counts as. One small number in the store; numbers are for ever."""
 
     UNKNOWN = 0
-    """Written by a version without caps: counts nowhere."""
+    """Counts nowhere: written by a version without caps, or a recall."""
     MARKETING = 1
     TRANSACTIONAL = 2
 

@@ -12,6 +12,7 @@ from gateway.store.database import Database, Queryable
 from gateway.store.messages import StoredMessage
 
 _UNDER_WAY: Final = (MessageState.SCHEDULED, MessageState.PLANNING, MessageState.SENDING)
+_STOPPABLE: Final = (*_UNDER_WAY, MessageState.PAUSED)
 
 
 async def cancel(db: Database, app: App, message_id: int) -> int:
@@ -22,10 +23,14 @@ async def cancel(db: Database, app: App, message_id: int) -> int:
     message = await _message(db, app, message_id)
     if message.state == MessageState.CANCELLED:
         return message.state
-    await _move(
-        db, app, message, to=MessageState.CANCELLED, only_from=(*_UNDER_WAY, MessageState.PAUSED), hold=Hold.CANCELLED
-    )
+    await _move(db, app, message, to=MessageState.CANCELLED, only_from=_STOPPABLE, hold=Hold.CANCELLED)
     return MessageState.CANCELLED
+
+
+async def stop(tx: Queryable, app: App, message: StoredMessage) -> None:
+    """As `cancel`, in the transaction of the caller; a message that has ended stays as it is."""
+    if message.state in _STOPPABLE:
+        await _change(tx, app, message.id, to=MessageState.CANCELLED, only_from=_STOPPABLE, hold=Hold.CANCELLED)
 
 
 async def pause(db: Database, app: App, message_id: int) -> int:
@@ -59,15 +64,24 @@ async def _message(db: Queryable, app: App, message_id: int) -> StoredMessage:
 async def _move(
     db: Database, app: App, message: StoredMessage, *, to: MessageState, only_from: Sequence[MessageState], hold: Hold
 ) -> None:
-    """The message and all of its work, or nothing: a state that is half changed would stay so.
-
-    Work comes before the message, as in every other transaction; and once more behind it, for what a planner added.
-    """
+    """The message and all of its work, or nothing: a state that is half changed would stay so. Raises `Conflict`."""
     async with db.transaction() as tx:
-        await chunks.hold(tx, app_id=app.id, buckets=app.buckets, message_id=message.id, to=hold)
-        if not await messages.move(tx, app_id=app.id, message_id=message.id, to=to, only_from=only_from):
+        if not await _change(tx, app, message.id, to=to, only_from=only_from, hold=hold):
             now = await _message(tx, app, message.id)
             raise Conflict(
                 "state_conflict", f"The message is {STATE_NAMES[now.state]}; it cannot be {STATE_NAMES[to]}."
             )
-        await chunks.hold(tx, app_id=app.id, buckets=app.buckets, message_id=message.id, to=hold)
+
+
+async def _change(
+    tx: Queryable, app: App, message_id: int, *, to: MessageState, only_from: Sequence[MessageState], hold: Hold
+) -> bool:
+    """Work comes before the message, as in every other transaction; and once more behind it, for what a planner added.
+
+    False where the message is in none of these states; its work is marked all the same.
+    """
+    await chunks.hold(tx, app_id=app.id, buckets=app.buckets, message_id=message_id, to=hold)
+    if not await messages.move(tx, app_id=app.id, message_id=message_id, to=to, only_from=only_from):
+        return False
+    await chunks.hold(tx, app_id=app.id, buckets=app.buckets, message_id=message_id, to=hold)
+    return True

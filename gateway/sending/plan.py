@@ -29,7 +29,8 @@ from gateway.model.work import ChunkKey, NewChunk, Part, PlaceKey
 from gateway.policy.chunking import lists, ranges
 from gateway.policy.life import life_s
 from gateway.policy.parts import delay_s, ends_at, parts_of
-from gateway.sending import experiments, places, recur
+from gateway.policy.spreading import spread_s
+from gateway.sending import experiments, places, recall, recur
 from gateway.store import approvals, audiences, chunks, messages, parts
 from gateway.store.database import Database, Queryable
 from gateway.store.messages import StoredMessage
@@ -81,6 +82,9 @@ async def plan_one(db: Database, app: App, message: StoredMessage, *, now: datet
     if message.terms.timing.recurring is not None:
         await recur.step(db, message, now=now)
         return
+    if message.audience.recipients_of:
+        await recall.plan(db, app, message)
+        return
     names = await names_of(db, app, message.audience)
     plan = await plan_of(db, app, message, names, now=now)
     if await _waits_for_approval(db, app, message, plan.audience):
@@ -103,6 +107,8 @@ async def _write(db: Database, app: App, message: StoredMessage, names: Names, p
             await messages.prolong(tx, app_id=app.id, message_id=message.id, expires_at=plan.expires_at)
         if plan.audience:
             await experiments.planned(tx, app, message)
+        if spread_s(plan.audience):
+            await messages.note_recipients(tx, app_id=app.id, message_id=message.id, recipients=plan.audience)
     log("sending").info("message_planned", app=app.id, message=message.id, audience=plan.audience)
 
 

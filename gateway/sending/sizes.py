@@ -4,8 +4,11 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from gateway.model.delivery import Device
 from gateway.model.errors import Invalid
+from gateway.model.limits import SPREAD_S_MAX
 from gateway.model.message import Content
 from gateway.policy.liquid import TextUnmade
 from gateway.policy.personalise import made
@@ -36,7 +39,9 @@ def _largest(content: Content, wording: Wording, transport: Transport) -> int:
 
 
 def _compiled(content: Content, wording: Wording, transport: Transport) -> Compiled:
-    return made(content, wording, partial(transport.compile, message_id=0))
+    # Whether its devices spread their reports is known only once it is planned: it has to fit either way.
+    spread = msgspec.structs.replace(content, spread_s=SPREAD_S_MAX)
+    return made(spread, wording, partial(transport.compile, message_id=0))
 
 
 def _size(compiled: Compiled, content: Content, transport: Transport, device: Device) -> int | None:

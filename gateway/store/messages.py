@@ -37,6 +37,8 @@ class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
     needs_approval: bool = False
     approval: Approval | None = None
     series: int | None = None
+    recalled_by: int | None = None
+    recipients: int | None = None
 
     def on_its_way(self) -> Message:
         """What sending needs of it, once it is planned."""
@@ -48,6 +50,7 @@ class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
             planned_at=self.planned_at or self.due_at,
             expires_at=self.expires_at,
             terms=self.terms,
+            recipients=self.recipients or 0,
         )
 
 
@@ -103,7 +106,7 @@ async def get(db: Queryable, *, app_id: int, message_id: int) -> StoredMessage |
     """One message, by its id alone: the id names its bucket."""
     row = await db.fetchrow(
         "SELECT app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at, finished_at, tally,"
-        " created_at, terms, needs_approval, approval, series FROM messages"
+        " created_at, terms, needs_approval, approval, series, recalled_by, recipients FROM messages"
         " WHERE app_id = $1 AND bucket = $2 AND id = $3",
         app_id,
         bucket_of_message(message_id),
@@ -170,7 +173,7 @@ async def page(
     rows = await db.fetch(
         """
         SELECT app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at, finished_at, tally,
-               created_at, terms, needs_approval, approval, series
+               created_at, terms, needs_approval, approval, series, recalled_by, recipients
           FROM messages
          WHERE app_id = $1 AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3))
            AND ($4::smallint IS NULL OR state = $4) AND ($6::bigint IS NULL OR series = $6)
@@ -201,7 +204,7 @@ async def claim_due(db: Queryable, *, limit: int, lease_s: int, now: datetime | 
          WHERE m.app_id = due.app_id AND m.bucket = due.bucket AND m.id = due.id
         RETURNING m.app_id, m.bucket, m.id, m.kind, m.state, m.content, m.audience, m.due_at, m.expires_at,
                   m.planned_at, m.finished_at, m.tally, m.created_at, m.terms,
-                  m.needs_approval, m.approval, m.series
+                  m.needs_approval, m.approval, m.series, m.recalled_by, m.recipients
         """,
         limit,
         lease_s,
@@ -235,6 +238,17 @@ async def prolong(db: Queryable, *, app_id: int, message_id: int, expires_at: da
         bucket_of_message(message_id),
         message_id,
         expires_at,
+    )
+
+
+async def note_recipients(db: Queryable, *, app_id: int, message_id: int, recipients: int) -> None:
+    """Keeps how many a large message was planned for."""
+    await db.execute(
+        "UPDATE messages SET recipients = $4 WHERE app_id = $1 AND bucket = $2 AND id = $3",
+        app_id,
+        bucket_of_message(message_id),
+        message_id,
+        recipients,
     )
 
 
@@ -278,7 +292,7 @@ async def coming(db: Queryable, *, within_s: int, limit: int) -> list[StoredMess
     rows = await db.fetch(
         """
         SELECT app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at, finished_at, tally,
-               created_at, terms, needs_approval, approval, series
+               created_at, terms, needs_approval, approval, series, recalled_by, recipients
           FROM messages
          WHERE state IN (0, 1) AND state = 0 AND kind = 1
            AND due_at > now() AND due_at <= now() + $1 * interval '1 second'

@@ -1,9 +1,7 @@
-// A click, and a dismissal. Only notifications that carry our mark are ours: a shop's worker may show its own.
+// A click, and a dismissal. Only notifications that carry our mark are ours.
 import { keptConfig } from './config.js';
 import { clickTarget } from './links.js';
-
-const markOf = (notification) => (notification.data && notification.data.steeple) || null;
-const nameOf = ({ m, t }) => t || m;
+import { markOf, nameOf } from './mark.js';
 
 async function allowedHosts({ settings, store }) {
   const who = await settings();
@@ -27,12 +25,12 @@ export async function onClick(desk, event) {
   const { notification, action } = event;
   const mark = markOf(notification);
   if (!mark) return;
-  if (nameOf(mark)) desk.clicked.add(nameOf(mark));
+  if (nameOf(mark)) desk.ended.add(nameOf(mark));
   notification.close();
   const { origin } = desk.scope.location;
   const address = clickTarget(mark.links || {}, action, origin, await allowedHosts(desk));
   await goTo(desk.scope, address).catch(() => {}); // popup refused: the click is still a click
-  await desk.tell('clicked', mark.t, action || undefined);
+  await desk.tell('clicked', mark.t, { action });
 }
 
 // Firefox also tells a close when a newer notification takes the place of one with its tag.
@@ -42,8 +40,8 @@ async function isReplaced({ scope }, { tag }) {
 
 export async function onClose(desk, event) {
   const mark = markOf(event.notification);
-  // Firefox sends a close event after the close() of our own click handler: that was a click, not a dismissal.
-  if (!mark || desk.clicked.delete(nameOf(mark))) return;
+  // Firefox sends a close event after our own close(), of a click or a recall: nobody dismissed that.
+  if (!mark || desk.ended.delete(nameOf(mark))) return;
   if (await isReplaced(desk, event.notification)) return;
   await desk.tell('closed', mark.t);
 }

@@ -1,8 +1,9 @@
 // What the worker's handlers share: who we are, the store, the gateway, and the kill switch.
 import { keptConfig, loadConfig } from './config.js';
-import { describe, isWebKit } from './platform.js';
-import { report } from './receipts.js';
+import { isWebKit } from './platform.js';
+import { flush, keep } from './receipts.js';
 import { drawerOf, openStore } from './store.js';
+import { pause } from './time.js';
 import { VERSION } from './version.js';
 import { gatewayCalls } from './wire.js';
 
@@ -15,7 +16,7 @@ export function createDesk(scope) {
   const query = new URLSearchParams(scope.location.search);
   // Without our query this is a shop's own worker that imports us: it must keep its life in its own hands.
   const isOwnWorker = query.has('app');
-  const clicked = new Set(); // messages clicked while this worker runs: their close event is no "closed"
+  const ended = new Set(); // messages that we closed ourselves while this worker runs: their close event is no "closed"
 
   /** Gateway, app and the rest: from our own address, else what the page wrote. Null before the first visit. */
   async function settings() {
@@ -28,14 +29,24 @@ export function createDesk(scope) {
     store, call: gatewayCalls(scope, who.gateway), gateway: who.gateway, app: who.app, age_ms_max,
   })).config;
 
-  /** Reports what became of a message, if the shop wants to know; never fails. */
-  async function tell(kind, token, action) {
+  /** Sends what waits, together. */
+  async function hurry() {
+    const who = await settings();
+    if (who) await flush(store, gatewayCalls(scope, who.gateway));
+  }
+
+  /**
+   * Reports what became of a message, if the shop wants to know; never fails. It is kept before `wait_ms` begins: a worker
+   * that is ended meanwhile loses nothing.
+   */
+  async function tell(kind, token, { action, wait_ms } = {}) {
     const who = await settings();
     if (!who || !token || who.receipts === false) return;
     const wanted = await store.get('config');
     if (wanted && !wanted.receipts.includes(kind)) return;
-    const receipt = { token, kind, at: new Date().toISOString(), ...(action ? { action } : {}) };
-    await report(store, gatewayCalls(scope, who.gateway), receipt);
+    await keep(store, { token, kind, at: new Date().toISOString(), action: action || undefined });
+    if (wait_ms) await pause(wait_ms);
+    await hurry();
   }
 
   async function retire() {
@@ -52,22 +63,16 @@ export function createDesk(scope) {
     if (known && known.killed) await retire();
   }
 
-  /** As the page described it, for it sees more (an iPad); else by our own user agent. */
-  async function platform() {
-    const kept = await settings();
-    return kept && kept.os ? { platform: kept.platform, os: kept.os } : describe(scope.navigator);
-  }
-
   return {
     scope,
     store,
-    clicked,
+    ended,
     settings,
     config,
     tell,
+    hurry,
     obeyKillSwitch,
-    platform,
-    isWebKit: () => isWebKit(describe(scope.navigator)),
+    isWebKit: isWebKit(scope.navigator),
     takeOver: async () => { if (isOwnWorker) await scope.skipWaiting(); },
     noteVersion: () => store.set('worker', { version: VERSION }),
   };

@@ -1,7 +1,8 @@
 // A push arrives: one visible notification, always, before anything is fetched.
+import { isOf } from './mark.js';
 import { readPush } from './payload.js';
+import { takeBack } from './recall.js';
 import { judge, noteSeen } from './seen.js';
-import { pause } from './time.js';
 
 function textOf(data) {
   try {
@@ -14,18 +15,19 @@ function textOf(data) {
 async function understand({ scope, store, translate }, event) {
   const { site } = (await store.get('settings')) || {};
   const { maxActions } = scope.Notification || {};
-  return readPush(translate(textOf(event.data)), { title: site || scope.location.host, actionsMax: maxActions || 0 });
+  const limits = { title: site || scope.location.host, actionsMax: maxActions || 0, proposed: event.notification };
+  return readPush(translate(textOf(event.data)), limits);
 }
 
 async function isOpen({ scope }, push) {
   const open = await scope.registration.getNotifications({ tag: push.options.tag });
-  return open.some((one) => one.data && one.data.steeple && one.data.steeple.m === push.message);
+  return open.some((one) => isOf(one, push.message));
 }
 
 async function verdictOn(desk, push) {
   const seen = push.message ? (await desk.store.get('seen')) || [] : [];
   const isSeen = seen.includes(push.message);
-  return judge({ isSeen, isOpen: isSeen && await isOpen(desk, push), isWebKit: desk.isWebKit() });
+  return judge({ isSeen, isOpen: isSeen && await isOpen(desk, push), isWebKit: desk.isWebKit });
 }
 
 async function show({ scope }, { title, options }) {
@@ -47,19 +49,24 @@ async function setBadge({ scope }, count) {
 async function afterwards(desk, push) {
   await setBadge(desk, push.badge).catch(() => {});
   // Apple ends a push that takes long and counts it as silent: nothing is fetched there.
-  if (desk.isWebKit()) return desk.obeyKillSwitch({ mayAsk: false });
-  if (push.spread_s) await pause(Math.random() * push.spread_s * 1000);
-  await desk.tell('shown', push.token);
+  if (desk.isWebKit) return desk.obeyKillSwitch({ mayAsk: false });
+  await desk.tell('shown', push.token, { wait_ms: Math.random() * push.spread_s * 1000 });
   return desk.obeyKillSwitch({ mayAsk: true });
 }
 
+// A recalled message counts as seen as well: one that a push service delivers late is not shown any more.
+const noteAll = (list, { message, recalls }) => noteSeen(recalls ? noteSeen(list, recalls) : list, message);
+
 export async function onPush(desk, event) {
-  const push = await understand(desk, event);
-  const verdict = await verdictOn(desk, push).catch(() => 'show');
+  const arrived = await understand(desk, event);
+  const verdict = await verdictOn(desk, arrived).catch(() => 'show');
   if (verdict === 'skip') return;
-  const options = verdict === 'refresh' ? { ...push.options, silent: true, renotify: false } : push.options;
-  await show(desk, { title: push.title, options });
+  const push = arrived.recalls ? await takeBack(desk, arrived).catch(() => arrived) : arrived;
+  if (push) {
+    const options = verdict === 'refresh' ? { ...push.options, silent: true, renotify: false } : push.options;
+    await show(desk, { title: push.title, options });
+  }
   // Noted only now: a worker killed before the banner must not make the second delivery look like a double.
-  if (push.message) await desk.store.update('seen', (list) => noteSeen(list, push.message));
-  if (verdict === 'show') await afterwards(desk, push).catch(() => {});
+  if (arrived.message) await desk.store.update('seen', (list) => noteAll(list, arrived));
+  if (push && verdict === 'show') await afterwards(desk, push).catch(() => {});
 }

@@ -7,6 +7,7 @@ import { onAddressChange } from './rollover.js';
 import { VERSION } from './version.js';
 
 const MARK = Symbol.for('steeple');
+const HURRY = 'steeple:flush'; // what a page says that wants kept receipts to be sent, see visit.js
 
 /** Listens on a ServiceWorkerGlobalScope, once. `translate` makes our payload's text of another sender's. */
 export function listen(scope, { translate = (text) => text } = {}) {
@@ -18,6 +19,7 @@ export function listen(scope, { translate = (text) => text } = {}) {
   handle('notificationclick', onClick);
   handle('notificationclose', onClose);
   handle('pushsubscriptionchange', onAddressChange);
+  handle('message', ({ hurry }, { data }) => data === HURRY && hurry());
   handle('install', desk.takeOver);
   handle('activate', desk.noteVersion);
 }

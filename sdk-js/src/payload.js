@@ -2,7 +2,7 @@
 // (`{"web_push": 8030, "notification": {...}}`, WebKit's and the Push API's draft) with our ids under data.steeple.
 // Whatever does not fit is dropped field by field: a half-wrong push is still shown, never swallowed.
 
-const SPREAD_MAX_S = 20; // browsers end a worker that takes much longer
+const SPREAD_MAX_S = 40; // browsers end a worker that takes much longer
 
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 const text = (max) => (value) => (typeof value === 'string' && value ? value.slice(0, max) : undefined);
@@ -30,10 +30,9 @@ const FIELDS = {
 
 function read(raw) {
   try {
-    const parsed = JSON.parse(raw);
-    return isObject(parsed) && isObject(parsed.notification) ? parsed.notification : {};
+    return JSON.parse(raw).notification;
   } catch (e) {
-    return {};
+    return null;
   }
 }
 
@@ -58,6 +57,8 @@ function marks(data) {
     message: text(64)(own.m) || null,
     token: text(1024)(own.t) || null,
     spread_s: delay_s > 0 ? Math.min(delay_s, SPREAD_MAX_S) : 0,
+    recalls: text(64)(own.r) || null,
+    isNeutral: Boolean(own.q),
   };
 }
 
@@ -69,13 +70,16 @@ function badgeCount(value) {
 
 /**
  * @param {string|null} raw the push's text; null when it had none
- * @param {{title: string, actionsMax: number}} limits the neutral title to fall back to, and how many buttons fit
- * @returns {{title, options, message, token, spread_s, badge}} `options` go to showNotification as they are
+ * @param {{title: string, actionsMax: number, proposed?: object}} limits the neutral title to fall back to, how many
+ *   buttons fit, and the notification that the browser made of a declarative push by itself (WebKit hands over no text)
+ * @returns {{title, options, message, token, spread_s, recalls, isNeutral, badge}} `options` go to showNotification as
+ *   they are; `recalls` is the message that is taken back, `isNeutral`: with nothing to say in its place
  */
-export function readPush(raw, { title, actionsMax }) {
-  const source = read(raw);
+export function readPush(raw, { title, actionsMax, proposed }) {
+  const source = [read(raw), proposed].find(isObject) || {};
   const data = isObject(source.data) ? source.data : {};
-  const { message, token, spread_s } = marks(data);
+  const own = marks(data);
+  const { message, token } = own;
   const options = pick(source);
   const shown = buttons(source, actionsMax);
   if (shown.length) options.actions = shown.map((one) => ({ action: one.action, title: one.title, icon: picture(one.icon) }));
@@ -83,5 +87,5 @@ export function readPush(raw, { title, actionsMax }) {
   if (!options.tag) delete options.renotify; // Notifications API: renotify without a tag is a TypeError
   const links = { navigate: source.navigate, actions: Object.fromEntries(shown.map((one) => [one.action, one.navigate])) };
   options.data = { ...data, steeple: { m: message, t: token, links } };
-  return { title: text(500)(source.title) || title, options, message, token, spread_s, badge: badgeCount(source.app_badge) };
+  return { ...own, title: text(500)(source.title) || title, options, badge: badgeCount(source.app_badge) };
 }

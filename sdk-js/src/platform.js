@@ -29,8 +29,8 @@ export function describe(navigator) {
   };
 }
 
-/** Whether Apple's rules apply: every push must show something, and soon. Every iOS browser is WebKit. */
-export const isWebKit = ({ platform, os }) => platform === 'safari' || os === 'ios';
+/** Whether Apple's rules apply: every push must show something, and soon. Chromium calls itself AppleWebKit as well. */
+export const isWebKit = ({ userAgent }) => /AppleWebKit\/(?!.*Chrom(e|ium)\/)/.test(userAgent);
 
 /** What may change from visit to visit: the person's language and time zone. */
 export function locale(host, language) {

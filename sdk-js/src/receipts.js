@@ -31,8 +31,5 @@ export async function flush(store, call) {
   }
 }
 
-/** Queues one receipt and sends it together with any that waited. */
-export async function report(store, call, receipt) {
-  await store.update('receipts', (queue) => enqueue(queue, receipt, Date.now()));
-  await flush(store, call);
-}
+/** Keeps one receipt until it is sent. */
+export const keep = (store, receipt) => store.update('receipts', (queue) => enqueue(queue, receipt, Date.now()));

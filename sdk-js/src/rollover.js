@@ -26,12 +26,11 @@ async function follow(desk, event) {
   const config = await desk.config(who, 0); // the key may be what changed: ask, and fall back to the one we know
   const subscription = config && config.killed ? null : await newAddress(desk, event, config);
   if (!subscription) return;
-  const platform = await desk.platform();
   const device = deviceAt({
     store: desk.store,
     call: gatewayCalls(desk.scope, who.gateway),
     app: who.app,
-    here: () => ({ ...platform, ...locale(desk.scope, who.language) }),
+    here: () => ({ platform: who.platform, os: who.os, ...locale(desk.scope, who.language) }), // as the page saw it
     keyId: () => config && config.keyId,
   });
   const known = await device.read();

@@ -46,6 +46,12 @@ export function createVisit({ host, options, store }) {
     if (version && offered && version !== offered) await visit.registration.update();
   }
 
+  /** What a dead network kept back is sent by the worker, for a visit shows that there is one. */
+  async function hurryReceipts() {
+    const { active } = visit.registration;
+    if (active && ((await store.get('receipts')) || []).length) active.postMessage('steeple:flush');
+  }
+
   /** Fetches the settings and starts the worker ahead of the click that will need both. Answers like a public call. */
   async function prepare() {
     const { config, answer } = await loadConfig({ store, call, gateway, app });
@@ -55,6 +61,7 @@ export function createVisit({ host, options, store }) {
     if (config.killed) return failed('killed');
     await tellWorker();
     visit.registration = await (options.register || ensureRegistration)(host, options, visit);
+    await hurryReceipts();
     if (isNews) await renewWorker().catch(() => {}); // an update that fails leaves the old worker in place
     return OK;
   }

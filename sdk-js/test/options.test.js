@@ -51,7 +51,7 @@ const agents = [
 for (const [userAgent, platform, os, webkit] of agents) {
   test(`${platform} on ${os} is recognised`, () => {
     const described = describe({ userAgent });
-    assert.deepEqual([described.platform, described.os, isWebKit(described)], [platform, os, webkit]);
+    assert.deepEqual([described.platform, described.os, isWebKit({ userAgent })], [platform, os, webkit]);
   });
 }
 

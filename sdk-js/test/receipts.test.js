@@ -1,7 +1,7 @@
 // Receipts survive a lost connection, within bounds, and never come back once settled.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AGE_MAX_MS, BATCH_MAX, enqueue, flush, isSettled, QUEUE_MAX, report, without } from '../src/receipts.js';
+import { AGE_MAX_MS, BATCH_MAX, enqueue, flush, isSettled, QUEUE_MAX, keep, without } from '../src/receipts.js';
 import { openStore } from '../src/store.js';
 import { FakeIndexedDB } from './fakes/indexeddb.js';
 
@@ -56,7 +56,8 @@ test('offline receipts wait, and go with the next event, in batches the gateway 
   assert.equal((await store.get('receipts')).length, 45);
   status = 202;
   batches.length = 0;
-  await report(store, call, { ...receipt('last', 'clicked'), at: new Date().toISOString() });
+  await keep(store, { ...receipt('last', 'clicked'), at: new Date().toISOString() });
+  await flush(store, call);
   assert.deepEqual(batches, [20, 20, 6]);
   assert.deepEqual(await store.get('receipts'), []);
 });
@@ -69,7 +70,7 @@ test('receipts sent by two events at once are all sent', async () => {
     return { status: 202, body: null };
   };
   const at = new Date().toISOString();
-  await Promise.all(['a', 'b', 'c'].map((token) => report(store, call, { token, kind: 'shown', at })));
+  await Promise.all(['a', 'b', 'c'].map((token) => keep(store, { token, kind: 'shown', at }).then(() => flush(store, call))));
   assert.deepEqual([...sent].sort(), ['a', 'b', 'c']);
   assert.deepEqual(await store.get('receipts'), []);
 });

@@ -22,7 +22,7 @@ test('the listeners stand after the first evaluation, once, and none of them is 
   const scope = awake();
   listen(scope);
   assert.deepEqual(Object.keys(scope.listeners).sort(),
-    ['activate', 'install', 'notificationclick', 'notificationclose', 'push', 'pushsubscriptionchange']);
+    ['activate', 'install', 'message', 'notificationclick', 'notificationclose', 'push', 'pushsubscriptionchange']);
   assert.ok(Object.values(scope.listeners).every((list) => list.length === 1));
 });
 
@@ -233,6 +233,48 @@ test('a receipt that could not be sent goes with the next event', async () => {
   scope.gateway.isDown = false;
   await scope.click(scope.registration.open[0]);
   assert.deepEqual(kinds(scope), ['shown', 'clicked']);
+});
+
+test('what could not be sent goes when a page of the shop asks for it, and only then', async () => {
+  const scope = awake();
+  scope.gateway.isDown = true;
+  await scope.push(message());
+  await scope.click(scope.registration.open[0]);
+  scope.gateway.isDown = false;
+  await scope.play('message', { data: { of: 'the shop' } });
+  assert.deepEqual(kinds(scope), []);
+  await scope.play('message', { data: 'steeple:flush' });
+  assert.deepEqual(kinds(scope), ['shown', 'clicked']);
+  assert.deepEqual(await openStore(scope).get('receipts'), []);
+});
+
+test('a receipt that waits for its moment is kept meanwhile: a worker that is ended loses none', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.method(Math, 'random', () => 0.5);
+  const scope = awake();
+  scope.push(message({}, { d: 30 }));
+  const waiting = async () => {
+    for (let turn = 0; turn < 50; turn += 1) {
+      t.mock.timers.tick(0);
+      await new Promise((resolve) => { setImmediate(resolve); });
+    }
+    const kept = scope.indexedDB.table.get('receipts');
+    return [kinds(scope), (kept || []).map((one) => one.kind)];
+  };
+  assert.deepEqual(await waiting(), [[], ['shown']]);
+  t.mock.timers.tick(14_999);
+  assert.deepEqual(await waiting(), [[], ['shown']]);
+  t.mock.timers.tick(1);
+  assert.deepEqual(await waiting(), [['shown'], []]);
+});
+
+test('a declarative push that the browser has read itself is shown as it proposes (WebKit)', async () => {
+  const scope = safari();
+  const proposed = { ...message({ tag: 'order' }).notification };
+  await scope.play('push', { data: null, notification: proposed });
+  assert.deepEqual(scope.registration.shown.map(({ title, body, tag }) => [title, body, tag]), [['Sale', 'Now', 'order']]);
+  await scope.click(scope.registration.open[0]);
+  assert.deepEqual(scope.clients.opened, ['https://shop.example/sale']);
 });
 
 test('killed: the message that woke us is shown, then the worker takes itself away', async () => {

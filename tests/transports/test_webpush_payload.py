@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.model.delivery import Device
 from gateway.model.errors import Invalid
 from gateway.model.ids import to_text
-from gateway.model.message import Action, Content
+from gateway.model.message import Action, Content, Recall
 from gateway.model.subscriber import Platform
 from gateway.transports.webpush import Provider, topic_of
 from tests.transports.fakes import made
@@ -40,7 +40,8 @@ def rendered(content: Content, *, locale: str | None = None) -> dict[str, Any]:
     render = made(Provider).compile(content, message_id=MESSAGE).render
     found = json.loads(render(Device(SUBSCRIPTION, "webpush", 1, b"", Platform.OTHER, locale, None), TOKEN, 60))
     assert found["web_push"] == 8030
-    assert set(found) == {"web_push", "notification"}
+    assert found["mutable"] is True
+    assert set(found) == {"web_push", "mutable", "notification"}
     return found["notification"]
 
 
@@ -83,6 +84,18 @@ def test_a_whole_message():
 def test_what_was_not_said_is_not_sent():
     """Every byte is paid a million times."""
     assert rendered(Content(title="x")) == {"title": "x", "data": {"steeple": OURS}}
+
+
+def test_our_worker_is_told_how_long_to_wait_with_what_it_reports():
+    """Only where many report."""
+    assert rendered(Content(title="x", spread_s=17))["data"]["steeple"] == OURS | {"d": 17}
+
+
+@pytest.mark.parametrize(("is_neutral", "further"), [(False, {}), (True, {"q": 1})])
+def test_a_recall_names_what_it_takes_back(*, is_neutral: bool, further: dict[str, int]):
+    """The worker finds that notification by it; `q`: there is nothing to show in its place."""
+    content = Content(title="x", recalls=Recall(message_id=7, topic="1.7", is_neutral=is_neutral))
+    assert rendered(content)["data"]["steeple"] == OURS | {"r": to_text("msg", 7)} | further
     assert rendered(Content(title="x", collapse_key="k"))["tag"] == "k"
     assert rendered(Content(title="x", collapse_key="k", tag="t"))["tag"] == "t"
 

@@ -333,6 +333,8 @@ class MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     series: str | None
     schedule: dict[str, Any]
     waiting: Waiting | None
+    recalls: Annotated[str | None, Meta(description="The message that this one takes back.")]
+    recalled_by: Annotated[str | None, Meta(description="The message that takes this one back.")]
     created_at: datetime
     due_at: datetime
     planned_at: datetime | None

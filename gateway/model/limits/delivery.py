@@ -82,3 +82,16 @@ APNS_VOIP_PAYLOAD_BYTES_MAX: Final = 5_120
 FCM_PAYLOAD_BYTES_MAX: Final = 4_096
 """Google, "About FCM messages"; to a topic it is less."""
 FCM_TOPIC_PAYLOAD_BYTES_MAX: Final = 2_048
+
+# --- receipts of large messages ---------------------------------------------------------------------------------------
+RECEIPTS_PER_S_AIM: Final = 1_000
+"""So many devices of one message should report within a second: a fifth of what one core takes in."""
+SPREAD_S_MIN: Final = 2
+"""A shorter spread is no use: push services deliver less evenly than that by themselves."""
+SPREAD_S_MAX: Final = 40
+"""How long a browser surely lets a worker wait: Firefox ends it a minute after its push, Chromium after a minute and a
+half. `sdk-js/src/payload.js` holds its copy of it."""
+
+# --- recall -----------------------------------------------------------------------------------------------------------
+RECALL_LOOK_AGAIN_S: Final = 0.5
+"""A recall is looked at so often while groups of the message that it takes back are still under way."""

@@ -48,6 +48,7 @@ def _compiled(content: Content, fields: Fields, language: str, message_text: str
     root = {name: value for name, value in content.data.items() if name not in _RESERVED}
     root["aps"] = {**_aps(content, fields, language, now_s), **fields.aps}
     ours = {
+        "r": "" if content.recalls is None else to_text("msg", content.recalls.message_id),
         "url": content.url,
         "deep_link": content.deep_link,
         "image": content.image,

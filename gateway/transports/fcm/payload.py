@@ -109,7 +109,8 @@ def _compiled(content: Content, fields: Fields, language: str, message_text: str
     sub, receipt, ttl = _mark(), _mark(), _mark()
     texts = _said(title=text_in(content.title, language), body=text_in(content.body, language), image=content.image)
     data = _data(content, fields, texts)
-    data[_OURS] = _json({"m": message_text, "s": sub, "t": receipt})
+    recalls = "" if content.recalls is None else to_text("msg", content.recalls.message_id)
+    data[_OURS] = _json(_said(m=message_text, r=recalls, s=sub, t=receipt))
     shown = {} if _is_data_only(content, fields) else texts
     options = None if fields.fcm_options is None else msgspec.to_builtins(fields.fcm_options)
     web = _web(content, fields, message_text, ttl=ttl) if _is_marked(content) else {}

@@ -16,7 +16,7 @@ OWN_FIELDS: Final = {"navigate": "url", "actions": "actions", "data": "data"}
 """What a message says in fields of its own, and how those are called."""
 _MARKER: Final = "\u0000receipt\u0000"
 _OURS: Final = "steeple"
-"""Under this name in `data` lie the ids and the receipt token that our worker reads."""
+"""Under this name in `data` lies what our worker reads: the ids, the receipt token, the spread of reports, a recall."""
 
 
 def renderer(content: Content, message_text: str, *, extra: Mapping[str, Any]) -> Callable[[Device, str, int], bytes]:
@@ -57,12 +57,26 @@ def _compile(
         "actions": [_action(action) for action in content.actions],
     }
     notification = {name: value for name, value in said.items() if value not in ("", None, [])}
-    notification["data"] = {**_without(content.data, (_OURS,)), _OURS: {"m": message_text, "s": sub, "t": token}}
-    text = json.dumps({"web_push": 8030, "notification": notification}, ensure_ascii=False, separators=(",", ":"))
+    ours = {"m": message_text, **_marks(content), "s": sub, "t": token}
+    notification["data"] = {**_without(content.data, (_OURS,)), _OURS: ours}
+    # Mutable: where there is our worker it has its say, such as what a click reports; elsewhere it is shown as it is.
+    whole = {"web_push": 8030, "mutable": True, "notification": notification}
+    text = json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
     # Ours stands last, so whatever a shop wrote before it, be it the marker itself, is not taken for it.
     rest, _, tail = text.rpartition(json.dumps(token)[1:-1])
     head, _, middle = rest.rpartition(json.dumps(sub)[1:-1])
     return head.encode(), middle.encode(), tail.encode()
+
+
+def _marks(content: Content) -> dict[str, Any]:
+    """d: seconds to spread reports over. r: the message that is taken back; q: and there is nothing to show for it."""
+    recalls = content.recalls
+    said = {
+        "d": content.spread_s,
+        "r": recalls and to_text("msg", recalls.message_id),
+        "q": int(recalls is not None and recalls.is_neutral),
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 def _action(action: Action) -> dict[str, str]:

@@ -1,0 +1,154 @@
+"""A message that was sent wrongly: nothing more of it goes out, and it is closed or replaced where it went."""
+
+from typing import Any
+
+from gateway.policy.recall import WITHDRAWN
+from gateway.sandbox import Rule
+from tests.journeys.notifications import shown
+from tests.journeys.test_control import MANY, half_sent
+from tests.journeys.world import Shop, World
+
+
+async def recalled(shop: Shop, message: str, **replacement: Any) -> dict[str, Any]:
+    """The answer to a recall."""
+    status, _, said = await shop.call("POST", f"/v1/messages/{message}/recall", replacement or None)
+    assert status == 202, said
+    return said
+
+
+async def test_a_message_is_taken_back_from_those_who_got_it(world: World, shop: Shop):
+    """A small push closes it; nobody else is pushed to, and the message says how many were told."""
+    devices = await shop.devices(4)
+    world.faults(Rule(status=404, token_prefix=devices[0].token))
+    message = await shop.send(title="Everything for 1 euro", url="https://shop.example/wrong", tag="sale")
+    await shop.done(message)
+    world.faults()
+    later = (await shop.devices(1))[0]
+
+    said = await recalled(shop, message)
+
+    assert (said["recalls"], said["stopped"], said["state"]) == (message, False, "accepted")
+    done = await shop.done(said["id"])
+    reached = {one.token for one in devices[1:]}
+    assert set(await shop.tokens_reached(said["id"])) == reached
+    assert later.token not in reached
+    assert done["counts"]["audience"] == done["counts"]["sent"] == 3
+    assert (done["recalls"], done["audience"]) == (message, {"recipients_of": message})
+    first = await shop.message(message)
+    assert (first["recalled_by"], first["counts"]["recalled"]) == (said["id"], 3)
+    for notification in (await shown(shop, said["id"])).values():
+        ours = notification["data"]["steeple"]
+        assert (ours["m"], ours["r"], ours["q"]) == (said["id"], message, 1)
+        assert (notification["title"], notification["body"]) == (shop.app.name, WITHDRAWN["en"])
+        assert (notification["tag"], notification["silent"]) == ("sale", True)
+        assert notification["navigate"] == "https://shop.example/"
+
+
+async def test_a_correction_takes_its_place(world: World, shop: Shop):
+    """With words of its own it is shown with sound, under the tag of the first, whatever that was called by."""
+    await shop.devices(2)
+    message = await shop.send()
+    await shop.done(message)
+    said = await recalled(shop, message, title={"en": "Sorry", "nl": "Sorry, fout"}, url="https://shop.example/right")
+    await shop.done(said["id"])
+    for notification in (await shown(shop, said["id"])).values():
+        assert (notification["title"], notification["navigate"]) == ("Sorry", "https://shop.example/right")
+        assert (notification["tag"], notification["data"]["steeple"]["r"]) == (message, message)
+        assert "q" not in notification["data"]["steeple"]
+        assert "silent" not in notification
+
+
+async def test_a_recall_replaces_what_a_push_service_still_holds(world: World, shop: Shop):
+    """Whoever was offline gets the recall alone: both go under the same topic."""
+    await shop.devices(1)
+    message = await shop.send()
+    await shop.done(message)
+    said = await recalled(shop, message)
+    await shop.done(said["id"])
+    first, second = (await world.entries(message))[0], (await world.entries(said["id"]))[0]
+    assert first.topic is not None
+    assert first.topic == second.topic
+
+
+async def test_a_recall_in_the_middle_reaches_exactly_those_who_got_it(world: World, shop: Shop):
+    """It stops what has not gone out, waits for the groups under way, and tells each of their people once."""
+    message = await half_sent(shop)
+    said = await recalled(shop, message)
+    assert said["stopped"]
+    world.faults()
+    first = await shop.done(message, state="cancelled")
+    done = await shop.done(said["id"])
+    assert 0 < first["counts"]["sent"] < MANY
+    assert done["counts"]["sent"] == first["counts"]["sent"]
+    got, told = await shop.tokens_reached(message), await shop.tokens_reached(said["id"])
+    assert sorted(told) == sorted(got)
+    assert len(set(told)) == len(told)
+
+
+async def test_a_recall_is_made_once(shop: Shop):
+    """Asked again it is the same one and nobody is pushed to again; other words are a 409 that names it."""
+    await shop.devices(2)
+    message = await shop.send()
+    await shop.done(message)
+    said = await recalled(shop, message, title="Sorry")
+    await shop.done(said["id"])
+    assert (await recalled(shop, message, title="Sorry"))["id"] == said["id"]
+    status, _, refused = await shop.call("POST", f"/v1/messages/{message}/recall", {"title": "Really sorry"})
+    assert (status, refused["error"]["code"]) == (409, "already_recalled")
+    assert said["id"] in refused["error"]["message"]
+    status, _, _ = await shop.call("POST", f"/v1/messages/{message}/recall")
+    assert status == 409
+    assert len(await shop.tokens_reached(said["id"])) == 2
+
+
+async def test_a_recall_may_be_recalled(world: World, shop: Shop):
+    """A wrong correction is taken back by the next one, which goes to the same people under the same tag and topic."""
+    await shop.devices(1)
+    message = await shop.send()
+    await shop.done(message)
+    wrong = (await recalled(shop, message, title="Half price"))["id"]
+    await shop.done(wrong)
+    right = (await recalled(shop, wrong, title="Full price"))["id"]
+    await shop.done(right)
+    (notification,) = (await shown(shop, right)).values()
+    assert (notification["tag"], notification["data"]["steeple"]["r"]) == (message, wrong)
+    topics = {(await world.entries(one))[0].topic for one in (message, wrong, right)}
+    assert len(topics) == 1
+
+
+async def test_what_has_not_begun_is_only_stopped(shop: Shop):
+    """A message for tomorrow is cancelled; its recall is done and went to nobody."""
+    await shop.devices(2)
+    message = await shop.send(schedule={"at": (shop.world.base.clock.now().replace(year=2027)).isoformat()})
+    said = await recalled(shop, message)
+    assert said["stopped"]
+    assert (await shop.done(said["id"]))["counts"]["audience"] == 0
+    assert (await shop.message(message))["state"] == "cancelled"
+
+
+async def test_a_recall_uses_up_no_cap(world: World):
+    """Whoever may have two messages a day got one; taking it back is none."""
+    shop = await world.shop(caps=[{"per": "P1D", "max": 2}])
+    await shop.devices(1)
+    message = await shop.send()
+    await shop.done(message)
+    await shop.done((await recalled(shop, message))["id"])
+    second = await shop.send(category="marketing")
+    assert (await shop.done(second))["counts"]["sent"] == 1
+
+
+async def test_what_is_wrong_with_a_recall_is_said(shop: Shop):
+    """A link elsewhere, a page without words, a field that is none, a message that is none."""
+    await shop.devices(1)
+    message = await shop.send()
+    for body, code, param in (
+        ({"title": "Sorry", "url": "https://evil.example/"}, "link_refused", "url"),
+        ({"url": "https://shop.example/"}, "content_missing", "title"),
+        ({"title": "Sorry", "image": "https://shop.example/a.png"}, "field_unknown", "image"),
+        ({"title": "{{ user."}, "template_invalid", "title"),
+    ):
+        status, _, said = await shop.call("POST", f"/v1/messages/{message}/recall", body)
+        assert (status, said["error"]["code"], said["error"]["param"]) == (422, code, param)
+    status, _, _ = await shop.call("POST", "/v1/messages/msg_0000000000000/recall")
+    assert status == 404
+    assert (await shop.message(message))["recalled_by"] is None
