@@ -258,7 +258,7 @@ test('a receipt that waits for its moment is kept meanwhile: a worker that is en
       t.mock.timers.tick(0);
       await new Promise((resolve) => { setImmediate(resolve); });
     }
-    const kept = scope.indexedDB.table.get('receipts');
+    const kept = scope.indexedDB.tables.get('steeple').get('receipts');
     return [kinds(scope), (kept || []).map((one) => one.kind)];
   };
   assert.deepEqual(await waiting(), [[], ['shown']]);
