@@ -216,7 +216,7 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
     """The HTTP API, with a small delivery engine for the single messages that it accepts."""
     settings = base.settings
     under = _pressure(base)
-    throttle = Throttle(base.db)
+    throttle = Throttle(base.db, clock=base.clock.now_s)
     engine = _engine(base, _work(base, throttle), _feed(base, under), throttle, claims=False)
     acceptor = Acceptor(
         base.db, sender=engine, born_claimed_lease_s=settings.born_claimed_lease_s, clock=base.clock.now,
@@ -269,7 +269,7 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
 async def serve_worker(base: Base, stop: asyncio.Event) -> None:
     """One delivery process."""
     under = _pressure(base)
-    throttle = Throttle(base.db)
+    throttle = Throttle(base.db, clock=base.clock.now_s)
     work, feed = _work(base, throttle), _feed(base, under)
     engine = _engine(base, work, feed, throttle, claims=True)
     ahead = Ahead(

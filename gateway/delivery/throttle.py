@@ -14,7 +14,7 @@ from gateway.store.database import Database
 
 
 class Throttle:
-    """For one process. `clock`: monotonic seconds."""
+    """For one process. `clock`: seconds that go on."""
 
     def __init__(self, db: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._db = db

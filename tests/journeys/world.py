@@ -54,6 +54,8 @@ class MovedClock(DatabaseClock):
     def __init__(self) -> None:
         super().__init__()
         self.ahead_s = 0.0
+        self.is_still = asyncio.Lock()
+        """Whoever holds it may look at the time twice, and it has not been moved."""
 
     def now_s(self) -> float:
         """Unix time in seconds."""
@@ -65,29 +67,26 @@ class MovedClock(DatabaseClock):
 
 
 class StillBoard(LaneBoard):
-    """The worker's lanes. Time does not move between what it reads from the database and what it makes of that."""
+    """The lanes of a process. Time does not move between what it reads from the database and what it makes of that."""
 
-    def __init__(self, db: Database, clock: MovedClock) -> None:
-        super().__init__(db, clock=clock.monotonic_s)
-        self.is_still = asyncio.Lock()
+    def __init__(self, db: Database, clock: MovedClock, *, role: str) -> None:
+        super().__init__(db, role=role, clock=clock.monotonic_s)
+        self._is_still = clock.is_still
 
     async def exchange(self) -> None:
         """Tells and hears, at one moment."""
-        async with self.is_still:
+        async with self._is_still:
             await super().exchange()
 
 
 class World:
     """The gateway's three roles on one database, and the sandbox."""
 
-    def __init__(
-        self, base: Base, sandbox: Sandbox, clock: MovedClock, board: StillBoard, session: aiohttp.ClientSession
-    ) -> None:
+    def __init__(self, base: Base, sandbox: Sandbox, clock: MovedClock, session: aiohttp.ClientSession) -> None:
         self.base = base
         self.db = base.db
         self.sandbox = sandbox
         self.clock = clock
-        self.board = board
         self.session = session
         self.url = base.settings.url
         self.answers: dict[str, Sequence[str]] = {}
@@ -111,7 +110,7 @@ class World:
 
     async def let_pass(self, seconds: float) -> None:
         """Time goes by: for the engine, its lanes, and what waits in the database."""
-        async with self.board.is_still:
+        async with self.clock.is_still:
             await self._move_on(seconds)
 
     async def _move_on(self, seconds: float) -> None:
@@ -368,18 +367,17 @@ async def running_world(
         await real.sync(db)
         wire = wire_on(http, policy, real.now_s)
         base = _base(settings, db, vault, {name: find(name)(wire) for name in names()}, clock, role="api")
-        board = StillBoard(db, clock)
-        world = World(base, sandbox, clock, board, session)
+        world = World(base, sandbox, clock, session)
         worlds.append(world)
         worker_place = Place(role="worker", process_id=2, predecessor=None, pid=2)
-        worker = msgspec.structs.replace(base, place=worker_place, board=board)
+        worker = msgspec.structs.replace(base, place=worker_place, board=StillBoard(db, clock, role="worker"))
         async with _serving(base, worker):
             yield world
 
 
-def _base(settings: Settings, db: Database, vault: Vault, transports: Any, clock: DatabaseClock, *, role: str) -> Base:
+def _base(settings: Settings, db: Database, vault: Vault, transports: Any, clock: MovedClock, *, role: str) -> Base:
     place = Place(role=role, process_id=1, predecessor=None, pid=1)
-    board = LaneBoard(db)
+    board = StillBoard(db, clock, role=role)
     return Base(settings, place, db, vault, Keyring(db, vault), transports, clock, board, random.Random(7))
 
 
