@@ -19,6 +19,7 @@ import msgspec
 import gateway
 from gateway import worker
 from gateway.analytics.ingest import Ingest
+from gateway.analytics.opt_ins import OptIns
 from gateway.api import routes
 from gateway.api.server import listen
 from gateway.api.services import Services
@@ -57,7 +58,7 @@ from gateway.store import (
 from gateway.store.clock import DatabaseClock
 from gateway.store.database import Database
 from gateway.store.stops import LOOK_EVERY_S, Stops
-from gateway.subscribers import erase, people
+from gateway.subscribers import erase, people, prompt_winners
 from gateway.subscribers.enrol import Enroller
 from gateway.subscribers.fences import Fences
 from gateway.telemetry import SSRF_BLOCKED, log
@@ -223,6 +224,7 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
         is_stopped=base.stops.has,
     )  # fmt: skip
     ingest = Ingest(base.db, base.keyring)
+    outcomes = OptIns(base.db, clock=base.clock.now)
     locator = Locator.of(settings)
     services = Services(
         settings=settings,
@@ -235,6 +237,7 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
         transports=base.transports,
         vault=base.vault,
         ingest=ingest,
+        opt_ins=outcomes,
         sdk_folder=sdk_folder(),
         started_at=base.clock.now(),
         is_ready=_Readiness(base.db).why_not,
@@ -263,6 +266,7 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
         await engine.drain(max(1.0, until_s - asyncio.get_running_loop().time()))
         await under.aclose()
         await ingest.aclose()
+        await outcomes.aclose()
         locator.close()
 
 
@@ -308,6 +312,7 @@ def loops_of(base: Base) -> list[Loop]:
             lambda: places.forget_old_positions(db, days=base.settings.location_days),
         ),
         Loop("forget_visits", 60.0, lambda: geofences.forget_old_visits(db, days=base.settings.location_days)),
+        Loop("decide_prompts", 60.0, lambda: prompt_winners.decide_due(db, keyring.app_by_id)),
         Loop("expire_unapproved", 5.0, lambda: expire_unapproved(db)),
         Loop("prune", 60.0, lambda: pruning.prune(db)),
         Loop("prune_lanes", 3600.0, lambda: lanes.prune(db)),

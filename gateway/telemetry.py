@@ -76,6 +76,11 @@ SUBSCRIPTION_DROPS: Final = _counter(
 ENROLMENTS: Final = _counter("enrolments_total", "Opt-ins by what they were.", "kind")
 PLACES_LOOKED_UP: Final = _counter("places_looked_up_total", "Addresses of devices, by what is known of them.", "found")
 RECEIPTS: Final = _counter("receipts_total", "Receipts by kind and whether they counted.", "kind", "result")
+OPT_IN_REPORTS: Final = _counter(
+    "opt_in_reports_total",
+    "Reports of what visitors answered: counted, ignored (no such prompt), refused.",
+    "result",
+)
 COUPON_POOLS_LOW: Final = _counter("coupon_pools_low_total", "Alarms of coupon pools that run low.")
 COUPONS_BACK: Final = _counter(
     "coupons_back_total", "Coupon codes that came back to their pool: lease (a worker died), unsent.", "why"

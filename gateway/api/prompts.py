@@ -8,15 +8,17 @@ from aiohttp import web
 
 from gateway.api.answers import json_answer, no_content
 from gateway.api.call import Call, decoder_of
+from gateway.api.schema.opt_ins import PromptWinnerRequest
 from gateway.api.schema.prompts import PromptAnswer, PromptChange, PromptPage, PromptRequest
 from gateway.model.errors import Invalid, NotFound
 from gateway.model.prompt import Prompt, StoredPrompt
 from gateway.model.slug import SLUG
 from gateway.store import prompts as store
-from gateway.subscribers import prompts
+from gateway.subscribers import prompt_winners, prompts
 
 _NEW: Final = decoder_of(PromptRequest)
 _CHANGE: Final = decoder_of(PromptChange)
+_WINNER: Final = decoder_of(PromptWinnerRequest)
 
 
 async def page(call: Call) -> web.Response:
@@ -51,6 +53,13 @@ async def change(call: Call) -> web.Response:
     app = await call.app_for(call.query("app"))
     fields = {name: value for name, value in _fields(wanted).items() if value is not msgspec.UNSET}
     return json_answer(_shown(await prompts.change(call.services.database, app, _slug(call), fields)))
+
+
+async def choose(call: Call) -> web.Response:
+    """POST /v1/prompts/{slug}/winner"""
+    wanted: PromptWinnerRequest = call.decode(_WINNER)
+    app = await call.app_for(call.query("app"))
+    return json_answer(_shown(await prompt_winners.choose(call.services.database, app, _slug(call), wanted.variant)))
 
 
 async def delete(call: Call) -> web.Response:

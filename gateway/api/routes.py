@@ -23,6 +23,7 @@ from gateway.api import (
     message_reports,
     messages,
     offers,
+    opt_ins,
     progress,
     prompts,
     recalls,
@@ -47,6 +48,7 @@ from gateway.api.schema import lanes as n
 from gateway.api.schema import lists as li
 from gateway.api.schema import messages as m
 from gateway.api.schema import offers as f
+from gateway.api.schema import opt_ins as o
 from gateway.api.schema import places as pl
 from gateway.api.schema import prompts as pr
 from gateway.api.schema import recalls as rc
@@ -81,6 +83,9 @@ MODE: Final = Query("mode", "add (what happens where it is left out), remove, or
 READER: Final = Query("user", "Whose words: this user's.")
 READER_DEVICE: Final = Query("subscription", "Whose words: this device's. Without either, somebody's of whom nothing is known.")
 VISITOR: Final = Query("language", "The visitor's, such as `nl-BE`: prompts then say what they say in one language.")
+DAYS: Final = Query("days", "Of so many days, today included: 1 to 400, 30 where left out.", "integer")
+PROMPT: Final = Query("prompt", "Only this prompt.")
+VARIANT: Final = Query("variant", "Only this variant.")
 WHICH: Final = Query("app", "The app.", is_needed=True)
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -164,7 +169,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST",   "/v1/prompts",                        prompts.create,      MANAGE, "Prompts", "Make a prompt", SMALL, pr.PromptRequest, pr.PromptAnswer, 201, "plain"),
     Route("GET",    "/v1/prompts/{slug}",                 prompts.show,        READ,   "Prompts", "Show a prompt", 0, None, pr.PromptAnswer, query=(APP,)),
     Route("PATCH",  "/v1/prompts/{slug}",                 prompts.change,      MANAGE, "Prompts", "Change a prompt", SMALL, pr.PromptChange, pr.PromptAnswer, query=(APP,)),
+    Route("POST",   "/v1/prompts/{slug}/winner",          prompts.choose,      MANAGE, "Prompts", "Choose the variant that everybody sees", SMALL, o.PromptWinnerRequest, pr.PromptAnswer, query=(APP,)),
     Route("DELETE", "/v1/prompts/{slug}",                 prompts.delete,      MANAGE, "Prompts", "Delete a prompt", SMALL, None, None, 204, query=(APP,)),
+    Route("GET",    "/v1/reports/opt-ins",                opt_ins.report,      READ,   "Prompts", "What asking visitors brought about", 0, None, o.OptInReportAnswer, query=(APP, DAYS, PROMPT, VARIANT)),
 
     Route("GET",    "/v1/apps",                           apps.page,           ADMIN,  "Apps", "List apps", 0, None, a.AppPage, query=PAGE[1:]),
     Route("POST",   "/v1/apps",                           apps.create,         ADMIN,  "Apps", "Make an app", SMALL, a.AppRequest, a.CreatedApp, 201, "sealed"),
@@ -187,6 +194,7 @@ ROUTES: Final[tuple[Route, ...]] = (
 
     Route("GET",    "/v1/sdk/config",                     sdk.config,          PUBLIC, "Pages", "What a page needs to know of its app", 0, None, SdkConfig, query=(WHICH, VISITOR)),
     Route("POST",   "/v1/receipts",                       receipts.take,       PUBLIC, "Pages", "Tell what became of notifications", SMALL, r.ReceiptsRequest, r.ReceiptsAnswer, 202),
+    Route("POST",   "/v1/prompts/outcomes",               opt_ins.take,        PUBLIC, "Pages", "Tell what visitors answered when they were asked", SMALL, o.OutcomesRequest, None, 202),
     Route("GET",    "/sdk/v1/{file}",                     sdk.rolling_file,    OPEN,   "Pages", "The script and the worker, always the newest", media="text/javascript"),
     Route("GET",    "/sdk/{version}/{file}",              sdk.fixed_file,      OPEN,   "Pages", "The script and the worker of one version, for ever the same", media="text/javascript"),
 

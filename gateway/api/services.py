@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.analytics.ingest import Ingest
+from gateway.analytics.opt_ins import OptIns
 from gateway.config import Settings
 from gateway.sending.accept import Acceptor
 from gateway.store.database import Database
@@ -45,6 +46,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     transports: Mapping[str, Transport]
     vault: Vault
     ingest: Ingest
+    opt_ins: OptIns
     sdk_folder: Path
     started_at: datetime
     is_ready: Callable[[], Awaitable[list[str]]]

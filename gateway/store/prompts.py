@@ -1,6 +1,5 @@
 """Prompts of apps, and the winners among their variants."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -129,7 +128,7 @@ async def due(db: Queryable, *, limit: int) -> list[DuePrompt]:
     rows = await db.fetch(
         """
         SELECT app_id, slug, definition, began_at, decide_at, winner, decided_by, decided_at, created_at, changed_at
-          FROM prompts WHERE winner IS NULL AND decide_at <= now() ORDER BY decide_at LIMIT $1
+          FROM prompts WHERE winner IS NULL AND decide_at <= now() AND is_active ORDER BY decide_at LIMIT $1
         """,
         limit,
     )
@@ -152,15 +151,15 @@ async def decide(db: Queryable, app_id: int, slug: str, *, began_at: datetime, w
     return tag == "UPDATE 1"
 
 
-async def put_off(db: Queryable, app_id: int, slugs: Sequence[str], *, by_s: int) -> None:
-    """Looks for winners again later: too few visitors were asked."""
+async def put_off(db: Queryable, app_id: int, slug: str, *, by_s: int) -> None:
+    """Looks for a winner again later."""
     await db.execute(
         """
         UPDATE prompts SET decide_at = now() + $3::int * interval '1 second'
-         WHERE app_id = $1 AND slug = ANY($2::text[]) AND winner IS NULL
+         WHERE app_id = $1 AND slug = $2 AND winner IS NULL
         """,
         app_id,
-        list(slugs),
+        slug,
         by_s,
     )
 

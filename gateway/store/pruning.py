@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.model.ids import bucket_of_message, bucket_of_text, buckets_of_app
 from gateway.model.limits import PRUNE_MESSAGES, PRUNE_PROBES_MAX, PRUNE_ROWS, PRUNE_STEPS_MAX
-from gateway.store import deleted_apps, list_remains
+from gateway.store import deleted_apps, list_remains, opt_ins
 from gateway.store.database import Queryable, Record
 
 HISTORY_DAYS: Final = 90
@@ -41,7 +41,7 @@ class _Rows(msgspec.Struct, frozen=True):
 async def prune(db: Queryable, *, steps_max: int = PRUNE_STEPS_MAX) -> int:
     """Takes so many steps of each kind at most, fewer where nothing is left; how many rows went or were seen to."""
     total = 0
-    for step in (_idempotency, _ended, _chunks, _messages, list_remains.clear, deleted_apps.empty):
+    for step in (_idempotency, _ended, _chunks, _messages, list_remains.clear, opt_ins.prune, deleted_apps.empty):
         for _ in range(steps_max):
             went = await step(db)
             total += went

@@ -13,6 +13,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from gateway.analytics.ingest import Ingest
+from gateway.analytics.opt_ins import OptIns
 from gateway.api import routes
 from gateway.api.server import listen
 from gateway.api.services import Services
@@ -84,6 +85,7 @@ async def make_gateway(
         await runner.cleanup()
         await services.acceptor.aclose()
         await services.ingest.aclose()
+        await services.opt_ins.aclose()
 
 
 def _services(database: Database, vault: Vault, wire: Wire, sdk: Path, settings: Settings) -> Services:
@@ -104,6 +106,7 @@ def _services(database: Database, vault: Vault, wire: Wire, sdk: Path, settings:
         transports=transports,
         vault=vault,
         ingest=Ingest(database, keyring),
+        opt_ins=OptIns(database),
         sdk_folder=sdk,
         started_at=datetime.now(UTC),
         is_ready=is_ready,

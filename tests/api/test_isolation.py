@@ -29,6 +29,7 @@ _BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/messages/preview"): {"audience": {"all": True}, "title": "x"},
     ("PATCH", "/v1/segments/{slug}"): {"name": "stolen"},
     ("PATCH", "/v1/templates/{id}"): {"name": "stolen"},
+    ("POST", "/v1/prompts/{slug}/winner"): {"variant": "a"},
     ("PATCH", "/v1/prompts/{slug}"): {"is_active": False},
     ("PATCH", "/v1/coupons/{pool}"): {"name": "stolen"},
     ("POST", "/v1/coupons/{pool}/generate"): {"pattern": "STOLEN-####-????", "count": 1},

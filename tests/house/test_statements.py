@@ -35,6 +35,7 @@ SLICES: dict[str, str] = {
     "chunks.renew": "prolongs the leases that one process holds, each by its whole key",
     "coupon_codes.late": "finds codes whose lease ran out, of all apps, by index coupon_codes_taken",
     "coupon_given.ended_uses": "finds messages that gave codes and are over, of all apps, by index coupon_uses_open",
+    "opt_ins.prune": "deletes days beyond what is kept, of all apps, by index opt_ins_by_day",
     "experiments.due": "finds experiments to be decided, of all apps, by index experiments_open",
 }
 """Statements that look across apps or buckets, and why they may."""

@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from gateway.model.app import App
 from gateway.model.ids import bucket_of_message
+from gateway.model.limits import OPT_IN_KEPT_DAYS
 from gateway.model.message import MessageState
 from gateway.store import apps, chunks, messages, persons, pruning, subscriptions
 from gateway.store.database import Database
@@ -215,6 +216,8 @@ async def _owned(db: Database) -> dict[str, int]:
         "coupon_given": "SELECT count(*) FROM coupon_given",
         "coupon_uses": "SELECT count(*) FROM coupon_uses",
         "experiments": "SELECT count(*) FROM experiments",
+        "prompts": "SELECT count(*) FROM prompts",
+        "opt_ins": "SELECT count(*) FROM opt_ins",
         "lists": "SELECT count(*) FROM lists",
         "list_remains": "SELECT count(*) FROM list_remains",
     }
@@ -258,7 +261,31 @@ _SMALL_TABLES: Final[tuple[LiteralString, ...]] = (
     """,
     "INSERT INTO coupon_uses (app_id, bucket, msg_id, pool_id) VALUES ($1, 7, 1, 1)",
     "INSERT INTO experiments (app_id, bucket, msg_id, expires_at) VALUES ($1, 7, 1, now())",
+    "INSERT INTO prompts (app_id, slug, definition, is_active, priority) VALUES ($1, 'p', '{}', true, 0)",
+    """
+    INSERT INTO opt_ins (app_id, bucket, day, prompt, began_at, variant, page, browser)
+    VALUES ($1, 7, current_date, 'p', now(), '', '/', 'other')
+    """,
 )
+
+
+async def test_what_visitors_answered_is_kept_for_a_year_and_a_month(db: Database):
+    """Day by day, so that this month can be held against last year's."""
+    app = await make_app(db)
+    for days_ago in (0, OPT_IN_KEPT_DAYS, OPT_IN_KEPT_DAYS + 1):
+        await db.execute(
+            """
+            INSERT INTO opt_ins (app_id, bucket, day, prompt, began_at, variant, page, browser)
+            VALUES ($1, 7, (now() AT TIME ZONE 'UTC')::date - $2::int, 'p', now(), '', '/', 'other')
+            """,
+            app.id,
+            days_ago,
+        )
+    await pruning.prune(db)
+    ages = await db.fetch(
+        "SELECT (now() AT TIME ZONE 'UTC')::date - day AS age FROM opt_ins WHERE app_id = $1 ORDER BY day DESC", app.id
+    )
+    assert [row["age"] for row in ages] == [0, OPT_IN_KEPT_DAYS]
 
 
 async def test_a_deleted_app_leaves_nothing_but_its_name_in_the_log(db: Database):

@@ -32,3 +32,33 @@ PROMPT_CONTRAST_MIN: Final = 4.5
 """Of a text to what is behind it: WCAG 2.2, success criterion 1.4.3."""
 PROMPT_EXPERIMENT_S_MIN: Final = 3_600
 PROMPT_EXPERIMENT_S_MAX: Final = 90 * 86_400
+
+# --- what visitors answered -------------------------------------------------------------------------------------------
+OUTCOMES_PER_REQUEST_MAX: Final = 20
+OPT_IN_PATH_CHARS_MAX: Final = 1_000
+"""As a page sends it."""
+OPT_IN_PAGE_CHARS_MAX: Final = 120
+"""As it is counted."""
+OPT_IN_SEGMENT_CHARS_MAX: Final = 40
+"""A longer part of a path is somebody's number or token rather than a page."""
+OPT_IN_SEGMENT_DIGITS_MAX: Final = 3
+"""As is one with more digits than that."""
+OPT_IN_ROWS_PER_DAY_MAX: Final = 5_000
+"""Rows of one app and day that name their page; what comes then is counted without it."""
+OPT_IN_QUEUE_MAX: Final = 10_000
+"""Outcomes waiting for their transaction; beyond it pages hear 429."""
+OPT_IN_FLUSH_S: Final = 0.1
+"""An outcome waits at most so long for company."""
+OPT_IN_KEPT_DAYS: Final = 400
+"""A year and a month, so that this month can be held against last year's."""
+OPT_IN_DAYS_DEFAULT: Final = 30
+OPT_IN_PAGES_SHOWN_MAX: Final = 50
+OPT_IN_ANSWERS_MIN: Final = 100
+"""Fewer answers to the browser's question prove nothing about a site."""
+OPT_IN_GRANT_RATE_MIN: Final = 0.3
+"""Of those who answered the browser. Chrome quietens sites whose visitors hardly ever agree and names no figure; of all
+questions on all sites 10 % (desktop) and 21 % (Android) were granted (I. Bilogrevic et al., USENIX Security 2021)."""
+PROMPTS_PER_ROUND_MAX: Final = 50
+"""Prompts whose winner one round looks for."""
+PROMPT_LOOK_AGAIN_S: Final = 3_600
+"""Where too few visitors were asked for a winner."""
