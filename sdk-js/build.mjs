@@ -1,8 +1,10 @@
 // Bundles src/ into the committed files of dist/: `node build.mjs`.
 // `node build.mjs --check` writes nothing and fails when dist/ is stale or over its gzip budget.
 // `--out DIR` writes somewhere else, so that a test can compare byte by byte.
+// `--release` also keeps what was built under dist/releases/<version>/, once: pages that name that version by
+// `integrity` go on getting these very bytes after every later upgrade.
 import { createHash } from 'node:crypto';
-import { readFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
@@ -20,6 +22,7 @@ const entries = {
   ...ROOMS,
   [REGISTER]: 'more/room.js',
   'steeple.js': 'loader.js',
+  'steeple.mjs': 'module.js',
   'worker.js': 'worker.js',
   'onesignal.js': 'onesignal/page.js',
   'onesignal-worker.js': 'onesignal/worker.js',
@@ -33,13 +36,13 @@ const INTERNAL = [
 ];
 const mangled = {}; // one list for all files: a room must find what the page script named
 
-async function bundle(entry) {
+async function bundle(name, entry) {
   const result = await build({
     absWorkingDir: root,
     entryPoints: [`src/${entry}`],
     bundle: true,
     minify: true,
-    format: 'iife',
+    format: name.endsWith('.mjs') ? 'esm' : 'iife',
     target: 'es2019',
     charset: 'ascii', // a shop may serve its pages in any encoding
     legalComments: 'none',
@@ -67,7 +70,7 @@ const outFlag = process.argv.indexOf('--out');
 const out = outFlag > 0 ? path.resolve(process.argv[outFlag + 1]) : path.join(root, 'dist');
 if (!check) await mkdir(out, { recursive: true });
 for (const [name, entry] of Object.entries(entries)) {
-  const bytes = await bundle(entry);
+  const bytes = await bundle(name, entry);
   if (name in ROOMS) hashes[path.parse(name).name] = integrity(bytes);
   if (name === REGISTER) register.hash = integrity(bytes);
   const target = path.join(out, name);
@@ -78,3 +81,16 @@ for (const [name, entry] of Object.entries(entries)) {
   }
   console.log(sizeLine(name, bytes));
 }
+
+/** Pages fetch only scripts by version; the module goes into a shop's own bundle. */
+async function keepRelease() {
+  const folder = path.join(out, 'releases', meta.version);
+  const kept = await readdir(folder).catch(() => []);
+  if (kept.length) throw new Error(`${meta.version} was released already: give the next version in package.json first`);
+  await mkdir(folder, { recursive: true });
+  const scripts = Object.keys(entries).filter((name) => name.endsWith('.js'));
+  await Promise.all(scripts.map((name) => copyFile(path.join(out, name), path.join(folder, name))));
+  console.log(`kept ${scripts.length} files in ${path.relative(root, folder)}`);
+}
+
+if (process.argv.includes('--release')) await keepRelease();

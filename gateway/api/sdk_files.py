@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.model.limits import SDK_FILE_BYTES_MAX, SDK_FILES_MAX
+from gateway.model.limits import SDK_FILE_BYTES_MAX, SDK_FILES_MAX, SDK_RELEASED_FILES_MAX
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}\.js", re.ASCII)
 _VERSION: Final = re.compile(rb"Steeple (\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.-]+)?)")
@@ -26,18 +26,33 @@ class SdkFile(msgspec.Struct, frozen=True):
 
 
 class SdkFiles:
-    """The built SDK, read once: the rolling files of the folder, and each under the version that its banner names."""
+    """The built SDK, read once: the rolling files of the folder, and each under the version that its banner names.
+
+    Files of former releases (`releases/<version>/`) stay under their version, so that pages which pin one by its hash
+    outlive an upgrade; of a version that was released, its release is what holds.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self.rolling: dict[str, SdkFile] = {}
+        self.rolling: dict[str, SdkFile] = {path.name: _read(path) for path in _scripts(folder, "*.js", SDK_FILES_MAX)}
         self.fixed: dict[tuple[str, str], SdkFile] = {}
-        for path in sorted(folder.glob("*.js"))[:SDK_FILES_MAX]:
-            if _NAME.fullmatch(path.name) and path.is_file() and path.stat().st_size <= SDK_FILE_BYTES_MAX:
-                body = path.read_bytes()
-                self.rolling[path.name] = _file(body)
-                banner = _VERSION.search(body[:_BANNER_BYTES])
-                if banner is not None:
-                    self.fixed[banner[1].decode(), path.name] = self.rolling[path.name]
+        for name, file in self.rolling.items():
+            self._fix(name, file)
+        for path in _scripts(folder, "releases/*/*.js", SDK_RELEASED_FILES_MAX):
+            self._fix(path.name, _read(path))
+
+    def _fix(self, name: str, file: SdkFile) -> None:
+        banner = _VERSION.search(file.body[:_BANNER_BYTES])
+        if banner is not None:
+            self.fixed[banner[1].decode(), name] = file
+
+
+def _scripts(folder: Path, pattern: str, count_max: int) -> list[Path]:
+    fitting = [path for path in sorted(folder.glob(pattern)) if _NAME.fullmatch(path.name) and path.is_file()]
+    return [path for path in fitting[:count_max] if path.stat().st_size <= SDK_FILE_BYTES_MAX]
+
+
+def _read(path: Path) -> SdkFile:
+    return _file(path.read_bytes())
 
 
 def _file(body: bytes) -> SdkFile:

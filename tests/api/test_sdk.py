@@ -71,3 +71,32 @@ def test_an_unbuilt_sdk_stops_nothing(tmp_path) -> None:
     """A checkout without a built script serves everything else."""
     files = SdkFiles(tmp_path)
     assert (files.rolling, files.fixed) == ({}, {})
+
+
+def test_a_page_that_pins_a_version_outlives_the_upgrade(tmp_path) -> None:
+    """After an upgrade the old version's files are still there, byte for byte; only the rolling ones are new."""
+    for folder, version, text in (
+        ("", "1.2.0", "new"),
+        ("releases/1.1.0", "1.1.0", "old"),
+        ("releases/1.0.0", "", "?"),
+    ):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "steeple.js").write_text(f"/*! Steeple {version} | MIT */\n{text}")
+    (tmp_path / "releases" / "1.1.0" / "attic.js").write_text("/*! Steeple 1.1.0 | MIT */\ngone since")
+
+    files = SdkFiles(tmp_path)
+
+    assert list(files.rolling) == ["steeple.js"]
+    assert files.rolling["steeple.js"].body.endswith(b"new")
+    assert files.fixed["1.2.0", "steeple.js"] is files.rolling["steeple.js"]
+    assert files.fixed["1.1.0", "steeple.js"].body.endswith(b"old")
+    assert sorted(files.fixed) == [("1.1.0", "attic.js"), ("1.1.0", "steeple.js"), ("1.2.0", "steeple.js")]
+
+
+def test_of_a_released_version_the_release_is_served(tmp_path) -> None:
+    """Whoever builds on after a release without a new number changes no page that pinned it."""
+    for folder, text in (("", "built on"), ("releases/1.1.0", "released")):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "steeple.js").write_text(f"/*! Steeple 1.1.0 | MIT */\n{text}")
+
+    assert SdkFiles(tmp_path).fixed["1.1.0", "steeple.js"].body.endswith(b"released")

@@ -30,6 +30,8 @@ class Site:
         self.port = 0
         self.snippet = ""
         """The line that the shop pastes into its pages."""
+        self.files: dict[str, str] = {}
+        """Further pages, and scripts where the name says so, by path."""
         self.policy_reports: list[str] = []
         """What browsers reported as blocked by the policy, in pages and in the worker."""
 
@@ -96,8 +98,14 @@ class Site:
             case path if path == _REPORTS_PATH:
                 self.policy_reports.append(await request.text())
                 return web.Response(status=204)
+            case path if path in self.files:
+                return self._further(path)
             case _:
                 return self._file("shop.html", "text/html")
+
+    def _further(self, path: str) -> web.Response:
+        policy = self._worker_policy() if path.endswith("Worker.js") else self._page_policy()
+        return _text(self.files[path], "text/javascript" if path.endswith(".js") else "text/html", policy)
 
     def _file(self, name: str, content_type: str) -> web.Response:
         text = (_PAGES / name).read_text("utf-8").replace("@SNIPPET@", self.snippet)

@@ -31,7 +31,7 @@ def test_the_budgets_are_the_promised_ones():
     """8 kB for the page, 6 kB for the worker and for each room: raising them is a decision, not a side effect."""
     rooms = dict.fromkeys(BUNDLES, 6 * 1024)
     onesignal = {"onesignal.js": 12 * 1024, "onesignal-worker.js": 6656}
-    assert PACKAGE["gzipBudgetBytes"] == {**rooms, "steeple.js": 8 * 1024, **onesignal}
+    assert PACKAGE["gzipBudgetBytes"] == {**rooms, "steeple.js": 8 * 1024, "steeple.mjs": 8 * 1024, **onesignal}
 
 
 @pytest.mark.parametrize("name", BUNDLES)
@@ -65,25 +65,67 @@ def test_the_lock_file_names_no_registry():
 
 
 def test_the_sdk_brings_no_foreign_code_along():
-    """A bundler and a judge of accessibility are installed, and nothing of them ends up in a shop's page."""
+    """Tools and what bindings are tested with are installed, and nothing of them ends up in a shop's page."""
     assert "dependencies" not in PACKAGE
-    assert list(PACKAGE["devDependencies"]) == ["axe-core", "esbuild"]
+    assert sorted(PACKAGE["devDependencies"]) == [
+        "@capacitor/core", "@capacitor/push-notifications", "@types/react", "axe-core", "esbuild", "react",
+        "react-test-renderer", "typescript", "vue",
+    ]  # fmt: skip
+    assert PACKAGE["peerDependenciesMeta"] == dict.fromkeys(PACKAGE["peerDependencies"], {"optional": True})
 
 
-@pytest.mark.skipif(
+needs_tools = pytest.mark.skipif(
     node() is None or not has_tools(),
     reason="needs Node.js and the SDK's tools: make test-deps",
 )
+
+
+def build(*options: str | Path) -> subprocess.CompletedProcess[str]:
+    """`node build.mjs` with these options, ended."""
+    words = [str(node()), "build.mjs", *(str(option) for option in options)]
+    return subprocess.run(words, cwd=SDK, capture_output=True, text=True, timeout=60, check=False)
+
+
+@needs_tools
 def test_the_committed_files_are_what_the_sources_build_to(tmp_path: Path):
     """Anybody can build the very bytes that shops are served, and check them against the repository's."""
-    built = subprocess.run(
-        [str(node()), "build.mjs", "--out", str(tmp_path)],
-        cwd=SDK,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    built = build("--out", tmp_path)
     assert built.returncode == 0, built.stderr
     for name in BUNDLES:
         assert (tmp_path / name).read_bytes() == bundle(name), f"sdk-js/dist/{name} is stale: npm run build"
+
+
+@needs_tools
+def test_a_release_is_kept_once(tmp_path: Path):
+    """What pages fetch by version is laid aside when it is released; a second release of the version is refused."""
+    assert build("--out", tmp_path, "--release").returncode == 0
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "releases" / PACKAGE["version"]).iterdir()}
+
+    assert kept == {name: bundle(name) for name in BUNDLES if name.endswith(".js")}
+    again = build("--out", tmp_path, "--release")
+    assert again.returncode != 0
+    assert "was released already" in again.stderr
+
+
+def changed_since_release(dist: Path, version: str) -> list[str]:
+    """Released files that are not what they say, or of this version and not what is built now."""
+    return [
+        f"{file.parent.name}/{file.name}"
+        for file in sorted(dist.glob("releases/*/*"))
+        if not file.read_bytes().startswith(f"/*! Steeple {file.parent.name} | MIT */".encode())
+        or (file.parent.name == version and file.read_bytes() != (dist / file.name).read_bytes())
+    ]
+
+
+def test_what_was_released_stays_as_it_was():
+    """A page that pins a version by its hash goes on working: a released version is never built again."""
+    assert changed_since_release(SDK / "dist", PACKAGE["version"]) == []
+
+
+def test_a_change_of_a_released_file_is_seen(tmp_path: Path):
+    """Negative control: another version's file, and a build that differs from its release."""
+    for folder, text in (("", "b"), ("releases/1.0.0", "a"), ("releases/0.9.0", "a")):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "steeple.js").write_text(f"/*! Steeple 1.0.0 | MIT */\n{text}")
+
+    assert changed_since_release(tmp_path, "1.0.0") == ["0.9.0/steeple.js", "1.0.0/steeple.js"]

@@ -1,0 +1,56 @@
+// useSteeple in React itself (react-test-renderer) and in Vue's own reactivity (@vue/reactivity, installed as `vue`: the
+// names that are imported are the same ones).
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createElement } from 'react';
+import renderer, { act } from 'react-test-renderer';
+import { effectScope } from 'vue';
+import { useSteeple as useInReact } from '../react/index.js';
+import { startSteeple } from '../src/module.js';
+import { useSteeple as useInVue } from '../vue/index.js';
+import { fakeNotification, fakeWindow } from './fakes/window.js';
+
+globalThis.IS_REACT_ACT_ENVIRONMENT = true;
+
+async function started() {
+  const steeple = startSteeple({ gateway: 'https://push.shop.example', app: 'app_1' }, fakeWindow({ Notification: fakeNotification('granted') }));
+  await new Promise((resolve) => { steeple.on('ready', resolve); });
+  return steeple;
+}
+
+/** A call, and the state that views have learnt after it. */
+async function done(call) {
+  await call;
+  await new Promise((resolve) => { setTimeout(resolve, 20); });
+}
+
+test('a React component renders again when somebody subscribes, and not after it is gone', async () => {
+  const steeple = await started();
+  const seen = [];
+  const Bell = () => {
+    const { subscribed } = useInReact(steeple);
+    seen.push(subscribed);
+    return subscribed ? 'on' : 'off';
+  };
+  let tree;
+  await act(async () => { tree = renderer.create(createElement(Bell)); });
+  assert.equal(tree.toJSON(), 'off');
+  await act(() => done(steeple.subscribe()));
+  assert.equal(tree.toJSON(), 'on');
+  await act(async () => { tree.unmount(); });
+  const times = seen.length;
+  await done(steeple.unsubscribe());
+  assert.equal(seen.length, times);
+});
+
+test('a Vue scope follows the state, and lets go when it is disposed of', async () => {
+  const steeple = await started();
+  const scope = effectScope();
+  const state = scope.run(() => useInVue(steeple));
+  assert.equal(state.value.subscribed, false);
+  await done(steeple.subscribe());
+  assert.equal(state.value.subscribed, true);
+  scope.stop();
+  await done(steeple.unsubscribe());
+  assert.equal(state.value.subscribed, true);
+});

@@ -1,0 +1,111 @@
+// What a page may call, in types. docs/reference/sdk.md says what each call does.
+
+/** What `state()` tells of this browser. */
+export interface SteepleState {
+  readonly supported: boolean;
+  readonly permission: NotificationPermission;
+  readonly subscribed: boolean;
+  /** The subscription at the gateway, `sub_...`; null without one. */
+  readonly id: string | null;
+  readonly topics: readonly string[];
+  /** Why push is off here; null where it is not. */
+  readonly reason: string | null;
+}
+
+/** How a call went, and how it stands now. Calls never reject. */
+export interface SteepleResult extends SteepleState {
+  readonly ok: boolean;
+  /** The gateway's error code, or null. */
+  readonly code: string | null;
+  /** The gateway's or the browser's own words, for a log. */
+  readonly message: string | null;
+}
+
+/** What an "error" listener gets. */
+export interface SteepleFault extends SteepleResult {
+  readonly call: string;
+}
+
+/** What the shop's server signs; see docs/how-to. `expires` in seconds since 1970. */
+export interface LoginProof {
+  signature: string;
+  expires: number;
+}
+
+export interface TopicOffer {
+  readonly slug: string;
+  readonly name: string;
+  readonly subscribed: boolean;
+}
+
+export interface SubscribeWish {
+  /** Slugs; without it the topics stay as they were. */
+  topics?: string[];
+  /** The words the person agreed to, kept as proof of consent. */
+  consentText?: string;
+}
+
+export type TagValue = string | number | boolean | string[] | null;
+
+export interface SteepleEvents {
+  ready: SteepleResult;
+  subscribed: SteepleResult;
+  unsubscribed: SteepleResult;
+  changed: SteepleResult;
+  denied: SteepleResult;
+  error: SteepleFault;
+}
+
+export interface Steeple {
+  readonly version: string;
+  /** Call it first thing in a click: Safari asks only then. */
+  subscribe(wish?: SubscribeWish): Promise<SteepleResult>;
+  unsubscribe(): Promise<SteepleResult>;
+  state(): Promise<SteepleState>;
+  login(externalId: string, proof: LoginProof): Promise<SteepleResult>;
+  logout(): Promise<SteepleResult>;
+  readonly topics: {
+    add(...slugs: string[]): Promise<SteepleResult>;
+    remove(...slugs: string[]): Promise<SteepleResult>;
+    list(): Promise<TopicOffer[]>;
+  };
+  readonly tags: {
+    /** null takes a tag off. */
+    set(tags: Record<string, TagValue>): Promise<SteepleResult>;
+  };
+  readonly consent: {
+    give(): Promise<SteepleResult>;
+    withdraw(): Promise<SteepleResult>;
+  };
+  /** Answers a function that stops listening. */
+  on<Name extends keyof SteepleEvents>(event: Name, listener: (detail: SteepleEvents[Name]) => void): () => void;
+  /** Runs each function with Steeple, at once. */
+  push(...entries: Array<(steeple: Steeple) => void>): void;
+}
+
+/** What the script tag takes as data- attributes. */
+export interface SteepleOptions {
+  /** The gateway's address, such as `https://push.shop.example`. */
+  gateway: string;
+  /** The app's id, `app_...`. */
+  app: string;
+  /** The worker file on the shop's origin; `/steeple/worker.js` without it. */
+  worker?: string;
+  scope?: string;
+  language?: string;
+  consent?: 'required';
+  receipts?: 'off';
+  /** The nonce of the page's Content-Security-Policy, for files loaded later. */
+  nonce?: string;
+}
+
+export const VERSION: string;
+
+/** Starts Steeple in this page, once; on a server the calls answer "unsupported". */
+export function startSteeple(options: SteepleOptions): Steeple;
+
+declare global {
+  interface Window {
+    Steeple?: Steeple | Array<(steeple: Steeple) => void>;
+  }
+}
