@@ -47,7 +47,8 @@ async def reach_by_onesignal(page: Page, key: VapidKey) -> str:
         await new Promise((resolve, reject) => {{
             const opening = indexedDB.open('ONE_SIGNAL_SDK_DB', 7);
             opening.onupgradeneeded = () => {{
-                opening.result.createObjectStore('Options', {{ keyPath: 'key' }}).put({{ key: 'optedOut', value: false }});
+                opening.result.createObjectStore('Options', {{ keyPath: 'key' }})
+                    .put({{ key: 'optedOut', value: false }});
                 opening.result.createObjectStore('properties', {{ keyPath: 'modelId' }})
                     .put({{ modelId: 'one', tags: {{ plan: 'gold' }} }});
             }};

@@ -71,7 +71,7 @@ def test_the_sdk_brings_no_foreign_code_along():
         "@capacitor/core", "@capacitor/push-notifications", "@types/react", "axe-core", "esbuild", "react",
         "react-test-renderer", "typescript", "vue",
     ]  # fmt: skip
-    assert PACKAGE["peerDependenciesMeta"] == dict.fromkeys(PACKAGE["peerDependencies"], {"optional": True})
+    assert PACKAGE["peerDependenciesMeta"] == {name: {"optional": True} for name in PACKAGE["peerDependencies"]}
 
 
 needs_tools = pytest.mark.skipif(

@@ -82,7 +82,7 @@ def test_every_entry_of_the_package_can_be_imported(project: Path):
 
 
 def test_the_types_of_the_package_fit_how_shops_use_it(project: Path):
-    """tsc takes every call as the manual writes it, and refuses the mistakes that types are there to catch."""
+    """The compiler takes every call as the manual writes it, and refuses the mistakes that types are there to catch."""
     for name in ("usage.ts", "tsconfig.json"):
         shutil.copy(SDK / "test" / "types" / name, project)
 
