@@ -9,6 +9,7 @@ from aiohttp import web
 from gateway.api import (
     apps,
     batches,
+    consents,
     coupons,
     credentials,
     documents,
@@ -41,6 +42,7 @@ from gateway.api.gate import Gate
 from gateway.api.middleware import endpoint, expectation
 from gateway.api.route import ADMIN, DEVICE_CHANGE, DEVICE_READ, ENROL, MANAGE, OPEN, PUBLIC, READ, SEND, Query, Route
 from gateway.api.schema import apps as a
+from gateway.api.schema import consents as co
 from gateway.api.schema import coupons as c
 from gateway.api.schema import estimate as t
 from gateway.api.schema import explain as x
@@ -111,6 +113,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("DELETE", "/v1/subscriptions/{id}",             subscriptions.leave, DEVICE_CHANGE, "Subscriptions", "Leave", SMALL, None, None, 204, query=(APP,)),
     Route("POST",   "/v1/subscriptions/{id}/identity",    subscriptions.login, DEVICE_CHANGE, "Subscriptions", "Log in", SMALL, s.IdentityRequest, s.IdentityAnswer, query=(APP,)),
     Route("POST",   "/v1/subscriptions/{id}/location",    fences.locate,       DEVICE_CHANGE, "Subscriptions", "Say where the device is, for geofences", SMALL, Location, pl.LocationAnswer, query=(APP,)),
+    Route("GET",    "/v1/subscriptions/{id}/consents",    consents.of_device,  DEVICE_READ,   "Subscriptions", "What was agreed to on a device, and taken back", 0, None, co.ConsentsAnswer, query=(APP,)),
     Route("DELETE", "/v1/subscriptions/{id}/identity",    subscriptions.logout, DEVICE_CHANGE, "Subscriptions", "Log out", SMALL, None, None, 204, query=(APP,)),
 
     Route("POST",   "/v1/subscriptions/import",           transfers.load,      MANAGE, "Subscriptions", "Bring devices, one JSON object a line", 0, None, ImportReport, query=(APP,), reads="application/x-ndjson"),
@@ -125,6 +128,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET",    "/v1/users/{external_id}",            users.show,          READ,   "Users", "Show a user", 0, None, u.UserAnswer, query=(APP,)),
     Route("DELETE", "/v1/users/{external_id}",            users.erase,         MANAGE, "Users", "Erase a user and their devices", SMALL, None, None, 204, query=(APP,)),
     Route("GET",    "/v1/users/{external_id}/export",     users.export_one,    MANAGE, "Users", "Everything that is held on a user", 0, None, u.DossierAnswer, query=(APP,)),
+    Route("GET",    "/v1/users/{external_id}/consents",   consents.of_user,    READ,   "Users", "What a user agreed to, and took back", 0, None, co.ConsentPage, query=(APP,)),
+    Route("GET",    "/v1/consents/export",                consents.export,     MANAGE, "Users", "Take the whole ledger of consents, one JSON object a line", 0, None, None, query=(APP,), media="application/x-ndjson"),
     Route("POST",   "/v1/users/{external_id}/aliases",    users.add_alias,     MANAGE, "Users", "Give a user another name", SMALL, u.AliasRequest, u.UserAnswer, 200, "plain", (APP,)),
     Route("POST",   "/v1/events",                         events.take,         SEND,   "Events", "Tell what users did", BULK, u.EventsRequest, u.EventsAnswer, 202, "plain", (APP,)),
 

@@ -22,6 +22,7 @@ from gateway.api.schema.subscriptions import (
     SubscriptionPage,
 )
 from gateway.model.app import App
+from gateway.model.consent import How
 from gateway.model.errors import GatewayError, Invalid
 from gateway.model.ids import from_text, to_text
 from gateway.model.limits import POSITION_DEVICE_DECIMALS, POSITION_IP_DECIMALS
@@ -45,8 +46,9 @@ async def enrol(call: Call) -> web.Response:
     known = None if wanted.secret is None else inward(wanted.secret)
     raw = msgspec.structs.replace(wanted, platform=_platform(call, wanted), secret=None if known is None else known[1])
     enrolled = await call.services.enroller.enrol(
-        app, raw, now=call.now(), client=_client(call), by_server=call.key is not None
-    )
+        app, raw, now=call.now(), client=_client(call), by_server=call.key is not None,
+        how=how_said(call), where=call.origin or "",
+    )  # fmt: skip
     answer = Subscribed(id=to_text("sub", enrolled.id), secret=outward(enrolled.secret, app), topics=enrolled.topics)
     return json_answer(answer, status=HTTPStatus.CREATED if enrolled.is_new else HTTPStatus.OK)
 
@@ -79,14 +81,18 @@ async def change(call: Call) -> web.Response:
     number = device_number(call, secret)
     wanted: SubscriptionChange = call.decode(_CHANGE)
     patch = msgspec.structs.replace(wanted, platform=platform_of(wanted.platform, wanted.os))
-    changed = await call.services.enroller.change(app, number, secret, patch, now=call.now(), client=_client(call))
+    changed = await call.services.enroller.change(
+        app, number, secret, patch, now=call.now(), client=_client(call), how=how_said(call), where=call.origin or ""
+    )
     return await _answer(call, app, changed)
 
 
 async def leave(call: Call) -> web.Response:
     """DELETE /v1/subscriptions/{id}"""
     app, secret = await enter(call)
-    await call.services.enroller.leave(app, device_number(call, secret), secret)
+    await call.services.enroller.leave(
+        app, device_number(call, secret), secret, now=call.now(), how=how_said(call), where=call.origin or ""
+    )
     return no_content()
 
 
@@ -155,6 +161,13 @@ def _after(call: Call) -> int | None:
     if number is None:
         raise Invalid("field_invalid", "Give the `next` of the page before, unchanged.", param="after")
     return number
+
+
+def how_said(call: Call) -> How:
+    """In which way somebody says what this call says, for the ledger: browsers tell their page's origin, apps none."""
+    if call.key is not None:
+        return How.SERVER
+    return How.APP if call.origin is None else How.PAGE
 
 
 def _client(call: Call) -> str:

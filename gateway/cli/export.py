@@ -1,4 +1,4 @@
-"""`steeple export`: an app's subscriptions or users, in the form that `steeple import` takes."""
+"""`steeple export`: an app's subscriptions or users, in the form that `steeple import` takes, or its consents."""
 
 import sys
 from contextlib import nullcontext
@@ -16,7 +16,7 @@ from gateway.cli.options import with_gateway
 
 @click.group(cls=Verbs)
 def command() -> None:
-    """Take subscriptions or users out."""
+    """Take subscriptions, users or consents out."""
 
 
 @command.command()
@@ -33,6 +33,14 @@ def subscriptions(gateway: Gateway, *, output: str | None) -> None:
 def users(gateway: Gateway, *, output: str | None) -> None:
     """Write the app's users, one JSON object a line, with e-mail addresses and phone numbers."""
     hint(f"{_written(gateway, '/v1/users/export', output):,} users written.")
+
+
+@command.command()
+@with_gateway
+@click.option("-o", "--output", metavar="FILE", help="Where to write; standard output otherwise.")
+def consents(gateway: Gateway, *, output: str | None) -> None:
+    """Write who agreed to what, when, where and how, and took it back: one JSON object a line."""
+    hint(f"{_written(gateway, '/v1/consents/export', output):,} records written.")
 
 
 def _written(gateway: Gateway, path: str, output: str | None) -> int:

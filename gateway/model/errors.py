@@ -70,6 +70,8 @@ ERROR_CODES: Final[dict[str, str]] = {
     "subject_invalid": "The VAPID subject is not an address that push services accept.",
     "key_material_invalid": "A key is not what its field demands.",
     "endpoint_refused": "The push endpoint is not on the list of push services.",
+    "consent_withdrawn": "The owner of this address has left, and nobody has agreed anew.",
+    "consents_too_many": "The ledger of consents has as many records of this device as it takes.",
     "endpoint_taken": "The endpoint belongs to another device.",
     "origin_invalid": "An origin is not of the form https://host[:port].",
     "origin_refused": "The page's origin is not among the app's origins.",

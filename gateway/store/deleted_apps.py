@@ -233,6 +233,45 @@ async def _opt_ins(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
     return _count(tag)
 
 
+async def _consents(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM consents WHERE app_id = $1 AND (bucket, sub_id, seq) IN
+            (SELECT bucket, sub_id, seq FROM consents WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
+async def _consent_remains(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM consent_remains WHERE app_id = $1 AND (bucket, hash) IN
+            (SELECT bucket, hash FROM consent_remains WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
+async def _withdrawals(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM withdrawals WHERE app_id = $1 AND (bucket, hash) IN
+            (SELECT bucket, hash FROM withdrawals WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
 _CLEAR: Final[tuple[Callable[[Queryable, int, Sequence[int]], Awaitable[int]], ...]] = (
     _chunks,  # work first: nothing of it is claimed any more then
     _messages,
@@ -248,6 +287,9 @@ _CLEAR: Final[tuple[Callable[[Queryable, int, Sequence[int]], Awaitable[int]], .
     _coupon_uses,
     _templates,
     _experiments,
+    _consents,
+    _consent_remains,
+    _withdrawals,
     _opt_ins,
 )
 

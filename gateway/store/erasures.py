@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.model.app import App
 from gateway.model.ids import new_id
-from gateway.store import coupon_codes, coupon_given, person_events
+from gateway.store import consents, coupon_codes, coupon_given, person_events
 from gateway.store.database import Queryable
 from gateway.store.persons import Renamed, person_bucket_of
 from gateway.store.subscriptions import address_bucket_of, bucket_of
@@ -43,6 +43,7 @@ async def begin(db: Queryable, app: App, names: Sequence[str], subscriptions: Se
     hashes = await _delete_devices(db, app, subscriptions)
     if hashes:
         await _delete_addresses(db, app, hashes)
+        await consents.withdraw(db, app, [hashed for hashed, _ in hashes])
     if set(await _delete_person(db, app, names)) - set(subscriptions):
         raise Renamed
     await _note(db, app, names, subscriptions)
@@ -129,6 +130,7 @@ async def forget_step(
     `owners`: what the person is called where codes are given.
     """
     gone = await person_events.delete_of(db, app, names, limit)
+    gone = gone or await consents.forget(db, app, names, subs, limit=limit)
     if gone:
         return gone
     for place, owner in enumerate(owners):

@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from gateway.model.ids import bucket_of_message, bucket_of_text, buckets_of_app
-from gateway.model.limits import PRUNE_MESSAGES, PRUNE_PROBES_MAX, PRUNE_ROWS, PRUNE_STEPS_MAX
+from gateway.model.ids import bucket_of_id, bucket_of_message, bucket_of_text, buckets_of_app
+from gateway.model.limits import PRUNE_MESSAGES, PRUNE_PROBES_MAX, PRUNE_ROWS, PRUNE_STEPS_MAX, WITHDRAWALS_DAYS
 from gateway.store import deleted_apps, list_remains, opt_ins
 from gateway.store.database import Queryable, Record
 
@@ -41,7 +41,10 @@ class _Rows(msgspec.Struct, frozen=True):
 async def prune(db: Queryable, *, steps_max: int = PRUNE_STEPS_MAX) -> int:
     """Takes so many steps of each kind at most, fewer where nothing is left; how many rows went or were seen to."""
     total = 0
-    for step in (_idempotency, _ended, _chunks, _messages, list_remains.clear, opt_ins.prune, deleted_apps.empty):
+    kinds = (
+        _idempotency, _ended, _withdrawals, _chunks, _messages, list_remains.clear, opt_ins.prune, deleted_apps.empty,
+    )  # fmt: skip
+    for step in kinds:
         for _ in range(steps_max):
             went = await step(db)
             total += went
@@ -85,7 +88,23 @@ async def _ended(db: Queryable) -> int:
         for one in _by_app(rows):
             await _free_addresses(tx, one)
             await _leave_persons(tx, one)
+            await _name_consents(tx, one)
     return len(rows)
+
+
+async def _withdrawals(db: Queryable) -> int:
+    """Addresses whose owners left so long ago that no browser has them any more (index withdrawals_old)."""
+    return _count(
+        await db.execute(
+            """
+            DELETE FROM withdrawals WHERE (app_id, bucket, hash) IN
+                (SELECT app_id, bucket, hash FROM withdrawals
+                  WHERE at < now() - $1 * interval '1 day' ORDER BY at LIMIT $2)
+            """,
+            WITHDRAWALS_DAYS,
+            PRUNE_ROWS,
+        )
+    )
 
 
 async def _free_addresses(db: Queryable, ended: _Rows) -> None:
@@ -103,6 +122,24 @@ async def _free_addresses(db: Queryable, ended: _Rows) -> None:
         hashes,
         [row["id"] for row in ended.rows],
     )
+
+
+async def _name_consents(db: Queryable, ended: _Rows) -> None:
+    """The ledger goes on saying whose devices they were, where it did not: nothing else leads there any more."""
+    owned = [(row["id"], row["person"]) for row in ended.rows if row["person"] is not None]
+    if owned:
+        await db.execute(
+            """
+            UPDATE consents c SET person = n.person
+              FROM unnest($2::smallint[], $3::bigint[], $4::text[]) AS n (bucket, id, person)
+             WHERE c.app_id = $1 AND c.bucket = ANY($2::smallint[]) AND c.bucket = n.bucket AND c.sub_id = n.id
+               AND c.person IS NULL
+            """,
+            ended.app_id,
+            [bucket_of_id(one, home=ended.home, spread=ended.spread) for one, _ in owned],
+            [one for one, _ in owned],
+            [person for _, person in owned],
+        )
 
 
 async def _leave_persons(db: Queryable, ended: _Rows) -> None:

@@ -85,12 +85,14 @@ def subscription_of(row: Record) -> Subscription:
 
 
 async def insert(db: Queryable, app: App, enrolment: Enrolment) -> int | None:
-    """The id of a new device; None when its address is taken. Of many at once exactly one gets an id."""
+    """The id of a new device, in the transaction of the caller; None when its address is taken.
+
+    Of many at once exactly one gets an id.
+    """
     subscription_id = new_id()
-    async with db.transaction() as tx:
-        if not await take_address(tx, app, enrolment.address_hash, subscription_id):
-            return None
-        await _insert_row(tx, app, subscription_id, enrolment)
+    if not await take_address(db, app, enrolment.address_hash, subscription_id):
+        return None
+    await _insert_row(db, app, subscription_id, enrolment)
     return subscription_id
 
 
@@ -333,19 +335,23 @@ async def revive(db: Queryable, app: App, subscription_id: int) -> bool:
     return tag == "UPDATE 1"
 
 
-async def end(db: Queryable, app: App, subscription_id: int, state: SubscriptionState = SubscriptionState.LEFT) -> bool:
-    """Ends a device; False when there is nothing to do. One that is gone may still leave: only its owner revives it."""
-    tag = await db.execute(
+async def end(
+    db: Queryable, app: App, subscription_id: int, state: SubscriptionState = SubscriptionState.LEFT
+) -> bytes | None:
+    """Ends a device; the hash of its address, None when there is nothing to do.
+
+    One that is gone may still leave: only its owner revives it.
+    """
+    return await db.fetchval(
         """
         UPDATE subscriptions SET state = $4, ended_at = coalesce(ended_at, now())
-        WHERE app_id = $1 AND bucket = $2 AND id = $3 AND state < $4
+        WHERE app_id = $1 AND bucket = $2 AND id = $3 AND state < $4 RETURNING address_hash
         """,
         app.id,
         bucket_of(app, subscription_id),
         subscription_id,
         int(state),
     )
-    return tag == "UPDATE 1"
 
 
 async def list_page(

@@ -17,6 +17,7 @@ from gateway.store import coupon_given, geofences, histories, list_members, pers
 from gateway.store.credentials import list_of_app as credentials_of_app
 from gateway.store.database import Queryable
 from gateway.store.persons import person_bucket_of
+from gateway.subscribers.consent_book import of_person, shown
 from gateway.subscribers.rows import line_of
 from gateway.transports.base import Transport
 
@@ -29,7 +30,7 @@ async def told(
     """One object, in the order of its fields.
 
     `user` (JSON as the API shows it), `devices` with addresses, `places` where they are, `lists`, `codes` of coupons,
-    `messages`, `reports`, `events`.
+    `messages`, `reports`, `consents`, `events`.
     """
     yield b'{"user":' + user
     devices = await subscriptions.get_many(db, app, person.subscriptions) if person.subscriptions else []
@@ -47,6 +48,8 @@ async def told(
     yield b',"codes":' + msgspec.json.encode(await _codes(db, app, person))
     yield b',"messages":' + await _messages(db, app, person)
     yield b',"reports":' + await _reports(db, app, person)
+    agreed = [shown(one) for one in await of_person(db, app, person)]
+    yield b',"consents":' + msgspec.json.encode(agreed)
     yield b',"events":['
     async for piece in _events(db, app, person):
         yield piece

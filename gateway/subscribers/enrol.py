@@ -16,15 +16,17 @@ from msgspec import UNSET
 
 from gateway.geo.locator import Locator
 from gateway.model.app import App
+from gateway.model.consent import ConsentAct, How
 from gateway.model.errors import Conflict, Invalid, NotFound
 from gateway.model.limits import ENROL_ATTEMPTS_MAX
 from gateway.model.place import Place, Position
 from gateway.model.subscriber import Enrolment, Subscription, SubscriptionState
 from gateway.model.timezone import is_timezone
-from gateway.store import persons, places, subscriptions
+from gateway.store import consents, persons, places, subscriptions
 from gateway.store.database import Queryable
 from gateway.store.subscriptions import Change, Filters
 from gateway.subscribers import people, topics
+from gateway.subscribers.consents import Occasion, is_news, note, said_of
 from gateway.subscribers.location import carried_over, check_location, covers_location, located
 from gateway.subscribers.preferences import (
     check_consent,
@@ -81,12 +83,21 @@ class Enroller:
         self._locator = locator or Locator()
 
     async def enrol(
-        self, app: App, raw: EnrolRequest, *, now: datetime, client: str = "", by_server: bool = False
+        self,
+        app: App,
+        raw: EnrolRequest,
+        *,
+        now: datetime,
+        client: str = "",
+        by_server: bool = False,
+        how: How = How.SERVER,
+        where: str = "",
     ) -> Enrolled:
         """Stores a device, or refreshes the one that has this address; one that was gone or had left is back.
 
         `client` is the address that the device itself called from: its place is kept, the address is not. Only the
-        shop's server may say whose device it is. Raises `GatewayError`: what the provider says of the address,
+        shop's server may say whose device it is. `how` and `where` (an origin) are for the ledger of consents. Raises
+        `GatewayError`: what the provider says of the address, `consent_withdrawn`,
         `channel_unknown`, `credential_unknown`, `endpoint_taken`, `topic_unknown`, `topics_too_many`, `field_invalid`,
         `location_without_consent`.
         """
@@ -102,7 +113,8 @@ class Enroller:
             secret_hash=hash_of(secret),
             is_registration=True,
         )
-        arrival = _Arrival(provider, address, hashed, said, self._locator.of_address(client))
+        occasion = Occasion(now, how, where)
+        arrival = _Arrival(provider, address, hashed, said, self._locator.of_address(client), occasion)
         enrolled = await self._stored(app, raw, arrival, secret)
         if user is not None:
             await people.copied(self._db, app, await persons.attach(self._db, app, user, enrolled.id))
@@ -112,13 +124,27 @@ class Enroller:
         for _ in range(ENROL_ATTEMPTS_MAX):
             found = await subscriptions.find_by_address(self._db, app, arrival.hashed)
             if found is not None:
+                _check_returns(raw, has_left=found.state == SubscriptionState.LEFT)
                 known = await self._refresh(app, found, raw, arrival)
                 return await self._enrolled(app, known.id, secret, known.topics, is_new=False)
-            made = await subscriptions.insert(self._db, app, self._enrolment_of(raw, arrival))
+            if raw.again:
+                _check_returns(raw, has_left=await consents.has_withdrawn(self._db, app, arrival.hashed) is not None)
+            made = await self._insert(app, raw, arrival)
             if made is not None:
                 ENROLMENTS.labels("new").inc()
                 return await self._enrolled(app, made, secret, arrival.said.topics or (), is_new=True)
         raise Conflict("endpoint_taken", "The endpoint is being registered elsewhere at this moment; try again.")
+
+    async def _insert(self, app: App, raw: EnrolRequest, arrival: "_Arrival") -> int | None:
+        enrolment = self._enrolment_of(raw, arrival)
+        said = said_of(arrival.said.consent, arrival.occasion, topics=raw.topics)
+        async with self._db.transaction() as tx:
+            made = await subscriptions.insert(tx, app, enrolment)
+            if made is not None:
+                await note(
+                    tx, app, made, ConsentAct.GIVEN, arrival.occasion, person=None, said=said, is_first=True
+                )  # fmt: skip
+        return made
 
     def _enrolment_of(self, raw: EnrolRequest, arrival: "_Arrival") -> Enrolment:
         said = arrival.said
@@ -148,6 +174,8 @@ class Enroller:
         *,
         now: datetime,
         client: str = "",
+        how: How = How.SERVER,
+        where: str = "",
     ) -> Subscription:
         """Changes what is given; the device as it is then. `secret` None: the shop's server, already admitted.
 
@@ -176,9 +204,26 @@ class Enroller:
         if patch.location is None or not covers_location(said.consent or found.consent):
             await places.forget_position(self._db, app, subscription_id)
         await self._locate(self._db, app, subscription_id, self._locator.of_address(client), position)
-        changed = await subscriptions.patch(self._db, app, subscription_id, said)
+        changed = await self._patch(app, found, said, patch.topics, Occasion(now, how, where))
         if changed is None:
             raise NotFound("subscription")
+        return changed
+
+    async def _patch(
+        self, app: App, found: Subscription, said: Change, slugs: Sequence[str] | None, occasion: Occasion
+    ) -> Subscription | None:
+        """Changes the row; in one transaction with its record, where it changes what was agreed to."""
+        if is_news(said.consent, found.consent):
+            act, agreed = ConsentAct.GIVEN, said.consent
+        elif said.topics is not None and set(said.topics) != set(found.topics):
+            act, agreed = ConsentAct.CHANGED, None
+        else:
+            return await subscriptions.patch(self._db, app, found.id, said)
+        async with self._db.transaction() as tx:
+            changed = await subscriptions.patch(tx, app, found.id, said)
+            if changed is not None:
+                told = said_of(agreed, occasion, topics=slugs)
+                await note(tx, app, found.id, act, occasion, person=found.person, said=told)
         return changed
 
     async def _locate(
@@ -189,11 +234,12 @@ class Enroller:
         if position is not None:
             await places.put_position(db, app, subscription_id, located(place, position, self._locator.zone_at))
 
-    async def leave(self, app: App, subscription_id: int, secret: str | None) -> None:
+    async def leave(
+        self, app: App, subscription_id: int, secret: str | None, *, now: datetime, how: How, where: str = ""
+    ) -> None:
         """Ends the subscription: nothing is sent to it until it enrols anew. Doing it twice is no fault."""
-        await authorised(self._db, app, subscription_id, secret)
-        if await subscriptions.end(self._db, app, subscription_id, SubscriptionState.LEFT):
-            ENROLMENTS.labels("left").inc()
+        found = await authorised(self._db, app, subscription_id, secret)
+        await leave(self._db, app, found, Occasion(now, how, where))
 
     async def get(self, app: App, subscription_id: int, secret: str | None = None) -> Subscription:
         """The device. Raises `GatewayError`: `secret_invalid`, or `not_found` for the server."""
@@ -244,6 +290,9 @@ class Enroller:
                 await places.forget_position(tx, app, found.id)
             await self._locate(tx, app, found.id, arrival.place, position)
             known = await subscriptions.patch(tx, app, found.id, said)
+            if is_back or is_news(said.consent, found.consent):
+                told = said_of(agreed, arrival.occasion, topics=raw.topics)
+                await note(tx, app, found.id, ConsentAct.GIVEN, arrival.occasion, person=found.person, said=told)
         ENROLMENTS.labels("revived" if is_back else "refreshed").inc()
         if known is None:
             raise Conflict("endpoint_taken", "The endpoint is being registered elsewhere at this moment; try again.")
@@ -302,6 +351,18 @@ class Enroller:
         return provider
 
 
+async def leave(db: Queryable, app: App, found: Subscription, occasion: Occasion) -> None:
+    """Ends a device, and writes that down: in the ledger, and for its address."""
+    async with db.transaction() as tx:
+        hashed = await subscriptions.end(tx, app, found.id, SubscriptionState.LEFT)
+        if hashed is None:
+            return
+        await consents.withdraw(tx, app, [hashed])
+        said = said_of(None, occasion)
+        await note(tx, app, found.id, ConsentAct.WITHDRAWN, occasion, person=found.person, said=said)
+    ENROLMENTS.labels("left").inc()
+
+
 class _Arrival(msgspec.Struct, frozen=True):
     """An opt-in, checked: by which provider, from which address, and what it says besides."""
 
@@ -310,6 +371,13 @@ class _Arrival(msgspec.Struct, frozen=True):
     hashed: bytes
     said: Change
     place: Place | None
+    occasion: Occasion
+
+
+def _check_returns(raw: EnrolRequest, *, has_left: bool) -> None:
+    """A page that mends by itself does not bring back who left."""
+    if raw.again and has_left:
+        raise Conflict("consent_withdrawn", "The person has left: enrol them once they agree anew, without `again`.")
 
 
 def _with_known_zone(raw: EnrolRequest) -> EnrolRequest:

@@ -66,6 +66,8 @@ class EnrolRequest(_Fields, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     user: str | None = None
     location: Location | None = None
     """With consent only: `consent.location`."""
+    again: bool = False
+    """A page mends by itself, nobody has just agreed: who has left is not brought back (409 `consent_withdrawn`)."""
 
 
 class ChangeRequest(_Fields, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,6 +13,7 @@ HOT_TABLES: Final = (
     "idempotency", "coupon_codes", "coupon_given", "coupon_uses",
     "person_events", "erasures",
     "experiments", "opt_ins",
+    "consents", "consent_remains", "withdrawals",
 )  # fmt: skip
 """Tables that grow with devices and messages; their rows are found by app and bucket (see the first migration)."""
 

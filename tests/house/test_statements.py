@@ -25,6 +25,8 @@ SLICES: dict[str, str] = {
     "copies.lag_s": "the first of those, by the same index",
     "subscriptions.list_page": "one app's devices in the order of the primary key",
     "pruning._idempotency": "deletes what expired, of all apps, by index idempotency_expired",
+    "consents.page": "one app's ledger in the order of the primary key",
+    "pruning._withdrawals": "forgets what is too old, of all apps, by index withdrawals_old",
     "pruning._ended": "deletes devices that ended long ago, of all apps, by index subscriptions_ended",
     "pruning._chunks": "finds messages that ended long ago, of all apps, by index messages_finished",
     "pruning._messages": "finds messages beyond the history that is kept, of all apps, by index messages_finished",

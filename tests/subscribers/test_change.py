@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gateway.model.consent import How
 from gateway.model.errors import GatewayError
 from gateway.model.subscriber import SubscriptionState
 from gateway.store import persons, subscriptions
@@ -51,7 +52,7 @@ async def test_who_knows_only_the_id_can_do_nothing(house: House, secret: str):
             house.enroller.change(house.app, subscription_id, secret, change(topics=["evil"]), now=NOW),
             house.enroller.change(house.app, subscription_id, secret, change(**browser(2, point=1)), now=NOW),
             house.enroller.change(house.app, subscription_id, secret, change(user="me"), now=NOW),
-            house.enroller.leave(house.app, subscription_id, secret),
+            house.enroller.leave(house.app, subscription_id, secret, now=NOW, how=How.PAGE),
         ):
             with pytest.raises(GatewayError) as refused:
                 await attempt
@@ -66,7 +67,7 @@ async def test_another_devices_secret_is_no_key(house: House):
     """A secret opens its own device only."""
     mine, yours = await house.enrol(), await house.enrol()
     with pytest.raises(GatewayError):
-        await house.enroller.leave(house.app, yours.id, mine.secret)
+        await house.enroller.leave(house.app, yours.id, mine.secret, now=NOW, how=How.PAGE)
 
 
 async def test_an_imported_device_has_no_secret_that_fits(house: House):
@@ -176,7 +177,7 @@ async def test_leaving_ends_it_and_twice_is_no_fault(house: House):
     """The device gets nothing any more, and the moment is kept."""
     mine = await house.enrol()
     for _ in range(2):
-        await house.enroller.leave(house.app, mine.id, mine.secret)
+        await house.enroller.leave(house.app, mine.id, mine.secret, now=NOW, how=How.PAGE)
 
     device = await house.enroller.get(house.app, mine.id)
     assert device.state == SubscriptionState.LEFT
@@ -187,7 +188,7 @@ async def test_who_was_gone_may_still_leave(house: House):
     """After that no automatic change of address revives the device."""
     mine = await house.enrol()
     await subscriptions.end(house.database, house.app, mine.id, SubscriptionState.GONE)
-    await house.enroller.leave(house.app, mine.id, mine.secret)
+    await house.enroller.leave(house.app, mine.id, mine.secret, now=NOW, how=How.PAGE)
     assert (await house.enroller.get(house.app, mine.id)).state == SubscriptionState.LEFT
 
 
@@ -237,7 +238,7 @@ async def test_a_list_shows_each_device_of_the_app_once(house: House):
 async def test_a_list_can_be_narrowed(house: House):
     """By state, by topic, by user."""
     sale, plain = await house.enrol(topics=["sale"]), await house.enrol()
-    await house.enroller.leave(house.app, plain.id, None)
+    await house.enroller.leave(house.app, plain.id, None, now=NOW, how=How.SERVER)
     await house.enroller.change(house.app, sale.id, None, change(user="cust-1"), now=NOW)
     (topic,) = (await house.enroller.get(house.app, sale.id)).topics
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.model.consent import How
 from gateway.model.ids import to_text
 from gateway.model.limits import (
     IMPORT_BATCH_ROWS,
@@ -172,7 +173,7 @@ async def test_who_left_is_not_brought_back_by_an_old_list(house: House):
     """A withdrawal holds against every later import; a list that says "left" is obeyed."""
     gone, left, mine = await house.enrol(1), await house.enrol(2), await house.enrol(3)
     await subscriptions.end(house.database, house.app, gone.id, SubscriptionState.GONE)
-    await house.enroller.leave(house.app, left.id, left.secret)
+    await house.enroller.leave(house.app, left.id, left.secret, now=NOW, how=How.PAGE)
 
     await bring(house, [line(1, language="de"), line(2, state="active", language="de"), line(3, state="left")])
 

@@ -67,6 +67,7 @@ class DossierAnswer(msgspec.Struct, frozen=True, kw_only=True):
     codes: list[str]
     messages: list[dict[str, Any]]
     reports: list[dict[str, Any]]
+    consents: list[dict[str, Any]]
     events: list[dict[str, Any]]
 
 

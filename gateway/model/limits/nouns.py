@@ -19,6 +19,12 @@ TAGS_PER_DEVICE_MAX: Final = 100
 TAG_BYTES_MAX: Final = 1024
 """One tag's value; its name takes at most 64 characters."""
 CONSENT_BYTES_MAX: Final = 2048
+CONSENTS_PER_DEVICE_MAX: Final = 1_000
+"""Records of one device in the ledger; somebody who leaves and comes back every day fills it in a year and a half."""
+CONSENTS_SHOWN_MAX: Final = 10_000
+"""Records of one person that are shown at once."""
+WITHDRAWALS_DAYS: Final = 400
+"""So long an address is remembered whose owner left; a browser that is not used for a year has another one."""
 EXTERNAL_ID_BYTES_MAX: Final = 256
 """A shop's own name for a person."""
 SUBSCRIPTIONS_PER_PERSON_MAX: Final = 100

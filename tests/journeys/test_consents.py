@@ -1,0 +1,135 @@
+"""Who agreed to what, when, where and how, and who took it back: the ledger."""
+
+import json
+from typing import Any
+
+import pytest
+
+from gateway.store import pruning
+from gateway.subscribers import erase
+from tests.journeys.visitors import Visitor
+from tests.journeys.world import Shop
+
+TEXT = "Yes, tell me about sales. I can stop this at any time."
+CONSENT = {"text": TEXT, "at": "2026-11-01T10:00:00Z", "page": "https://shop.example/cart"}
+
+
+async def _ledger(shop: Shop, device: str) -> dict[str, Any]:
+    _, _, said = await shop.call("GET", f"/v1/subscriptions/{device}/consents")
+    return said
+
+
+async def _lines(shop: Shop) -> list[dict[str, Any]]:
+    headers = {"Authorization": f"Bearer {shop.api_key}"}
+    async with shop.world.session.get(shop.world.url + "/v1/consents/export", headers=headers) as answer:
+        assert answer.status == 200
+        return [json.loads(line) for line in (await answer.text()).splitlines()]
+
+
+async def test_an_opt_in_and_its_end_are_both_written_down(shop: Shop) -> None:
+    """Who asks may be shown: this text, at this time, on this page; other topics later; and the end, from the page."""
+    visitor = await Visitor(shop, "203.0.113.7").enrolled(consent=CONSENT, topics=["sale"])
+    await visitor.change(topics=["sale", "news"])
+    await visitor.change(language="nl")
+    assert (await visitor.call("DELETE", f"/v1/subscriptions/{visitor.id}"))[0] == 204
+    assert (await visitor.call("DELETE", f"/v1/subscriptions/{visitor.id}"))[0] == 204
+    said = await _ledger(shop, visitor.id)
+    given, changed, withdrawn = said["data"]
+    assert (given["act"], given["how"], given["text"], given["page"]) == ("given", "page", TEXT, CONSENT["page"])
+    assert (given["said_at"], given["topics"]) == ("2026-11-01T10:00:00Z", ["sale"])
+    assert (changed["act"], changed["topics"], changed["page"]) == ("changed", ["news", "sale"], "https://shop.example")
+    assert (withdrawn["act"], withdrawn["how"]) == ("withdrawn", "page")
+    assert said["intact"] is True
+    assert await _lines(shop) == said["data"]
+    assert "203.0.113" not in json.dumps(said)
+
+
+async def test_what_is_repeated_is_written_once(shop: Shop) -> None:
+    """A page that enrols at each visit with the consent that it kept adds nothing; another text does."""
+    visitor = await Visitor(shop, "203.0.113.8").enrolled(consent=CONSENT)
+    await visitor.enrol(consent=CONSENT)
+    await visitor.enrol()
+    assert [one["act"] for one in (await _ledger(shop, visitor.id))["data"]] == ["given"]
+    await visitor.enrol(consent={**CONSENT, "text": "Prices, too."})
+    assert [one["text"] for one in (await _ledger(shop, visitor.id))["data"]] == [TEXT, "Prices, too."]
+
+
+async def test_a_page_that_mends_by_itself_brings_nobody_back(shop: Shop) -> None:
+    """Whoever left stays away until they agree anew, also when the device's row is long gone."""
+    visitor = await Visitor(shop, "203.0.113.9").enrolled(consent=CONSENT)
+    await visitor.call("DELETE", f"/v1/subscriptions/{visitor.id}")
+    status, said = await visitor.enrol(consent=CONSENT, again=True)
+    assert (status, said["error"]["code"]) == (409, "consent_withdrawn")
+    await _prune(shop)
+    status, said = await visitor.enrol(consent=CONSENT, again=True)
+    assert (status, said["error"]["code"]) == (409, "consent_withdrawn")
+    status, _ = await visitor.enrol(consent={**CONSENT, "at": "2026-11-20T10:00:00Z"})
+    assert status == 201
+    assert (await visitor.enrol(consent=CONSENT, again=True))[0] == 200
+
+
+async def _prune(shop: Shop) -> None:
+    await shop.world.db.execute(
+        "UPDATE subscriptions SET ended_at = now() - interval '31 days' WHERE app_id = $1 AND state <> 0", shop.app.id
+    )
+    await pruning.prune(shop.world.db)
+
+
+async def test_a_person_is_shown_all_of_it_also_of_devices_that_are_gone(shop: Shop) -> None:
+    """The export of a person holds what they agreed to on a phone that they no longer have."""
+    visitor = await Visitor(shop, "203.0.113.10").enrolled(consent=CONSENT)
+    await shop.call("PATCH", f"/v1/subscriptions/{visitor.id}", {"user": "ada"})
+    await shop.call("DELETE", f"/v1/subscriptions/{visitor.id}")
+    await _prune(shop)
+    status, _, said = await shop.call("GET", "/v1/users/ada/consents")
+    assert (status, [(one["act"], one["how"], one["user"]) for one in said["data"]]) == (
+        200,
+        [("given", "page", "ada"), ("withdrawn", "server", "ada")],
+    )
+    _, _, dossier = await shop.call("GET", "/v1/users/ada/export")
+    assert dossier["consents"] == said["data"]
+
+
+async def test_an_erasure_leaves_hashes_and_nothing_that_tells(shop: Shop) -> None:
+    """Nobody reads from what is left who it was; who kept the record can show that it was there."""
+    visitor = await Visitor(shop, "203.0.113.11").enrolled(consent=CONSENT)
+    await shop.call("PATCH", f"/v1/subscriptions/{visitor.id}", {"user": "ada"})
+    (kept,) = (await _ledger(shop, visitor.id))["data"]
+    await shop.call("DELETE", "/v1/users/ada")
+    await erase.finish_erasures(shop.world.db, shop.world.base.keyring.app_by_id)
+    assert await _lines(shop) == []
+    rows = await shop.world.db.fetch("SELECT hash, kind FROM consent_remains WHERE app_id = $1", shop.app.id)
+    assert [(row["hash"].hex(), row["kind"]) for row in rows] == [(kept["seal"], 1)]
+    status, said = await visitor.enrol(consent=CONSENT, again=True)
+    assert (status, said["error"]["code"]) == (409, "consent_withdrawn")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        'UPDATE consents SET said = said || \'{"text": "You get everything."}\' WHERE app_id = $1 AND seq = 1',
+        "UPDATE consents SET at = at - interval '1 day' WHERE app_id = $1 AND seq = 2",
+        "UPDATE consents SET kind = 1 WHERE app_id = $1 AND seq = 2",
+        "DELETE FROM consents WHERE app_id = $1 AND seq = 1",
+        "DELETE FROM consents WHERE app_id = $1 AND seq = 2",
+    ],
+)
+async def test_a_record_that_was_mended_or_taken_out_shows(shop: Shop, spoil: Any) -> None:
+    """Whoever changes the ledger behind the gateway's back is found out by the seals."""
+    visitor = await Visitor(shop, "203.0.113.12").enrolled(consent=CONSENT)
+    await visitor.change(topics=["sale"])
+    await visitor.change(topics=[])
+    assert (await _ledger(shop, visitor.id))["intact"] is True
+    await shop.world.db.execute(spoil, shop.app.id)
+    assert (await _ledger(shop, visitor.id))["intact"] is False
+
+
+async def test_the_ledger_of_one_device_is_bounded_and_its_end_is_always_written(shop: Shop) -> None:
+    """A device that changes its mind without end is refused at some point; never when it leaves."""
+    visitor = await Visitor(shop, "203.0.113.13").enrolled(consent=CONSENT)
+    await shop.world.db.execute("UPDATE consents SET seq = 1000 WHERE app_id = $1", shop.app.id)
+    status, said = await visitor.change(topics=["sale"])
+    assert (status, said["error"]["code"]) == (409, "consents_too_many")
+    assert (await visitor.shown())["topics"] == []
+    assert (await visitor.call("DELETE", f"/v1/subscriptions/{visitor.id}"))[0] == 204
+    assert (await _ledger(shop, visitor.id))["data"][-1]["act"] == "withdrawn"
