@@ -9,14 +9,17 @@ import { gzipSync } from 'node:zlib';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 import process from 'node:process';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 
 const root = path.dirname(fileURLToPath(import.meta.url));
 const meta = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
 // Rooms come first, then the register that carries their hashes, then the page script that carries the register's.
 const ROOMS = {
+  'cards.js': 'cards/room.js',
+  'prompts.js': 'prompts/room.js',
   'takeover.js': 'takeover/room.js',
 };
+const WORDS = 'src/prompts/words';
 const REGISTER = 'more.js';
 const entries = {
   ...ROOMS,
@@ -36,6 +39,17 @@ const INTERNAL = [
 ];
 const mangled = {}; // one list for all files: a room must find what the page script named
 
+/** A style sheet comes into a bundle as text, made small: shadow roots adopt it, which every policy allows. */
+const styles = {
+  name: 'styles',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.css$/ }, async ({ path: file }) => {
+      const { code } = await transform(await readFile(file, 'utf8'), { loader: 'css', minify: true });
+      return { contents: code.trim(), loader: 'text' };
+    });
+  },
+};
+
 async function bundle(name, entry) {
   const result = await build({
     absWorkingDir: root,
@@ -46,6 +60,7 @@ async function bundle(name, entry) {
     target: 'es2019',
     charset: 'ascii', // a shop may serve its pages in any encoding
     legalComments: 'none',
+    plugins: [styles],
     define: { __ROOMS__: JSON.stringify(hashes), __REGISTER__: JSON.stringify(register.hash) },
     mangleProps: new RegExp(`^(${INTERNAL.join('|')})$`),
     mangleCache: mangled,
@@ -69,28 +84,40 @@ const check = process.argv.includes('--check');
 const outFlag = process.argv.indexOf('--out');
 const out = outFlag > 0 ? path.resolve(process.argv[outFlag + 1]) : path.join(root, 'dist');
 if (!check) await mkdir(out, { recursive: true });
+
+/** Writes a file, or says that the one there is not what the sources make. */
+async function put(name, bytes) {
+  const target = path.join(out, name);
+  if (!check) return writeFile(target, bytes);
+  if (bytes.equals(await readFile(target).catch(() => Buffer.alloc(0)))) return undefined;
+  process.exitCode = 1;
+  return console.error(`${name} is stale: run npm run build`);
+}
+
 for (const [name, entry] of Object.entries(entries)) {
   const bytes = await bundle(name, entry);
   if (name in ROOMS) hashes[path.parse(name).name] = integrity(bytes);
   if (name === REGISTER) register.hash = integrity(bytes);
-  const target = path.join(out, name);
-  if (!check) await writeFile(target, bytes);
-  else if (!bytes.equals(await readFile(target).catch(() => Buffer.alloc(0)))) {
-    process.exitCode = 1;
-    console.error(`${name} is stale: run npm run build`);
-  }
+  await put(name, bytes);
   console.log(sizeLine(name, bytes));
 }
 
-/** Pages fetch only scripts by version; the module goes into a shop's own bundle. */
+// What prompts say, a file for each language; the page fetches the one it speaks.
+const languages = await readdir(path.join(root, WORDS));
+for (const file of languages) {
+  const words = JSON.parse(await readFile(path.join(root, WORDS, file), 'utf8'));
+  await put(`words-${file}`, Buffer.from(`${JSON.stringify({ by: `Steeple ${meta.version}`, ...words })}\n`));
+}
+
+/** Pages fetch only scripts and words by version; the module goes into a shop's own bundle. */
 async function keepRelease() {
   const folder = path.join(out, 'releases', meta.version);
   const kept = await readdir(folder).catch(() => []);
   if (kept.length) throw new Error(`${meta.version} was released already: give the next version in package.json first`);
   await mkdir(folder, { recursive: true });
-  const scripts = Object.keys(entries).filter((name) => name.endsWith('.js'));
-  await Promise.all(scripts.map((name) => copyFile(path.join(out, name), path.join(folder, name))));
-  console.log(`kept ${scripts.length} files in ${path.relative(root, folder)}`);
+  const fetched = [...Object.keys(entries).filter((name) => name.endsWith('.js')), ...languages.map((file) => `words-${file}`)];
+  await Promise.all(fetched.map((name) => copyFile(path.join(out, name), path.join(folder, name))));
+  console.log(`kept ${fetched.length} files in ${path.relative(root, folder)}`);
 }
 
 if (process.argv.includes('--release')) await keepRelease();

@@ -26,6 +26,7 @@ from gateway.api import (
     offers,
     opt_ins,
     progress,
+    prompt_preview,
     prompts,
     recalls,
     receipts,
@@ -209,6 +210,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET",    "/openapi.json",                      documents.openapi,   OPEN,   "System", "This reference as OpenAPI 3.1"),
     Route("GET",    "/docs",                              documents.page,      OPEN,   "System", "This reference to read", media="text/html"),
     Route("GET",    "/docs/{file}",                       documents.file,      OPEN,   "System", "Its script and style", media="text/css", is_documented=False),
+    Route("GET",    "/preview",                           prompt_preview.page, OPEN,   "System", "Prompts to look at: each kind, theme, scheme and language", media="text/html"),
+    Route("GET",    "/preview/{file}",                    prompt_preview.file, OPEN,   "System", "Its script and style", media="text/css", is_documented=False),
 )
 # fmt: on
 

@@ -85,7 +85,7 @@ def _answer(call: Call, file: SdkFile | None, cache: str) -> web.Response:
     }
     if call.request.headers.get("If-None-Match") == file.etag:
         return web.Response(status=304, headers=headers)
-    headers["Content-Type"] = "text/javascript; charset=utf-8"
+    headers["Content-Type"] = file.media
     if "gzip" in call.request.headers.get("Accept-Encoding", ""):
         headers["Content-Encoding"] = "gzip"
         return web.Response(body=file.zipped, headers=headers)

@@ -1,2 +1,2 @@
 /*! Steeple 0.1.0 | MIT */
-(()=>{var e={takeover:"sha256-85GUDWelacSCEflrCDtZW8Z/hfOLDVg+SnrheqyEYEY="};var r=Symbol.for("steeple.rooms");function n(t,i,s){let o=t[r]||{};o[i]=s,t[r]||Object.defineProperty(t,r,{value:o})}var a=typeof e=="undefined"?{}:e;typeof window!="undefined"&&n(window,"more",()=>a);})();
+(()=>{var e={cards:"sha256-L0bosDHlTEwNnf4AJePsZKKMEfxZfXaaKnCjnuA77Tg=",prompts:"sha256-dmaoMEB8caHjTBPff1NgsoRp7qT+WjJwsQBMR0eJKsE=",takeover:"sha256-85GUDWelacSCEflrCDtZW8Z/hfOLDVg+SnrheqyEYEY="};var r=Symbol.for("steeple.rooms");function n(t,i,s){let o=t[r]||{};o[i]=s,t[r]||Object.defineProperty(t,r,{value:o})}var a=typeof e=="undefined"?{}:e;typeof window!="undefined"&&n(window,"more",()=>a);})();

@@ -124,12 +124,26 @@ export function createSteeple(host, options) {
     return result;
   }
 
+  /** Lets the room of prompts do something, once it has what it needs: a browser that can be asked or, on iOS, told how. */
+  async function prompts(act, isWanted) {
+    await look();
+    const blocked = blockedBy();
+    const isGuide = hasConsent && blocked === 'ios_home_screen';
+    if (blocked && !isGuide) return failed(blocked);
+    const ready = await (isGuide ? visit.learn : prepare)();
+    return ready.ok && isWanted() ? act(await enter('prompts')) : ready;
+  }
+
+  /** Somebody who is subscribed needs no question, only what is part of the page. */
+  const hasPrompts = () => (visit.config.prompts || []).some(({ kind }) => kind === 'bell' || kind === 'inline' || !state().subscribed);
+
   const arrive = guarded('start', mend);
 
   /** The page view itself: settings, worker, and whatever differs from what the gateway knows; then "ready". */
   const start = async () => {
     const done = await arrive();
     emit('ready', done);
+    if (done.ok || done.reason === 'ios_home_screen') guarded('prompts', () => prompts((room) => room.start(), hasPrompts))();
     return done;
   };
 
@@ -167,9 +181,10 @@ export function createSteeple(host, options) {
     },
     tags: { set: change('tags.set', 'changed', actions.setTags) },
     consent: { give: guarded('consent.give', giveConsent), withdraw: guarded('consent.withdraw', withdrawConsent) },
+    prompt: { show: guarded('prompt.show', (slug) => prompts((room) => room.show(slug), () => true)) },
     on,
   };
   const core = { host, options, store, visit, api, emit, actions, act };
-  const enter = createRooms({ host, options, core });
+  const enter = core.enter = createRooms({ host, options, core });
   return { api, start, enter };
 }

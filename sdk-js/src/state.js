@@ -1,7 +1,7 @@
 // What `Steeple.state()` tells, and which reasons are facts of this browser rather than faults worth an event.
 import { permission } from './subscription.js';
 
-const FACTS = ['unsupported', 'insecure', 'ios_home_screen', 'consent_required', 'killed', 'dismissed', 'not_subscribed'];
+const FACTS = ['unsupported', 'insecure', 'ios_home_screen', 'consent_required', 'killed', 'dismissed', 'not_subscribed', 'not_now'];
 
 export const isFault = (reason) => !FACTS.includes(reason);
 

@@ -87,5 +87,8 @@ export function openStore(host, name = 'steeple') {
     }
   }
 
-  return { get, update, set: (key, value) => update(key, () => value) };
+  /** Whether a value that was written is still there on the next page: it is not where storage is refused. */
+  const isKept = (key) => !memory.has(key);
+
+  return { get, update, isKept, set: (key, value) => update(key, () => value) };
 }

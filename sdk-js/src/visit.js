@@ -52,17 +52,23 @@ export function createVisit({ host, options, store }) {
     if (active && ((await store.get('receipts')) || []).length) active.postMessage('steeple:flush');
   }
 
-  /** Fetches the settings and starts the worker ahead of the click that will need both. Answers like a public call. */
-  async function prepare() {
+  /** Fetches the settings. Answers like a public call. */
+  async function learn() {
     const { config, answer } = await loadConfig({ store, call, gateway, app });
     if (!config) return answer.status ? failure(answer) : failed('offline', unheard());
-    const isNews = !visit.config || visit.config.at_ms !== config.at_ms;
     visit.config = config;
-    if (config.killed) return failed('killed');
+    return config.killed ? failed('killed') : OK;
+  }
+
+  /** Fetches the settings and starts the worker ahead of the click that will need both. Answers like a public call. */
+  async function prepare() {
+    const { at_ms: before } = visit.config || {};
+    const learned = await learn();
+    if (!learned.ok) return learned;
     await tellWorker();
     visit.registration = await (options.register || ensureRegistration)(host, options, visit);
     await hurryReceipts();
-    if (isNews) await renewWorker().catch(() => {}); // an update that fails leaves the old worker in place
+    if (visit.config.at_ms !== before) await renewWorker().catch(() => {}); // an update that fails leaves the old worker in place
     return OK;
   }
 
@@ -130,5 +136,5 @@ export function createVisit({ host, options, store }) {
     return { action, result };
   }
 
-  return Object.assign(visit, { look, prepare, reconcile, subscribeBrowser, leave, gatewayDevice: device });
+  return Object.assign(visit, { call, look, learn, prepare, reconcile, subscribeBrowser, leave, gatewayDevice: device });
 }

@@ -69,6 +69,7 @@ async def make_gateway(
     (sdk / "steeple.js").write_text("/*! Steeple 9.8.7 | MIT */\nself.x=1;\n")
     (sdk / "worker.js").write_text("/*! Steeple 9.8.7 | MIT */\nself.y=1;\n")
     (sdk / "attic.js").write_text("/*! Steeple 9.8.7 | MIT */\nself.z=1;\n")
+    (sdk / "words-nl.json").write_text('{"by":"Steeple 9.8.7","yes":"Ja"}\n')
     (sdk / "Notes.js").write_text("not ours\n")
 
     async def make(**given: Any) -> Gateway:

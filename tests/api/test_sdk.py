@@ -1,5 +1,7 @@
 """What pages load from the gateway."""
 
+import re
+
 from gateway.api.sdk_files import SdkFiles
 from tests.api.world import Shop
 
@@ -53,6 +55,30 @@ async def test_what_the_script_loads_later_is_served_as_well(shop: Shop):
     assert (await shop.page("GET", "/sdk/v1/attic.js")).status == 200
     assert (await shop.page("GET", "/sdk/v1/Notes.js")).status == 404
     assert (await shop.page("GET", "/sdk/v1/..%2Fattic.js")).status == 404
+
+
+async def test_what_prompts_say_is_served_as_json(shop: Shop):
+    """A page that speaks Dutch fetches the Dutch words, from any origin, and keeps them."""
+    answer = await shop.page("GET", "/sdk/9.8.7/words-nl.json", headers={"Origin": "https://anybody.example"})
+    assert answer.body["yes"] == "Ja"
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Cache-Control"].endswith("immutable")
+
+
+async def test_prompts_can_be_looked_at(shop: Shop):
+    """The page for it loads nothing from outside, and its own files are all there are."""
+    page = await shop.page("GET", "/preview")
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    for name, media in (("preview.js", "text/javascript"), ("preview.css", "text/css")):
+        assert f"/preview/{name}" in page.text
+        file = await shop.page("GET", f"/preview/{name}")
+        assert file.headers["Content-Type"].startswith(media)
+        assert not re.search(r"https?://", file.text)
+        again = await shop.page("GET", f"/preview/{name}", headers={"If-None-Match": file.headers["ETag"]})
+        assert again.status == 304
+    assert (await shop.page("GET", "/preview/preview.html")).status == 404
+    assert (await shop.page("GET", "/preview/docs.js")).status == 404
 
 
 async def test_a_script_goes_out_zipped_or_plain(shop: Shop):

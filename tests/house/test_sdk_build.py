@@ -14,6 +14,7 @@ from scripts.node import has_tools, node
 SDK = Path(__file__).parents[2] / "sdk-js"
 PACKAGE = json.loads((SDK / "package.json").read_text(encoding="utf-8"))
 BUNDLES = sorted(path.name for path in (SDK / "dist").glob("*.js"))
+WORDS = sorted(path.name for path in (SDK / "dist").glob("words-*.json"))
 
 
 def bundle(name: str) -> bytes:
@@ -25,6 +26,12 @@ def test_a_shop_page_pays_no_more_than_the_promised_bytes(name: str):
     """The page script and the worker stay within the sizes that the docs promise."""
     zipped = len(gzip.compress(bundle(name), compresslevel=9, mtime=0))
     assert zipped <= PACKAGE["gzipBudgetBytes"][name]
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_language_costs_little(name: str):
+    """What prompts say in one language is less than 2 kB on its way."""
+    assert len(gzip.compress(bundle(name), compresslevel=9, mtime=0)) <= 2048
 
 
 def test_the_budgets_are_the_promised_ones():
@@ -91,8 +98,8 @@ def test_the_committed_files_are_what_the_sources_build_to(tmp_path: Path):
     """Anybody can build the very bytes that shops are served, and check them against the repository's."""
     built = build("--out", tmp_path)
     assert built.returncode == 0, built.stderr
-    for name in BUNDLES:
-        assert (tmp_path / name).read_bytes() == bundle(name), f"sdk-js/dist/{name} is stale: npm run build"
+    fresh = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert fresh == {name: bundle(name) for name in ("steeple.mjs", *BUNDLES, *WORDS)}, "npm run build"
 
 
 @needs_tools
@@ -101,7 +108,7 @@ def test_a_release_is_kept_once(tmp_path: Path):
     assert build("--out", tmp_path, "--release").returncode == 0
     kept = {path.name: path.read_bytes() for path in (tmp_path / "releases" / PACKAGE["version"]).iterdir()}
 
-    assert kept == {name: bundle(name) for name in BUNDLES if name.endswith(".js")}
+    assert kept == {name: bundle(name) for name in (*BUNDLES, *WORDS)}
     again = build("--out", tmp_path, "--release")
     assert again.returncode != 0
     assert "was released already" in again.stderr
@@ -112,7 +119,7 @@ def changed_since_release(dist: Path, version: str) -> list[str]:
     return [
         f"{file.parent.name}/{file.name}"
         for file in sorted(dist.glob("releases/*/*"))
-        if not file.read_bytes().startswith(f"/*! Steeple {file.parent.name} | MIT */".encode())
+        if f"Steeple {file.parent.name}".encode() not in file.read_bytes()[:40]
         or (file.parent.name == version and file.read_bytes() != (dist / file.name).read_bytes())
     ]
 

@@ -53,7 +53,7 @@ BATCH_IN_FLIGHT_MAX: Final = 64
 """Messages of one batch that are being accepted at once."""
 SDK_FILE_BYTES_MAX: Final = 1024 * 1024
 """A built script that is served from memory; ours are under 30 KiB."""
-SDK_FILES_MAX: Final = 32
+SDK_FILES_MAX: Final = 100
 """Built scripts: the page script, its rooms, the worker."""
 SDK_RELEASED_FILES_MAX: Final = 1_000
 """Scripts of former releases that are still served, some ten a release and half a MiB of memory."""

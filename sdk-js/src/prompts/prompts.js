@@ -1,0 +1,100 @@
+// The room of prompts: which one comes up, and when.
+// Entered by the page script where the settings name prompts, and when the shop calls `Steeple.prompt.show()`.
+import { failed } from '../wire.js';
+import { createAsking } from './asking.js';
+import { placesOf, shopFacts } from './markup.js';
+import { hasOrdered, mayAsk, ordered, seen, shown } from './memory.js';
+import { awaitMoment } from './moment.js';
+import { openNotebook } from './notebook.js';
+import { isStanding } from './rules.js';
+
+/** What `show()` shows where the gateway has no prompt: our own words, counted under no name. */
+const PLAIN = { slug: '', kind: 'slidedown', variants: [{ name: '', weight: 1, texts: {}, theme: {} }], topics: [], back_off_days: [3, 7, 30] };
+const ORDERS = ['order_placed', 'purchase'];
+
+export function createPrompts(core) {
+  const { host, store, visit, api } = core;
+  const { document } = host;
+  const notebook = openNotebook(store);
+  const asking = createAsking(core, notebook);
+  const placed = new Set();
+  let cart = null; // what the shop told of it last, on this page
+  let hasAsked = false; // unbidden, once a page
+  let waits = [];
+
+  const offered = () => visit.config.prompts || [];
+
+  async function mayComeUp(isKept) {
+    const state = await api.state();
+    const { opted_out: optedOut } = visit.choice;
+    return !hasAsked && mayAsk(notebook.now(), { ...state, opted_out: optedOut, is_kept: isKept }, Date.now());
+  }
+
+  async function comeUp(prompt, isKept) {
+    if (!await mayComeUp(isKept)) return failed('not_now');
+    hasAsked = true;
+    const done = await asking.present(prompt, false);
+    if (done.ok) await notebook.note((memory, now_ms) => shown(memory, prompt.back_off_days, now_ms));
+    return done;
+  }
+
+  /** The first whose moment comes is the only one on this page. */
+  function wait(prompt) {
+    waits.push(awaitMoment(host, prompt.rules, async () => {
+      waits.forEach((stop) => stop());
+      await notebook.note((memory) => memory); // another tab may have been answered meanwhile
+      await comeUp(prompt, notebook.isKept());
+    }));
+  }
+
+  const put = {
+    inline: (prompt) => placesOf(document, prompt.slug).forEach((holder) => asking.settleIn(prompt, holder)),
+    bell: (prompt) => awaitMoment(host, prompt.rules, () => asking.hang(prompt)),
+    slidedown: wait,
+    custom: wait,
+  };
+
+  function facts() {
+    const shop = shopFacts(document);
+    return {
+      path: host.location.pathname,
+      page_views: notebook.now().views,
+      has_ordered: hasOrdered(notebook.now(), Date.now()),
+      cart_value: cart === null ? shop.cart_value : cart,
+    };
+  }
+
+  /** Starts whatever has come to stand: at the beginning, and when the shop has told something new. */
+  function consider() {
+    offered().filter(({ slug, rules }) => rules.is_automatic && !placed.has(slug) && isStanding(rules, facts()))
+      .forEach((prompt) => {
+        placed.add(prompt.slug);
+        put[prompt.kind](prompt);
+      });
+  }
+
+  async function hear({ name, properties }) {
+    if (ORDERS.includes(name)) await notebook.note(ordered);
+    if (typeof (properties || {}).cart_value === 'number') cart = properties.cart_value;
+    consider();
+  }
+
+  async function start() {
+    await notebook.note(seen);
+    if (shopFacts(document).has_ordered) await notebook.note(ordered);
+    api.on('tracked', hear);
+    consider();
+  }
+
+  /** Within a click a prompt is shown in any case; unbidden as seldom as the automatic ones. */
+  async function show(slug) {
+    const { userActivation } = host.navigator;
+    const isBidden = !userActivation || userActivation.isActive;
+    const found = offered().find((one) => (slug ? one.slug === slug : one.kind === 'slidedown'));
+    if (slug && !found) return failed('invalid', `there is no active prompt ${slug}`);
+    await notebook.note((memory) => memory);
+    return isBidden ? asking.present(found || PLAIN, true) : comeUp(found || PLAIN, true);
+  }
+
+  return { start, show };
+}
