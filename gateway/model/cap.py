@@ -49,11 +49,12 @@ def windows_of(caps: tuple[Cap, ...]) -> tuple[Window, ...]:
 
 def own_windows_of(facts: Known, attrs: Known = None) -> tuple[Window, ...]:
     """The caps that a person chose: what is known of them, and of their device. What cannot be read is none."""
-    if not facts and not attrs:
-        return ()
-    wish = (facts.get("attributes") or {}).get(OWN_CAPS) if facts else None
-    texts = [wish] if isinstance(wish, str) else wish[:CAPS_OF_PERSON_MAX] if isinstance(wish, list) else []
+    attributes = facts.get("attributes") if facts else None
+    wish = attributes.get(OWN_CAPS) if attributes else None
     chosen = frequency_chosen(attrs, facts)
+    if wish is None and chosen is None:
+        return ()
+    texts = [wish] if isinstance(wish, str) else wish[:CAPS_OF_PERSON_MAX] if isinstance(wish, list) else []
     found = [own_window(text) for text in (*texts, chosen) if isinstance(text, str)]
     return tuple(window for window in found if window is not None)
 

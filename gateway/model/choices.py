@@ -21,6 +21,7 @@ OWN: Final = "own"
 """Where they stand in `attrs` of a device."""
 CHOICES: Final = ("quiet", "frequency", "paused_until", "channels_off")
 """Their names, in `facts` of a person and in `attrs.own` of a device."""
+_NAMES: Final = frozenset(CHOICES)
 
 Known = Mapping[str, Any] | None
 """`attrs` or `facts` as stored."""
@@ -66,6 +67,11 @@ def choices_of(attrs: Known, facts: Known) -> Choices:
     return msgspec.convert({name: value for name, value in said.items() if value}, Choices)
 
 
+def has_chosen(attrs: Known, facts: Known) -> bool:
+    """Whether there is any choice: of most people there is none, and nobody needs to look any closer."""
+    return (bool(facts) and not _NAMES.isdisjoint(facts)) or (bool(attrs) and OWN in attrs)
+
+
 def quiet_chosen(attrs: Known, facts: Known) -> QuietHours | None:
     """The hours that were chosen; None where nothing was, and the app's hold."""
     chosen = (facts and facts.get("quiet")) or (attrs and OWN in attrs and attrs[OWN].get("quiet"))
@@ -74,7 +80,8 @@ def quiet_chosen(attrs: Known, facts: Known) -> QuietHours | None:
 
 def frequency_chosen(attrs: Known, facts: Known) -> str | None:
     """How much is enough, as `3/P7D`."""
-    return (facts or {}).get("frequency") or _own(attrs).get("frequency")
+    of_person = facts.get("frequency") if facts else None
+    return of_person or (_own(attrs).get("frequency") if attrs else None)
 
 
 def paused_until_s(attrs: Known, facts: Known) -> float:

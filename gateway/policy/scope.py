@@ -38,7 +38,6 @@ class Scope(dict[str, Any]):
     __slots__ = ("_language", "device", "fixed")
 
     def __init__(self, device: Device, fixed: Values, language: str | None = None) -> None:
-        super().__init__()
         self.device = device
         self.fixed = fixed
         self._language = language

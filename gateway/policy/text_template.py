@@ -28,9 +28,8 @@ _WORDS_OF_LIQUID: Final = frozenset((
     "if", "else", "limit", "offset", "reversed", "cols",
 ))  # fmt: skip
 """Names that mean something else there, or that are worked out: left to it."""
-_NOTHING: Final[tuple[object, ...]] = ("", None, False, [], {})
 _EMPTY_TYPES: Final = (str, type(None), bool, list, dict)
-"""0 is no nothing."""
+"""What is nothing where it is empty. 0 is no nothing."""
 
 
 class TextTemplate(Protocol):
@@ -56,9 +55,11 @@ class Field(msgspec.Struct, frozen=True, eq=False):
     def fill(self, scope: Scope) -> str:
         """The value as Liquid would write it, or the default where there is none."""
         value = self.look_up(scope)
-        if self.default is not None and value in _NOTHING and type(value) in _EMPTY_TYPES:
+        if type(value) is str and value:
+            return value
+        if not value and self.default is not None and type(value) in _EMPTY_TYPES:
             return self.default
-        return value if type(value) is str else written(value)
+        return written(value)
 
 
 class PlainText(msgspec.Struct, frozen=True):
@@ -73,7 +74,10 @@ class PlainText(msgspec.Struct, frozen=True):
 
     def fill(self, scope: Scope) -> str:
         """The text for one person."""
-        return "".join([piece if isinstance(piece, str) else piece.fill(scope) for piece in self.pieces])
+        text = ""
+        for piece in self.pieces:
+            text += piece if isinstance(piece, str) else piece.fill(scope)
+        return text
 
 
 def has_fields(text: str) -> bool:

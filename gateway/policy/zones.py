@@ -76,22 +76,31 @@ def place_of(
     app_timezone: str | None = None,
 ) -> Place:
     """Where somebody is, from what is known: the device's word, the person's, the connection's, the app's."""
-    known = facts or {}
-    return _place(
-        _first_zone(timezone, known.get("timezone"), geo_timezone), country or known.get("country"), app_timezone
-    )
+    of_person = None
+    if facts and ("timezone" in facts or "country" in facts):
+        of_person = _text(facts.get("timezone"))
+        country = country or _text(facts.get("country"))
+    return _place(timezone, of_person, geo_timezone, country, app_timezone)
 
 
-def _first_zone(*names: Any) -> str | None:
-    for name in names:
-        if isinstance(name, str) and zone_of(name) is not None:
-            return name
-    return None
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _first_zone(*names: str | None) -> str | None:
+    return next((name for name in names if name is not None and zone_of(name) is not None), None)
 
 
 @functools.lru_cache(maxsize=4096)
-def _place(zone: str | None, country: object, app_timezone: str | None) -> Place:
-    where = country.upper() if isinstance(country, str) else None
+def _place(
+    timezone: str | None,
+    of_person: str | None,
+    geo_timezone: str | None,
+    country: str | None,
+    app_timezone: str | None,
+) -> Place:
+    zone = _first_zone(timezone, of_person, geo_timezone)
+    where = country.upper() if country is not None else None
     if zone is not None:
         return Place((zone,), where or country_of_zone(zone))
     candidates = zones_of_country(where) if where else ()

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.delivery.group import Decision, Prepared
-from gateway.model.choices import is_channel_off, paused_until_s
+from gateway.model.choices import has_chosen, is_channel_off, paused_until_s
 from gateway.model.delivery import Code, Device
 from gateway.model.work import Chunk
 from gateway.policy.ending import End, Fate
@@ -27,7 +27,7 @@ class Chosen:
         fates: dict[int, Fate] = {}
         for device in devices:
             attrs, facts = device.attrs, device.facts
-            if not attrs and not facts:
+            if not has_chosen(attrs, facts):
                 continue
             if paused_until_s(attrs, facts) > now_s:
                 fates[device.subscription_id] = _PAUSED
