@@ -50,6 +50,9 @@ CASES: Final = (
     Case("receipts", 20, 64),
     Case("receipts", 20, 64, 250.0),
     Case("receipts", 1, 512),
+    Case("events", 20, 64),
+    Case("events", 20, 64, 250.0),
+    Case("events", 1, 512),
 )
 
 
@@ -211,7 +214,7 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=15.0, help="of each case")
     parser.add_argument("--warm-up-s", type=float, default=3.0)
     parser.add_argument("--devices", type=int, default=20_000)
-    parser.add_argument("--only", choices=("receipts",), help="one kind")
+    parser.add_argument("--only", choices=("receipts", "events"), help="one kind")
     parser.add_argument("--json", action="store_true", help="print the figures instead of the section")
     parser.add_argument("--keep", action="store_true", help="write ingest.json, for the next page of results")
     return parser.parse_args(given)

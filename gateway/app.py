@@ -61,6 +61,7 @@ from gateway.store.stops import LOOK_EVERY_S, Stops
 from gateway.subscribers import erase, people, prompt_winners
 from gateway.subscribers.enrol import Enroller
 from gateway.subscribers.fences import Fences
+from gateway.subscribers.tracking import Tracker
 from gateway.telemetry import SSRF_BLOCKED, log
 from gateway.tenancy.api_keys import ApiKeys
 from gateway.tenancy.installation import open_vault
@@ -223,8 +224,8 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
         base.db, sender=engine, born_claimed_lease_s=settings.born_claimed_lease_s, clock=base.clock.now,
         is_stopped=base.stops.has,
     )  # fmt: skip
-    ingest = Ingest(base.db, base.keyring)
     outcomes = OptIns(base.db, clock=base.clock.now)
+    ingest, tracker = Ingest(base.db, base.keyring), Tracker(base.db)
     locator = Locator.of(settings)
     services = Services(
         settings=settings,
@@ -238,6 +239,7 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
         vault=base.vault,
         ingest=ingest,
         opt_ins=outcomes,
+        tracker=tracker,
         sdk_folder=sdk_folder(),
         started_at=base.clock.now(),
         is_ready=_Readiness(base.db).why_not,
@@ -267,6 +269,7 @@ async def serve_api(base: Base, stop: asyncio.Event) -> None:
         await under.aclose()
         await ingest.aclose()
         await outcomes.aclose()
+        await tracker.aclose()
         locator.close()
 
 

@@ -81,6 +81,7 @@ OPT_IN_REPORTS: Final = _counter(
     "Reports of what visitors answered: counted, ignored (no such prompt), refused.",
     "result",
 )
+EVENTS: Final = _counter("events_total", "Events by who told them and whether they counted.", "source", "result")
 COUPON_POOLS_LOW: Final = _counter("coupon_pools_low_total", "Alarms of coupon pools that run low.")
 COUPONS_BACK: Final = _counter(
     "coupons_back_total", "Coupon codes that came back to their pool: lease (a worker died), unsent.", "why"

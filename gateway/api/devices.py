@@ -53,6 +53,11 @@ async def enter(call: Call) -> tuple[App, str | None]:
             "Send the device's secret, or an API key, as `Authorization: Bearer ...`.",
             kind="authentication",
         )
+    return await enter_with_secret(call, token)
+
+
+async def enter_with_secret(call: Call, token: str) -> tuple[App, str]:
+    """The app, and the device's secret as it is checked. Raises 401 for what is no such secret, and as `enter`."""
     if token.startswith(PUBLISHABLE_PREFIX):
         raise GatewayError(
             "key_publishable",

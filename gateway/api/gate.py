@@ -12,7 +12,13 @@ from gateway.api.route import Route
 from gateway.api.sdk_files import SdkFiles
 from gateway.api.services import Services
 from gateway.model.errors import GatewayError
-from gateway.model.limits import POSITIONS_BURST, POSITIONS_EVERY_S, PUBLIC_BURST_FACTOR
+from gateway.model.limits import (
+    EVENTS_FROM_DEVICE_BURST,
+    EVENTS_FROM_DEVICE_EVERY_S,
+    POSITIONS_BURST,
+    POSITIONS_EVERY_S,
+    PUBLIC_BURST_FACTOR,
+)
 from gateway.subscribers.transfer import Transfer
 from gateway.subscribers.users import Users
 
@@ -35,6 +41,9 @@ class Gate:
         self.streams = 0
         self._keys: Buckets[int] = Buckets(rate=settings.rate_per_key, burst=settings.rate_per_key)
         self._positions: Buckets[tuple[int, int]] = Buckets(rate=1 / POSITIONS_EVERY_S, burst=POSITIONS_BURST)
+        self._tracking: Buckets[tuple[int, int]] = Buckets(
+            rate=1 / EVENTS_FROM_DEVICE_EVERY_S, burst=EVENTS_FROM_DEVICE_BURST
+        )
         self._public: Buckets[tuple[str, int]] = Buckets(
             rate=settings.rate_public, burst=settings.rate_public * PUBLIC_BURST_FACTOR
         )
@@ -42,6 +51,10 @@ class Gate:
     def take_for_position(self, app_id: int, number: int) -> None:
         """Counts a position that a device says it is at; raises 429 when it says so too often."""
         _refuse_after(self._positions.take((app_id, number), time.monotonic()))
+
+    def take_for_events(self, app_id: int, number: int) -> None:
+        """Counts a request with events of a device; raises 429 when it makes too many."""
+        _refuse_after(self._tracking.take((app_id, number), time.monotonic()))
 
     def take_for_key(self, key_id: int) -> None:
         """Counts a call of this key; raises 429 when it has none left."""

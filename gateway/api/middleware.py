@@ -22,6 +22,7 @@ from gateway.api.origins import allow, has_origin, vary
 from gateway.api.route import Route
 from gateway.model.errors import GatewayError
 from gateway.model.ids import new_id, to_text
+from gateway.model.limits import PUBLIC_BODY_BYTES_MAX
 from gateway.telemetry import HTTP_REQUESTS, HTTP_SECONDS
 
 Endpoint: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -84,10 +85,12 @@ def expectation(gate: Gate) -> Callable[[web.Request], Awaitable[web.StreamRespo
 async def _run(call: Call) -> web.StreamResponse:
     route = call.route
     await admit(call)
+    is_devices = route.auth.kind == "device" and call.key is None
     if route.body_max:
-        bodies.check_head(call.request, route.body_max)
-        call.body = await bodies.read_body(call.request, route.body_max)
-    if route.replay in ("plain", "sealed"):
+        size_max = min(route.body_max, PUBLIC_BODY_BYTES_MAX) if is_devices else route.body_max
+        bodies.check_head(call.request, size_max)
+        call.body = await bodies.read_body(call.request, size_max)
+    if route.replay in ("plain", "sealed") and not is_devices:
         key = call.idempotency_key()
         if key is not None:
             return await idempotency.run(call, key, is_sealed=route.replay == "sealed")

@@ -32,7 +32,9 @@ _PATH_WORDS: Final = {
 def document(routes: Iterable[Route], *, url: str, version: str) -> dict[str, Any]:
     """The document for these routes; `url` is the gateway's public address."""
     shown = [route for route in routes if route.is_documented]
-    structs = list({struct: None for route in shown for struct in (route.request, route.answer) if struct is not None})
+    structs = list(
+        {struct: None for route in shown for struct in (*_requests(route), route.answer) if struct is not None}
+    )
     schemas, components = msgspec.json.schema_components([*structs, ErrorAnswer], ref_template=_NAME)
     schema_of = dict(zip([*structs, ErrorAnswer], schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
@@ -71,7 +73,8 @@ def _operation(route: Route, schema_of: dict[Any, Any]) -> dict[str, Any]:
         "responses": _responses(route, schema_of),
     }
     if route.request is not None:
-        content: dict[str, Any] = {"schema": schema_of[route.request]}
+        several = [schema_of[one] for one in _requests(route)]
+        content: dict[str, Any] = {"schema": several[0] if len(several) == 1 else {"oneOf": several}}
         example = EXAMPLES.get((route.method, route.path))
         if example is not None:
             content["example"] = example
@@ -87,6 +90,11 @@ def _operation(route: Route, schema_of: dict[Any, Any]) -> dict[str, Any]:
                 f"For pages of the app's origins, or with a key of the scope `{route.auth.scope}`."
             )
     return operation
+
+
+def _requests(route: Route) -> tuple[Any, ...]:
+    """The structs that the body may be."""
+    return route.request if isinstance(route.request, tuple) else (route.request,)
 
 
 def operation_id(route: Route) -> str:

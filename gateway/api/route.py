@@ -33,6 +33,7 @@ DEVICE_READ: Final = Auth("device", "read")
 DEVICE_CHANGE: Final = Auth("device", "manage")
 SEND: Final = Auth("key", "send")
 READ: Final = Auth("key", "read")
+TRACK: Final = Auth("device", "send")
 MANAGE: Final = Auth("key", "manage")
 ADMIN: Final = Auth("key", "admin")
 
@@ -52,7 +53,8 @@ class Route(msgspec.Struct, frozen=True):
     handler: an async function from a `Call` to an answer (not named here: calls know their route).
     body_max: bytes of body that are read before the handler runs; 0: none. A stream is read by its handler.
     media, reads: types of the answer and of the request.
-    request, answer: the structs of the bodies, for decoding and for the reference; None where there is no JSON.
+    request, answer: the structs of the bodies, for the reference; None where there is no JSON, a tuple where devices
+    send another one than servers.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "*"]

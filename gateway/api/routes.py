@@ -41,7 +41,20 @@ from gateway.api import (
 )
 from gateway.api.gate import Gate
 from gateway.api.middleware import endpoint, expectation
-from gateway.api.route import ADMIN, DEVICE_CHANGE, DEVICE_READ, ENROL, MANAGE, OPEN, PUBLIC, READ, SEND, Query, Route
+from gateway.api.route import (
+    ADMIN,
+    DEVICE_CHANGE,
+    DEVICE_READ,
+    ENROL,
+    MANAGE,
+    OPEN,
+    PUBLIC,
+    READ,
+    SEND,
+    TRACK,
+    Query,
+    Route,
+)
 from gateway.api.schema import apps as a
 from gateway.api.schema import consents as co
 from gateway.api.schema import coupons as c
@@ -132,7 +145,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET",    "/v1/users/{external_id}/consents",   consents.of_user,    READ,   "Users", "What a user agreed to, and took back", 0, None, co.ConsentPage, query=(APP,)),
     Route("GET",    "/v1/consents/export",                consents.export,     MANAGE, "Users", "Take the whole ledger of consents, one JSON object a line", 0, None, None, query=(APP,), media="application/x-ndjson"),
     Route("POST",   "/v1/users/{external_id}/aliases",    users.add_alias,     MANAGE, "Users", "Give a user another name", SMALL, u.AliasRequest, u.UserAnswer, 200, "plain", (APP,)),
-    Route("POST",   "/v1/events",                         events.take,         SEND,   "Events", "Tell what users did", BULK, u.EventsRequest, u.EventsAnswer, 202, "plain", (APP,)),
+    Route("POST",   "/v1/events",                         events.take,         TRACK,  "Events", "Tell what users did", BULK, (u.EventsRequest, u.DeviceEventsRequest), u.EventsAnswer, 202, "plain", (APP,)),
 
     Route("GET",    "/v1/topics",                         topics.page,         READ,   "Topics", "List topics", 0, None, a.TopicPage, query=(APP,)),
     Route("POST",   "/v1/topics",                         topics.create,       MANAGE, "Topics", "Make a topic", SMALL, a.TopicRequest, a.TopicAnswer, 201, "plain"),

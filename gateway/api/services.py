@@ -14,6 +14,7 @@ from gateway.store.database import Database
 from gateway.store.stops import Stops
 from gateway.subscribers.enrol import Enroller
 from gateway.subscribers.fences import Fences
+from gateway.subscribers.tracking import Tracker
 from gateway.tenancy.api_keys import ApiKeys
 from gateway.tenancy.keyring import Keyring
 from gateway.transports.base import Transport
@@ -47,6 +48,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     vault: Vault
     ingest: Ingest
     opt_ins: OptIns
+    tracker: Tracker
     sdk_folder: Path
     started_at: datetime
     is_ready: Callable[[], Awaitable[list[str]]]

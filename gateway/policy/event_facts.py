@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.model.limits import EVENT_DAYS_MAX, EVENT_KINDS_PER_PERSON_MAX, EVENT_VALUE_MAX
+from gateway.policy.commerce import worth_of_items
 
 AMOUNTS: Final = ("value", "total", "revenue")
 """Properties that say what an event is worth; the first that is there counts."""
@@ -19,7 +20,7 @@ Facts = dict[str, Any]
 
 
 def amount_of(properties: Mapping[str, Any], *, currency: str | None) -> float:
-    """What an event is worth: the first of `value`, `total`, `revenue` that is a number; 0 without one.
+    """What an event is worth: the first of `value`, `total`, `revenue` that is a number, else what its `items` cost.
 
     Money of another currency than the app's counts 0: nobody here knows what it is worth today.
     """
@@ -30,7 +31,7 @@ def amount_of(properties: Mapping[str, Any], *, currency: str | None) -> float:
         value = properties.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool):
             return value if abs(value) <= EVENT_VALUE_MAX else 0
-    return 0
+    return _rounded(worth_of_items(properties.get("items")))
 
 
 def with_event(facts: Mapping[str, Facts], name: str, *, at_s: int, amount: float) -> dict[str, Facts]:

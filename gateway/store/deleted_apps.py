@@ -47,6 +47,20 @@ async def _chunks(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
     return _count(tag)
 
 
+async def _device_events(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM device_events WHERE app_id = $1 AND (bucket, sub_id, id) IN
+            (SELECT bucket, sub_id, id FROM device_events
+              WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
 async def _messages(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
     tag = await db.execute(
         """
@@ -280,6 +294,7 @@ _CLEAR: Final[tuple[Callable[[Queryable, int, Sequence[int]], Awaitable[int]], .
     _addresses,
     _persons,
     _person_events,
+    _device_events,
     _erasures,
     _idempotency,
     _coupon_codes,

@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.model.app import App
 from gateway.model.ids import new_id
-from gateway.store import consents, coupon_codes, coupon_given, person_events
+from gateway.store import consents, coupon_codes, coupon_given, device_events, person_events
 from gateway.store.database import Queryable
 from gateway.store.persons import Renamed, person_bucket_of
 from gateway.store.subscriptions import address_bucket_of, bucket_of
@@ -41,6 +41,7 @@ async def begin(db: Queryable, app: App, names: Sequence[str], subscriptions: Se
     Locks devices before people, as everybody does. Raises `Renamed` where the person has other devices by now.
     """
     hashes = await _delete_devices(db, app, subscriptions)
+    await device_events.delete_of_devices(db, app, subscriptions)
     if hashes:
         await _delete_addresses(db, app, hashes)
         await consents.withdraw(db, app, [hashed for hashed, _ in hashes])

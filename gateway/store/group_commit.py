@@ -1,6 +1,7 @@
 """Group commit: what many callers bring within a moment is written together, and each is answered when it is committed.
 
-One batch is written at a time, so that a slow database makes batches larger rather than more. What waits is bounded:
+Who comes after a pause is written at once; behind it batches begin at even distances, one at a time, so that many
+callers, or a slow database, make batches larger rather than more. What waits is bounded:
 beyond it callers hear 429 and bring it again. Where a batch fails for a reason of our own, its callers' items are tried
 by themselves, so that one of them cannot keep the others from being written.
 """
@@ -32,8 +33,8 @@ class _Batch(Generic[Item, Fate]):
 class GroupCommit(Generic[Item, Fate]):
     """Takes items for the whole process. Close it before the database.
 
-    flush_s: how long an item waits for company; batch_max: items with which a batch is full; waiting_max: items that
-    are under way or waiting.
+    flush_s: from the beginning of one batch to the next; batch_max: items with which a batch is full; waiting_max: how
+    many may wait or be under way.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class GroupCommit(Generic[Item, Fate]):
         self._writing = asyncio.Lock()
         self._flushes: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._next_s = 0.0
 
     @property
     def waiting(self) -> int:
@@ -80,7 +82,7 @@ class GroupCommit(Generic[Item, Fate]):
         batch = self._batch
         if batch is None:
             batch = self._batch = _Batch()
-            self._timer = loop.call_later(self._flush_s, self._start_flush)
+            self._timer = loop.call_at(max(loop.time(), self._next_s), self._start_flush)
         done: asyncio.Future[Sequence[Fate]] = loop.create_future()
         batch.callers.append((items, done))
         batch.size += len(items)
@@ -95,6 +97,7 @@ class GroupCommit(Generic[Item, Fate]):
             self._timer = None
         batch, self._batch = self._batch, None
         if batch is not None:
+            self._next_s = asyncio.get_running_loop().time() + self._flush_s
             task = asyncio.get_running_loop().create_task(self._flush(batch))
             self._flushes.add(task)
             task.add_done_callback(self._flushes.discard)

@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.model.ids import bucket_of_id, bucket_of_message, bucket_of_text, buckets_of_app
 from gateway.model.limits import PRUNE_MESSAGES, PRUNE_PROBES_MAX, PRUNE_ROWS, PRUNE_STEPS_MAX, WITHDRAWALS_DAYS
-from gateway.store import deleted_apps, list_remains, opt_ins
+from gateway.store import deleted_apps, device_events, list_remains, opt_ins
 from gateway.store.database import Queryable, Record
 
 HISTORY_DAYS: Final = 90
@@ -42,7 +42,8 @@ async def prune(db: Queryable, *, steps_max: int = PRUNE_STEPS_MAX) -> int:
     """Takes so many steps of each kind at most, fewer where nothing is left; how many rows went or were seen to."""
     total = 0
     kinds = (
-        _idempotency, _ended, _withdrawals, _chunks, _messages, list_remains.clear, opt_ins.prune, deleted_apps.empty,
+        _idempotency, _ended, _withdrawals, _chunks, _messages,
+        list_remains.clear, opt_ins.prune, device_events.prune, deleted_apps.empty,
     )  # fmt: skip
     for step in kinds:
         for _ in range(steps_max):

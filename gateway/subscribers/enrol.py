@@ -39,6 +39,7 @@ from gateway.subscribers.preferences import (
 from gateway.subscribers.reach import key_for, keys_in_order
 from gateway.subscribers.request import ChangeRequest, EnrolRequest
 from gateway.subscribers.secret import authorised, fits, hash_of, new_secret
+from gateway.subscribers.tracking import adopt
 from gateway.telemetry import ENROLMENTS
 from gateway.transports.base import Address, Credential, Transport
 
@@ -118,6 +119,7 @@ class Enroller:
         enrolled = await self._stored(app, raw, arrival, secret)
         if user is not None:
             await people.copied(self._db, app, await persons.attach(self._db, app, user, enrolled.id))
+            await adopt(self._db, app, enrolled.id, user)
         return enrolled
 
     async def _stored(self, app: App, raw: EnrolRequest, arrival: "_Arrival", secret: str) -> Enrolled:
@@ -199,6 +201,7 @@ class Enroller:
             )
         if user is not None:
             await people.copied(self._db, app, await persons.attach(self._db, app, user, subscription_id))
+            await adopt(self._db, app, subscription_id, user)
         elif patch.user is None:
             await people.copied(self._db, app, await persons.detach(self._db, app, subscription_id))
         if patch.location is None or not covers_location(said.consent or found.consent):

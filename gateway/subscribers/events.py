@@ -1,8 +1,8 @@
 """What people do, as the shop's server tells it: each event counts once, in the history and in the facts of the person.
 
 An event that was told twice is known by its `id`; without one, by all that it says, if it says when it happened. Who is
-told of and not known yet is made. `taken_in` is the way in for everybody who has events of people to tell: the API now,
-devices (of the person that is logged in there) and hooks of shops later.
+told of and not known yet is made. `taken_in` is the way in for everybody who has events of people to tell: the API and
+devices (`tracking.py`), crossings of geofences, and what a device tracked before its person logged in.
 """
 
 import hashlib
@@ -23,6 +23,7 @@ from gateway.model.limits import (
     EVENT_NAME_CHARS_MAX,
     EVENT_VALUE_MAX,
 )
+from gateway.policy.commerce import fault_of
 from gateway.policy.event_facts import AMOUNTS, amount_of, with_event
 from gateway.store import person_events, profiles
 from gateway.store.database import Connection, Queryable
@@ -44,8 +45,23 @@ class EventFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     id: str | None = None
 
 
+class DeviceEventFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something that was done on a device. `value`, or what `items` cost together, is what it is worth.
+
+    The same `id` of the same device counts once. A `purchase` without one is known by its `transaction_id`.
+    """
+
+    name: str
+    at: datetime | None = None
+    properties: dict[str, Any] = {}
+    id: str | None = None
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """An event, checked. is_repeatable: the same id on a day close by is the same event, told again."""
+    """An event, checked. `user` is empty while it is only known on which device it was.
+
+    is_repeatable: the same id on a day close by is the same event, told again.
+    """
 
     name: str
     user: str
@@ -55,29 +71,35 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     is_repeatable: bool
 
 
-class Taken(msgspec.Struct, frozen=True):
-    """What became of events: how many count, and how many were known already."""
-
-    accepted: int
-    duplicates: int
-
-
 def event_of(said: EventFields, *, now: datetime, param: str = "") -> Event:
     """The event, checked. Raises `Invalid`; `param` stands before the name of the field, such as `[3].`."""
+    return _event_of(said, check_external_id(said.user, param=f"{param}user"), now=now, param=param)
+
+
+def device_event_of(said: DeviceEventFields, *, now: datetime, param: str = "") -> Event:
+    """The same of what a device says, whose person is not known yet. Money and items are held to `policy.commerce`."""
+    fault = fault_of(said.properties)
+    if fault is not None:
+        path, text = fault
+        raise Invalid("field_invalid", text, param=f"{param}properties.{path}")
+    return _event_of(said, "", now=now, param=param)
+
+
+def _event_of(said: EventFields | DeviceEventFields, user: str, *, now: datetime, param: str) -> Event:
     name = said.name
     if not name or len(name) > EVENT_NAME_CHARS_MAX or not name.isprintable():
         text = f"An event's name has 1 to {EVENT_NAME_CHARS_MAX} printable characters."
         raise Invalid("field_invalid", text, param=f"{param}name")
     at = now if said.at is None else _moment(said.at, now=now, param=f"{param}at")
     _check_properties(said.properties, param=f"{param}properties")
-    user = check_external_id(said.user, param=f"{param}user")
+    own_id = _own_id_of(said)
     return Event(
         name=name,
         user=user,
         at=at,
         properties=said.properties,
-        id=_id_of(said, user, param=f"{param}id"),
-        is_repeatable=said.id is not None,
+        id=_id_of(said, own_id, user, param=f"{param}id"),
+        is_repeatable=own_id is not None,
     )
 
 
@@ -104,27 +126,36 @@ def _check_properties(properties: dict[str, Any], *, param: str) -> None:
             raise Invalid("field_invalid", f"An amount is at most {EVENT_VALUE_MAX:.0f}.", param=f"{param}.{name}")
 
 
-def _id_of(said: EventFields, user: str, *, param: str) -> str:
-    """The shop's own id, or one made of what the event says; without a time nothing tells two events apart."""
-    if said.id is not None:
-        if not said.id or len(said.id) > EVENT_ID_CHARS_MAX or not said.id.isprintable():
+def _own_id_of(said: EventFields | DeviceEventFields) -> str | None:
+    """The teller's own id; of a purchase its transaction: a thank-you page is loaded again, the server tells it too."""
+    transaction = said.properties.get("transaction_id")
+    if said.id is None and said.name == "purchase" and isinstance(transaction, str) and transaction:
+        return f"transaction:{transaction}"[:EVENT_ID_CHARS_MAX]
+    return said.id
+
+
+def _id_of(said: EventFields | DeviceEventFields, own_id: str | None, user: str, *, param: str) -> str:
+    """The teller's own id, or one made of what the event says; without a time nothing tells two events apart."""
+    if own_id is not None:
+        if not own_id or len(own_id) > EVENT_ID_CHARS_MAX or not own_id.isprintable():
             text = f"An event's id has 1 to {EVENT_ID_CHARS_MAX} printable characters."
             raise Invalid("field_invalid", text, param=param)
-        return said.id
+        return own_id
     if said.at is None:
         return f"-{new_id():x}"
     content = msgspec.json.encode([said.name, user, said.at.astimezone(UTC), said.properties], order="deterministic")
     return f"-{hashlib.blake2b(content, digest_size=_HASH_BYTES).hexdigest()}"
 
 
-async def taken_in(db: Queryable, app: App, events: Sequence[Event]) -> Taken:
+async def taken_in(db: Queryable, app: App, events: Sequence[Event]) -> list[bool]:
     """Stores those that are new and adds them to what is known of their people: all of them, or none.
 
+    Answers of each event whether it counts; False: it was known already, or stands here twice.
     The facts are on the devices when it returns, or, if the process dies, a few seconds later.
     """
     currency = app.own.currency
 
-    async def work(tx: Connection, own: people.Own) -> tuple[int, list[str]]:
+    async def work(tx: Connection, own: people.Own) -> tuple[list[bool], list[str]]:
         names = set(own.values())
         await people.made(tx, app, names)
         held = await profiles.lock(tx, app, names)
@@ -141,11 +172,22 @@ async def taken_in(db: Queryable, app: App, events: Sequence[Event]) -> Taken:
         touched = {one.person for one in fresh}
         if touched:
             await profiles.save_events(tx, app, {name: facts[name] for name in touched})
-        return len(fresh), [name for name in touched if held[name].subscriptions]
+        return _counting(events, own, fresh), [name for name in touched if held[name].subscriptions]
 
-    accepted, behind = await people.write(db, app, [one.user for one in events], work)
+    counting, behind = await people.write(db, app, [one.user for one in events], work)
     await people.copied(db, app, behind)
-    return Taken(accepted, len(events) - accepted)
+    return counting
+
+
+def _counting(events: Sequence[Event], own: people.Own, fresh: Sequence[StoredEvent]) -> list[bool]:
+    """Of each event whether it is the one that was stored."""
+    left = {(one.person, one.id) for one in fresh}
+    counting: list[bool] = []
+    for event in events:
+        key = own[event.user], event.id
+        counting.append(key in left)
+        left.discard(key)
+    return counting
 
 
 class _Candidate(msgspec.Struct, frozen=True):

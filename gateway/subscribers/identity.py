@@ -17,6 +17,7 @@ from gateway.store.database import Queryable
 from gateway.subscribers import people
 from gateway.subscribers.preferences import check_external_id
 from gateway.subscribers.secret import authorised
+from gateway.subscribers.tracking import adopt
 
 _EXPIRES: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
 
@@ -41,7 +42,10 @@ async def login(
     expires: str | int,
     now: datetime,
 ) -> None:
-    """Makes the device this user's. Raises `GatewayError`: `secret_invalid`, `signature_invalid`, `field_invalid`."""
+    """Makes the device this user's, and what it tracked before.
+
+    Raises `GatewayError`: `secret_invalid`, `signature_invalid`, `field_invalid`.
+    """
     user = check_external_id(external_id, param="external_id")
     _check_expiry(str(expires), now=now)
     expected = [signature_of(one, app, user, str(expires)) for one in await keys.identity_secrets(app.id)]
@@ -53,6 +57,7 @@ async def login(
         )
     await authorised(db, app, subscription_id, secret)
     await people.copied(db, app, await persons.attach(db, app, user, subscription_id))
+    await adopt(db, app, subscription_id, user)
 
 
 async def logout(db: Queryable, app: App, subscription_id: int, secret: str | None) -> None:

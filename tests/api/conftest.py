@@ -23,6 +23,7 @@ from gateway.store import partitions
 from gateway.store.database import Database
 from gateway.subscribers.enrol import Enroller
 from gateway.subscribers.fences import Fences
+from gateway.subscribers.tracking import Tracker
 from gateway.tenancy.api_keys import ApiKeys
 from gateway.tenancy.installation import ensure_installation
 from gateway.tenancy.keyring import Keyring
@@ -87,6 +88,7 @@ async def make_gateway(
         await services.acceptor.aclose()
         await services.ingest.aclose()
         await services.opt_ins.aclose()
+        await services.tracker.aclose()
 
 
 def _services(database: Database, vault: Vault, wire: Wire, sdk: Path, settings: Settings) -> Services:
@@ -108,6 +110,7 @@ def _services(database: Database, vault: Vault, wire: Wire, sdk: Path, settings:
         vault=vault,
         ingest=Ingest(database, keyring),
         opt_ins=OptIns(database),
+        tracker=Tracker(database),
         sdk_folder=sdk,
         started_at=datetime.now(UTC),
         is_ready=is_ready,

@@ -11,7 +11,7 @@ from tests.house.tree import docstrings_of
 HOT_TABLES: Final = (
     "subscriptions", "addresses", "persons", "messages", "chunks", "outcomes", "receipts", "receipt_counts",
     "idempotency", "coupon_codes", "coupon_given", "coupon_uses",
-    "person_events", "erasures",
+    "person_events", "device_events", "erasures",
     "experiments", "opt_ins",
     "consents", "consent_remains", "withdrawals",
 )  # fmt: skip

@@ -28,6 +28,7 @@ SLICES: dict[str, str] = {
     "consents.page": "one app's ledger in the order of the primary key",
     "pruning._withdrawals": "forgets what is too old, of all apps, by index withdrawals_old",
     "pruning._ended": "deletes devices that ended long ago, of all apps, by index subscriptions_ended",
+    "device_events.prune": "deletes what is a month old, of all apps, by index device_events_oldest",
     "pruning._chunks": "finds messages that ended long ago, of all apps, by index messages_finished",
     "pruning._messages": "finds messages beyond the history that is kept, of all apps, by index messages_finished",
     "recovery._hold_chunks": "holds the work of all apps, once, after a backup was restored",

@@ -7,9 +7,15 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.answers import ErrorBody
-from gateway.model.limits import EVENTS_PER_REQUEST_MAX, EXTERNAL_ID_BYTES_MAX, USERS_BULK_MAX
+from gateway.model.limits import (
+    DEVICE_SECRET_CHARS_MAX,
+    EVENTS_PER_DEVICE_REQUEST_MAX,
+    EVENTS_PER_REQUEST_MAX,
+    EXTERNAL_ID_BYTES_MAX,
+    USERS_BULK_MAX,
+)
 from gateway.subscribers.choices import ChoicesAnswer
-from gateway.subscribers.events import EventFields
+from gateway.subscribers.events import DeviceEventFields, EventFields
 from gateway.subscribers.user_request import UserFields
 
 
@@ -119,6 +125,17 @@ class EventRequest(EventFields, frozen=True, kw_only=True, forbid_unknown_fields
 
 EventsRequest = EventRequest | Annotated[list[EventRequest], Meta(min_length=1, max_length=EVENTS_PER_REQUEST_MAX)]
 """One event, or up to 1,000."""
+
+
+class DeviceEventsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a device tracked, up to 20 events. They are the person's who is logged in there, else the device's own.
+
+    `secret` may stand in the header instead (`Authorization: Bearer stpl_ds_...`); in the body it needs no preflight.
+    """
+
+    subscription: Annotated[str, Meta(description="`sub_...`.")]
+    events: Annotated[list[DeviceEventFields], Meta(min_length=1, max_length=EVENTS_PER_DEVICE_REQUEST_MAX)]
+    secret: Annotated[str, Meta(max_length=DEVICE_SECRET_CHARS_MAX)] | None = None
 
 
 class EventsAnswer(msgspec.Struct, frozen=True, kw_only=True):

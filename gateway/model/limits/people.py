@@ -23,6 +23,7 @@ PEOPLE_WRITE_ATTEMPTS_MAX: Final = 5
 
 # --- events -----------------------------------------------------------------------------------------------------------
 EVENTS_PER_REQUEST_MAX: Final = 1_000
+EVENTS_PER_DEVICE_REQUEST_MAX: Final = 20
 EVENT_NAME_CHARS_MAX: Final = 64
 EVENT_ID_CHARS_MAX: Final = 128
 EVENT_BYTES_MAX: Final = 4096
@@ -36,6 +37,25 @@ EVENT_KINDS_PER_PERSON_MAX: Final = 40
 EVENT_DAYS_MAX: Final = 90
 """Days of one kind that the facts tell of one by one; older ones are in the totals only."""
 EVENT_VALUE_MAX: Final = 1e12
+EVENT_ITEMS_MAX: Final = 200
+"""Items of one event, as many as Google Analytics 4 takes."""
+EVENT_QUEUE_MAX: Final = 10_000
+"""Events waiting for their transaction; beyond it their callers hear 429 and keep them."""
+EVENT_BATCH_MAX: Final = 500
+"""Events of one flush."""
+EVENT_FLUSH_S: Final = 0.05
+"""From one flush to the next; who comes after a pause waits for nobody."""
+EVENT_RETRY_S: Final = 5
+"""What callers hear how long to keep them."""
+DEVICE_SECRET_CHARS_MAX: Final = 100
+"""A genuine one has 65."""
+EVENTS_FROM_DEVICE_EVERY_S: Final = 1.0
+EVENTS_FROM_DEVICE_BURST: Final = 60
+"""Requests with events that one device may make: so many at once, then one each so many seconds."""
+DEVICE_EVENTS_DAYS: Final = 30
+"""How long what a device tracked waits for a login."""
+DEVICE_EVENTS_ADOPTED_MAX: Final = 1_000
+"""Events of a device that become the person's at a login; a device that tracked more keeps the latest for itself."""
 EVENTS_SHOWN_MAX: Final = 100
 """Events of a person on one page."""
 
