@@ -3,7 +3,7 @@
 # Paths are relative on purpose: GNU make cannot name targets with spaces, and so a checkout may lie anywhere.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-deps chaos check bench docs clean
+.PHONY: help setup run test test-deps chaos nightly check bench docs clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -50,6 +50,9 @@ test-deps: .venv/ready-test ## Install what the tests need beyond Python: browse
 
 chaos: .venv/ready-test ## Put the gateway through every fault and thousands of histories; writes docs/faults.md
 	@STEEPLE_HISTORIES=$${STEEPLE_HISTORIES:-3000} $(BIN)/python scripts/chaos.py $(ARGS)
+
+nightly: chaos ## Run what takes too long for every day: every fault, a soak, the peers in Go
+	@sh scripts/test.sh $(TEST_PROCESSES) -m "nightly and not chaos"
 
 check: .venv/ready-dev ## Check format, lint, types, floors and generated docs
 	$(BIN)/ruff format --check .

@@ -44,6 +44,7 @@ async def test_a_peer_in_python_sends_what_it_was_given(entry: Entry, folder: Pa
     assert await _send(entry, folder, sink, 30) == 30
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("entry", _GO, ids=lambda entry: entry.name)
 @pytest.mark.timeout(300)
 async def test_the_peer_in_go_sends_what_it_was_given(entry: Entry, folder: Path, sink: Sink) -> None:
@@ -53,6 +54,7 @@ async def test_the_peer_in_go_sends_what_it_was_given(entry: Entry, folder: Path
     assert await _send(entry, folder, sink, 200) == 200
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(300)
 async def test_the_peer_in_go_encrypts_what_a_browser_can_read(folder: Path, sink: Sink) -> None:
     """Another implementation reads its bodies: it has done all of the work that is compared."""

@@ -136,6 +136,7 @@ def test_every_part_runs_and_every_message_arrives(folder: Path) -> None:
     assert (folder / "results.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(120)
 def test_a_short_soak_runs_and_is_not_published(folder: Path) -> None:
     """A try leaves the page alone; only one of full length is kept."""
