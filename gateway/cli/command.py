@@ -33,6 +33,7 @@ _VERBS: Final[dict[str, str]] = {
     "lists": "lists",
     "coupons": "coupons",
     "templates": "templates",
+    "prompts": "prompts",
     "lanes": "lanes",
     "geo": "geo",
     "import": "import_",

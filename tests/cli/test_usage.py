@@ -19,6 +19,8 @@ WRONG = {
     "an id that is none": ["messages", "show", "msg_1"],
     "the id of something else": ["messages", "cancel", _KEY],
     "a template changed in nothing": ["templates", "change", "tpl_0123456789abc"],
+    "a prompt changed in nothing": ["prompts", "change", "welcome"],
+    "a prompt of no kind": ["prompts", "create", "welcome", "--kind", "popup"],
     "a state that does not exist": ["messages", "list", "--state", "lost"],
     "a message to nobody": ["send", "--title", "Hello"],
     "a button without a title": ["send", "--all", "--action", "buy"],
