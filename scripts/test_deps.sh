@@ -17,6 +17,7 @@ missing() {
   has dbus-daemon || echo "dbus|the notification daemon of the browser tests"
   has_postgres || echo "postgresql|the tests on a PostgreSQL of the system"
   has_nginx || echo "nginx-light|the tests behind a reverse proxy, and of the HTTP/2 client"
+  has javac || echo "default-jdk-headless|the tests of the Java client"
   has nghttpd || [ -x /usr/sbin/nghttpd ] || echo "nghttp2-server|the tests of the HTTP/2 client"
 }
 

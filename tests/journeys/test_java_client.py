@@ -1,0 +1,133 @@
+"""The Java client of the device API (plugins/java), compiled and run: an app on a phone, against a whole gateway."""
+
+import asyncio
+import hmac
+import shutil
+import time
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from gateway.model.ids import to_text
+from gateway.sandbox.phones import Phone
+from gateway.tenancy.secrets import reveal_identity
+from tests.chaos.processes import until
+from tests.house.tree import ROOT
+from tests.journeys.world import Shop
+
+_JAVA: Final = ROOT / "plugins" / "java"
+_LIMIT_S: Final = 60.0
+
+pytestmark = pytest.mark.skipif(shutil.which("javac") is None, reason="needs a Java compiler: make test-deps")
+
+
+async def _run(*words: object) -> str:
+    process = await asyncio.create_subprocess_exec(*(str(word) for word in words), stdout=PIPE, stderr=PIPE)
+    said, complaint = await asyncio.wait_for(process.communicate(), _LIMIT_S)
+    assert process.returncode == 0, (said + complaint).decode()
+    return said.decode()
+
+
+@pytest.fixture(scope="module")
+async def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The client and its driver, compiled for Java 11 without a warning."""
+    folder = tmp_path_factory.mktemp("classes")
+    sources = sorted(_JAVA.rglob("*.java"))
+    await _run("javac", "-encoding", "UTF-8", "--release", "11", "-Xlint:all", "-Werror", "-d", folder, *sources)
+    return folder
+
+
+class JavaApp:
+    """An app on an Android that is told what to do line by line."""
+
+    def __init__(self, process: asyncio.subprocess.Process, shop: Shop, phone: Phone) -> None:
+        self.shop = shop
+        self.phone = phone
+        self._process = process
+
+    async def does(self, *words: object) -> str:
+        """What the app says it came to."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write((" ".join(str(word) for word in words) + "\n").encode())
+        line = await asyncio.wait_for(self._process.stdout.readline(), _LIMIT_S)
+        return line.decode().strip()
+
+    async def told(self, device: str) -> dict[str, object]:
+        """The device as the shop sees it."""
+        _, _, said = await self.shop.call("GET", f"/v1/subscriptions/{device}")
+        return said
+
+    async def proof(self, user: str) -> tuple[str, int]:
+        """What the shop's server signs for a login, and until when it holds."""
+        base = self.shop.world.base
+        secret = await reveal_identity(base.db, base.vault, self.shop.app, actor="test")
+        expires = int(time.time()) + 600
+        signed = f"v1\n{to_text('app', self.shop.app.public_id)}\n{user}\n{expires}".encode()
+        return hmac.digest(secret.encode(), signed, "sha256").hex(), expires
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def app(shop: Shop, classes: Path) -> AsyncIterator[JavaApp]:
+    """The app is installed; the shop brought its key at Google."""
+    sandbox = shop.world.sandbox
+    body = {"channel": "fcm", "private_key": sandbox.accounts.make("bell-and-bean")}
+    status, _, said = await shop.call("POST", f"/v1/apps/{to_text('app', shop.app.public_id)}/credentials", body)
+    assert status == 201, said
+    _, _, made = await shop.call("POST", "/v1/keys", {"name": "the app", "scopes": ["device"]})
+    # The quick start of the compiler that does least: these few calls never get warm.
+    words = ("java", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", str(classes), "Driver")
+    process = await asyncio.create_subprocess_exec(*words, shop.world.url, made["key"], stdin=PIPE, stdout=PIPE)
+    yield JavaApp(process, shop, sandbox.phones.make("android", "bell-and-bean"))
+    assert process.stdin is not None
+    process.stdin.close()
+    assert await asyncio.wait_for(process.wait(), _LIMIT_S) == 0
+
+
+async def test_the_clients_json_is_json(classes: Path) -> None:
+    """What it writes it reads, escapes included; what is no JSON it refuses."""
+    assert await _run("java", "-XX:TieredStopAtLevel=1", "-cp", classes, "steeple.JsonTest") == "json ok\n"
+
+
+async def test_an_app_lives_through_the_java_client(app: JavaApp) -> None:
+    """Registered, changed, logged in, reached, reported, forgotten, found again, left: each as the shop sees it."""
+    assert await app.does("topics", "sale") == "not yet"
+    assert await app.does("register", "no") == "refused 422 field_invalid token false"
+    word, device = (await app.does("register", app.phone.token)).split()
+    assert word == "ok"
+    assert await app.does("register", app.phone.token) == f"ok {device}"  # the next start
+    assert await app.does("topics", "sale", "news") == f"ok {device}"
+    assert await app.does("tags", "plan=gold", "old=x") == f"ok {device}"
+    assert await app.does("tags", "old=") == f"ok {device}"
+    assert await app.does("login", "cust-17", *(await app.proof("cust-17"))) == f"ok {device}"
+    told = await app.told(device)
+    assert (sorted(told["topics"]), told["tags"], told["user"]) == (["news", "sale"], {"plan": "gold"}, "cust-17")
+    assert (told["language"], told["timezone"]) == ("nl", "Europe/Amsterdam")
+
+    message = await app.shop.send({"users": ["cust-17"]}, title="Half price")
+
+    async def payload() -> Any:
+        return next((one.payload for one in app.phone.shown if "Half price" in str(one.payload)), None)
+
+    shown = await until("the phone shows it", payload, within_s=20)
+    token = msgspec.json.decode(shown["data"]["steeple"])["t"]
+    assert await app.does("report", "shown", token) == f"ok {device}"
+    assert (
+        await app.does("report", "shown", *["x" * 40] * 30) == f"ok {device}"
+    )  # two requests; strangers' count nothing
+    assert await app.does("logout") == f"ok {device}"
+    assert (await app.told(device))["user"] is None
+    assert (await app.shop.came_to(message, "shown", 1))["counts"]["shown"] == 1
+
+    assert (await app.does("forget"), await app.does("topics", "sale")) == (
+        f"ok {device}",
+        "refused 401 secret_invalid null false",
+    )
+    assert await app.does("register", app.phone.token) == f"ok {device}"  # afresh, and by its address the same
+    assert await app.does("leave") == "ok nobody"
+    assert (await app.told(device))["state"] == "left"
