@@ -13,6 +13,7 @@ from gateway.model.delivery import REASONS, Code, state_of
 from gateway.model.errors import Invalid, NotFound
 from gateway.model.event import ARM_STEP, ReceiptKind
 from gateway.model.ids import to_text
+from gateway.model.inbox import Inbox
 from gateway.model.message import Content, MessageState, state_word
 from gateway.model.terms import Category
 from gateway.policy.areas import words_of
@@ -45,6 +46,7 @@ class MessageReport(msgspec.Struct, frozen=True, kw_only=True):
     needs_approval: bool
     series: int | None
     schedule: dict[str, object]
+    inbox: dict[str, object] | None
     waiting: tuple[int, datetime] | None
     recalls: int | None
     recalled_by: int | None
@@ -132,6 +134,7 @@ async def _report(db: Queryable, app: App, message: StoredMessage) -> MessageRep
         needs_approval=message.needs_approval,
         series=message.series,
         schedule=msgspec.to_builtins(message.terms.timing),
+        inbox=_inbox_words(message.terms.inbox),
         waiting=waiting,
         recalls=message.audience.recipients_of or None,
         recalled_by=message.recalled_by,
@@ -184,6 +187,10 @@ async def _recalled(db: Queryable, app: App, message: StoredMessage) -> int:
 async def _waiting(db: Queryable, app: App, message: StoredMessage) -> tuple[int, datetime] | None:
     found = await chunks.waiting(db, app_id=app.id, buckets=app.buckets, message_id=message.id)
     return None if found.recipients == 0 or found.until is None else (found.recipients, found.until)
+
+
+def _inbox_words(inbox: Inbox | None) -> dict[str, object] | None:
+    return None if inbox is None else {"until": inbox.until, "banner": inbox.banner}
 
 
 def audience_words(audience: Audience) -> dict[str, object]:

@@ -13,6 +13,8 @@ from gateway.model.ids import to_text
 from gateway.tenancy.api_keys import PUBLISHABLE_PREFIX
 
 PREFIX: Final = "stpl_ds_"
+VISITOR_PREFIX: Final = "stpl_vs_"
+"""Of visitors, who have an id and a secret as devices do and no address; as long as the other one."""
 _APP_DIGITS: Final = 13
 _APP: Final = slice(len(PREFIX), len(PREFIX) + _APP_DIGITS)
 
@@ -29,17 +31,18 @@ _PLATFORMS: Final[dict[tuple[str, str], str]] = {
 
 def outward(secret: str, app: App) -> str:
     """The secret as the device gets it."""
-    return f"{PREFIX}{to_text('app', app.public_id).removeprefix('app_')}_{secret.removeprefix(PREFIX)}"
+    kind, random = secret[: len(PREFIX)], secret[len(PREFIX) :]
+    return f"{kind}{to_text('app', app.public_id).removeprefix('app_')}_{random}"
 
 
-def inward(text: str) -> tuple[str, str] | None:
-    """(app, secret as it is checked), or None for what is no device secret."""
-    if not text.startswith(PREFIX) or text[_APP.stop : _APP.stop + 1] != "_":
+def inward(text: str, *, prefix: str = PREFIX) -> tuple[str, str] | None:
+    """(app, secret as it is checked), or None for what is no secret of this kind."""
+    if not text.startswith(prefix) or text[_APP.stop : _APP.stop + 1] != "_":
         return None
-    return f"app_{text[_APP]}", PREFIX + text[_APP.stop + 1 :]
+    return f"app_{text[_APP]}", prefix + text[_APP.stop + 1 :]
 
 
-async def enter(call: Call) -> tuple[App, str | None]:
+async def enter(call: Call, *, prefix: str = PREFIX) -> tuple[App, str | None]:
     """The app, and the device's secret; None instead for a key, which was admitted already.
 
     Raises 401 without either, and what `Call.enter_app` raises.
@@ -53,10 +56,10 @@ async def enter(call: Call) -> tuple[App, str | None]:
             "Send the device's secret, or an API key, as `Authorization: Bearer ...`.",
             kind="authentication",
         )
-    return await enter_with_secret(call, token)
+    return await enter_with_secret(call, token, prefix=prefix)
 
 
-async def enter_with_secret(call: Call, token: str) -> tuple[App, str]:
+async def enter_with_secret(call: Call, token: str, *, prefix: str = PREFIX) -> tuple[App, str]:
     """The app, and the device's secret as it is checked. Raises 401 for what is no such secret, and as `enter`."""
     if token.startswith(PUBLISHABLE_PREFIX):
         raise GatewayError(
@@ -64,7 +67,7 @@ async def enter_with_secret(call: Call, token: str) -> tuple[App, str]:
             "A publishable key registers devices only: send the secret (stpl_ds_...) that registering this one gave.",
             kind="authentication",
         )
-    parts = inward(token)
+    parts = inward(token, prefix=prefix)
     if parts is None:
         raise GatewayError("secret_invalid", "This is no secret of a device.", kind="authentication")
     try:

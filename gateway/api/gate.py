@@ -18,9 +18,13 @@ from gateway.model.limits import (
     POSITIONS_BURST,
     POSITIONS_EVERY_S,
     PUBLIC_BURST_FACTOR,
+    VISITORS_BURST,
+    VISITORS_EVERY_S,
 )
+from gateway.sending.inbox import Inboxes
 from gateway.subscribers.transfer import Transfer
 from gateway.subscribers.users import Users
+from gateway.subscribers.visitors import Visitors
 
 _NO_APP: Final = -1
 
@@ -37,6 +41,8 @@ class Gate:
         self.origins = OriginBook(services.database)
         self.transfer = Transfer(services.database, services.keyring, services.transports)
         self.users = Users(services.database, services.keyring)
+        self.visitors = Visitors(services.database, services.keyring, services.enroller.locator)
+        self.inboxes = Inboxes(services.database)
         self.sdk = SdkFiles(services.sdk_folder)
         self.streams = 0
         self._keys: Buckets[int] = Buckets(rate=settings.rate_per_key, burst=settings.rate_per_key)
@@ -44,6 +50,7 @@ class Gate:
         self._tracking: Buckets[tuple[int, int]] = Buckets(
             rate=1 / EVENTS_FROM_DEVICE_EVERY_S, burst=EVENTS_FROM_DEVICE_BURST
         )
+        self._visitors: Buckets[tuple[str, int]] = Buckets(rate=1 / VISITORS_EVERY_S, burst=VISITORS_BURST)
         self._public: Buckets[tuple[str, int]] = Buckets(
             rate=settings.rate_public, burst=settings.rate_public * PUBLIC_BURST_FACTOR
         )
@@ -55,6 +62,10 @@ class Gate:
     def take_for_events(self, app_id: int, number: int) -> None:
         """Counts a request with events of a device; raises 429 when it makes too many."""
         _refuse_after(self._tracking.take((app_id, number), time.monotonic()))
+
+    def take_for_visitor(self, address: str, app_id: int) -> None:
+        """Counts a new visitor from this address; raises 429 where there are too many."""
+        _refuse_after(self._visitors.take((address, app_id), time.monotonic()))
 
     def take_for_key(self, key_id: int) -> None:
         """Counts a call of this key; raises 429 when it has none left."""

@@ -98,6 +98,7 @@ def message_answer(report: MessageReport) -> MessageAnswer:
         schedule=report.schedule,
         recalls=None if report.recalls is None else to_text("msg", report.recalls),
         recalled_by=None if report.recalled_by is None else to_text("msg", report.recalled_by),
+        inbox=report.inbox,
         waiting=None if report.waiting is None else Waiting(*report.waiting),
         created_at=report.created_at,
         due_at=report.due_at,

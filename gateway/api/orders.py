@@ -8,6 +8,7 @@ import msgspec
 from gateway.api.contents import check_language, content_of
 from gateway.api.offers import coupon_of, experiment_of, variants_of
 from gateway.api.orders_geo import geo_of
+from gateway.api.orders_inbox import inbox_of
 from gateway.api.orders_timing import when_of
 from gateway.api.schema.messages import (
     PROVIDERS,
@@ -45,7 +46,10 @@ def order_of(request: MessageFields, app: App, now: datetime) -> Order:
         content=content,
         audience=audience,
         due_at=when.due_at,
-        terms=_terms(request, category, variants_of(request, content, lambda one: content_of(one, app)), when.timing),
+        terms=msgspec.structs.replace(
+            _terms(request, category, variants_of(request, content, lambda one: content_of(one, app)), when.timing),
+            inbox=inbox_of(request.inbox, due_at=when.due_at or now),
+        ),
     )
 
 

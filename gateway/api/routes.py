@@ -17,6 +17,7 @@ from gateway.api import (
     events,
     explain,
     fences,
+    inbox,
     keys,
     lanes,
     lists,
@@ -38,6 +39,7 @@ from gateway.api import (
     topics,
     transfers,
     users,
+    visitors,
 )
 from gateway.api.gate import Gate
 from gateway.api.middleware import endpoint, expectation
@@ -60,6 +62,7 @@ from gateway.api.schema import consents as co
 from gateway.api.schema import coupons as c
 from gateway.api.schema import estimate as t
 from gateway.api.schema import explain as x
+from gateway.api.schema import inbox as ib
 from gateway.api.schema import lanes as n
 from gateway.api.schema import lists as li
 from gateway.api.schema import messages as m
@@ -96,6 +99,7 @@ SUBSCRIPTION: Final = Query("subscription", "Only this device: why did it (not) 
 COUNT: Final = Query("count", "true: also how many are in it.", "boolean")
 EXACT: Final = Query("exact", "true: count everybody rather than a sample.", "boolean")
 MODE: Final = Query("mode", "add (what happens where it is left out), remove, or replace: the list is then who the lines name.")
+SPOKEN: Final = Query("language", "Read in this language, where the message has it.")
 READER: Final = Query("user", "Whose words: this user's.")
 READER_DEVICE: Final = Query("subscription", "Whose words: this device's. Without either, somebody's of whom nothing is known.")
 VISITOR: Final = Query("language", "The visitor's, such as `nl-BE`: prompts then say what they say in one language.")
@@ -129,6 +133,15 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST",   "/v1/subscriptions/{id}/location",    fences.locate,       DEVICE_CHANGE, "Subscriptions", "Say where the device is, for geofences", SMALL, Location, pl.LocationAnswer, query=(APP,)),
     Route("GET",    "/v1/subscriptions/{id}/consents",    consents.of_device,  DEVICE_READ,   "Subscriptions", "What was agreed to on a device, and taken back", 0, None, co.ConsentsAnswer, query=(APP,)),
     Route("DELETE", "/v1/subscriptions/{id}/identity",    subscriptions.logout, DEVICE_CHANGE, "Subscriptions", "Log out", SMALL, None, None, 204, query=(APP,)),
+
+    Route("GET",    "/v1/subscriptions/{id}/inbox",       inbox.of_device,     DEVICE_READ,   "Inbox", "Read the inbox of a device", 0, None, ib.InboxPage, query=(*PAGE, SPOKEN)),
+    Route("POST",   "/v1/subscriptions/{id}/inbox/read",  inbox.mark_of_device, DEVICE_CHANGE, "Inbox", "Mark messages of a device as read", SMALL, ib.ReadRequest, None, 204, query=(APP,)),
+    Route("POST",   "/v1/visitors",                       visitors.create,     PUBLIC,        "Inbox", "Become a visitor: an inbox without a push address", SMALL, ib.VisitorsRequest, ib.VisitorMade, 201),
+    Route("DELETE", "/v1/visitors/{id}",                  visitors.leave,      DEVICE_CHANGE, "Inbox", "Forget a visitor", SMALL, None, None, 204, query=(APP,)),
+    Route("POST",   "/v1/visitors/{id}/identity",         visitors.login,      DEVICE_CHANGE, "Inbox", "Log a visitor in", SMALL, s.IdentityRequest, s.IdentityAnswer, query=(APP,)),
+    Route("DELETE", "/v1/visitors/{id}/identity",         visitors.logout,     DEVICE_CHANGE, "Inbox", "Log a visitor out", SMALL, None, None, 204, query=(APP,)),
+    Route("GET",    "/v1/visitors/{id}/inbox",            inbox.of_visitor,    DEVICE_READ,   "Inbox", "Read the inbox of a visitor", 0, None, ib.InboxPage, query=(*PAGE, SPOKEN)),
+    Route("POST",   "/v1/visitors/{id}/inbox/read",       inbox.mark_of_visitor, DEVICE_CHANGE, "Inbox", "Mark messages of a visitor as read", SMALL, ib.ReadRequest, None, 204, query=(APP,)),
 
     Route("POST",   "/v1/subscriptions/import",           transfers.load,      MANAGE, "Subscriptions", "Bring devices, one JSON object a line", 0, None, ImportReport, query=(APP,), reads="application/x-ndjson"),
     Route("GET",    "/v1/subscriptions/export",           transfers.export,    MANAGE, "Subscriptions", "Take all devices, one JSON object a line", 0, None, None, query=(APP,), media="application/x-ndjson"),

@@ -12,6 +12,7 @@ from gateway.cli.options import Id, json_object_in
 _AUDIENCE: Final = ("topics", "users", "subscriptions", "languages", "channels", "all", "segment", "lists")
 _LIMITS: Final = ("per_minute", "cap", "on_cap")
 _SCHEDULE: Final = ("at", "local_time", "best_time", "until", "quiet", "on_quiet", "past")
+_INBOX: Final = {"inbox_until": "until", "banner": "banner"}
 _ACTION_PARTS: Final = 3
 
 
@@ -32,6 +33,10 @@ def request_of(message: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]
     schedule = {name: given.pop(name) for name in _SCHEDULE if name in given}
     if schedule:
         given["schedule"] = {**message.get("schedule", {}), **schedule}
+    inbox = {field: given.pop(name) for name, field in _INBOX.items() if name in given}
+    if inbox:
+        before = message.get("inbox")
+        given["inbox"] = {**(before if isinstance(before, dict) else {}), **inbox}
     return {**message, **given, **({"audience": audience} if audience else {})}
 
 
@@ -123,6 +128,9 @@ _OPTIONS: Final = (
     click.option("--quiet", type=click.Choice(["respect", "ignore"]), help="Keep out of people's nights, or not."),
     click.option("--on-quiet", type=click.Choice(["hold", "drop"]), help="Who sleeps waits, or is left out."),
     click.option("--past", type=click.Choice(["tomorrow", "now", "skip"]), help="Where the local hour has passed."),
+    click.option("--inbox", is_flag=True, default=None, help="It stays in the inbox of the page."),
+    click.option("--inbox-until", metavar="TIME", help="As --inbox, and no longer than until then."),
+    click.option("--banner", is_flag=True, default=None, help="As --inbox, and open pages show it as a banner."),
     click.option(
         "--file", "message", callback=_message_file, metavar="FILE", help="The request as JSON; options add to it."
     ),

@@ -21,7 +21,7 @@ from gateway.delivery.pressure import Pressure
 from gateway.delivery.rules import Rulebook
 from gateway.model.app import App
 from gateway.model.delivery import Device
-from gateway.model.ids import new_id, to_text
+from gateway.model.ids import new_id
 from gateway.model.limits import GROUP_RECIPIENTS_MAX, LEASE_S
 from gateway.model.message import Content, Message
 from gateway.model.work import Chunk
@@ -29,7 +29,7 @@ from gateway.policy.personalise import made, reads_person
 from gateway.policy.recall import topic_of
 from gateway.policy.spreading import spread_s
 from gateway.policy.variants import content_of
-from gateway.policy.wording import Wording, wording_of
+from gateway.policy.wording import Wording, about_message, wording_of
 from gateway.store import audiences, messages
 from gateway.store.database import Database
 from gateway.store.messages import FIRST_VERSION
@@ -104,7 +104,7 @@ class Feed:
         app = await self.app(message.app_id)
         contents = [content, *(content_of(content, variant) for variant in message.terms.variants)]
         day = message.planned_at.astimezone(UTC).date()
-        about = {"id": to_text("msg", message.id), "date": day.isoformat(), "category": message.terms.category}
+        about = about_message(message.id, message.planned_at, message.terms.category)
         wordings = [wording_of(app, one, about) for one in contents]
         ready, *variants = (
             self._made(one, wording, message.id) for one, wording in zip(contents, wordings, strict=True)

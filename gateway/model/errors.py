@@ -80,7 +80,7 @@ ERROR_CODES: Final[dict[str, str]] = {
     "credential_in_use": "Subscriptions still depend on that credential.",
     "key_missing": "The call needs an API key.",
     "key_invalid": "The API key does not exist, was revoked, or has a typing error.",
-    "secret_invalid": "The device secret does not fit this subscription.",
+    "secret_invalid": "The secret does not fit this subscription or visitor.",
     "signature_invalid": "The signature of the login is wrong or has expired.",
     "key_publishable": "A publishable key was sent where a secret key, or a device's secret, is needed.",
     "key_exposed": "A secret key was sent from a page or an app, where others can read it.",

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from gateway.model.limits import BUCKETS
 
-Prefix = Literal["app", "msg", "sub", "seg", "tpl", "key", "req"]
+Prefix = Literal["app", "msg", "sub", "seg", "tpl", "key", "req", "vis"]
 
 _DIGITS: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _TWO_DIGITS: Final = [high + low for high in _DIGITS for low in _DIGITS]

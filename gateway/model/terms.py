@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from gateway.model.coupon import CouponTerm
+from gateway.model.inbox import Inbox
 from gateway.model.schedule import Timing
 from gateway.model.variant import Experiment, Variant
 
@@ -23,6 +24,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     variants, experiment: different ways to say it, and how the best of them is found.
     coupon: everybody gets a code of a pool.
     timing: hours of people's own, quiet hours, an end, a series.
+    inbox: it stays in the inbox of the page.
     """
 
     category: Category = "transactional"
@@ -34,6 +36,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     experiment: Experiment | None = None
     coupon: CouponTerm | None = None
     timing: Timing = Timing()
+    inbox: Inbox | None = None
 
     @property
     def needs_person(self) -> bool:

@@ -1,6 +1,7 @@
 """The texts of a message one by one: where each stands, which of them have fields, and what each may become."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, Literal
 
@@ -10,6 +11,7 @@ from gateway.model.app import App
 from gateway.model.app_settings import AppSettings
 from gateway.model.delivery import Device
 from gateway.model.errors import Invalid
+from gateway.model.ids import to_text
 from gateway.model.language import Text, text_in
 from gateway.model.limits import VARIABLES_DEPTH_MAX
 from gateway.model.message import Content
@@ -27,6 +29,15 @@ NOBODY: Final = Device(0, "", 0, b"", 0, None, None)
 _NOT_SENT_YET: Final = {"id": "msg_0000000000000", "date": "2000-01-01", "category": "marketing"}
 """As long as what stands there later."""
 _BEGINNING: Final = {"link": "https://", "deep_link": "https://", "picture": "https://"}
+
+
+def about_message(message_id: int, planned_at: datetime, category: str) -> dict[str, str]:
+    """What campaign parameters may name of a message."""
+    return {
+        "id": to_text("msg", message_id),
+        "date": planned_at.astimezone(UTC).date().isoformat(),
+        "category": category,
+    }
 
 
 class Wording(msgspec.Struct, frozen=True, kw_only=True):

@@ -221,6 +221,32 @@ async def _experiments(db: Queryable, app_id: int, buckets: Sequence[int]) -> in
     return _count(tag)
 
 
+async def _visitors(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM visitors WHERE app_id = $1 AND (bucket, id) IN
+            (SELECT bucket, id FROM visitors WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
+async def _inbox_marks(db: Queryable, app_id: int, buckets: Sequence[int]) -> int:
+    tag = await db.execute(
+        """
+        DELETE FROM inbox_marks WHERE app_id = $1 AND (bucket, reader) IN
+            (SELECT bucket, reader FROM inbox_marks WHERE app_id = $1 AND bucket = ANY($2::smallint[]) LIMIT $3)
+        """,
+        app_id,
+        buckets,
+        PRUNE_ROWS,
+    )
+    return _count(tag)
+
+
 async def _templates(db: Queryable, app_id: int, _buckets: Sequence[int]) -> int:
     tag = await db.execute(
         """
@@ -306,6 +332,8 @@ _CLEAR: Final[tuple[Callable[[Queryable, int, Sequence[int]], Awaitable[int]], .
     _consent_remains,
     _withdrawals,
     _opt_ins,
+    _visitors,
+    _inbox_marks,
 )
 
 

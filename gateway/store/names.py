@@ -1,6 +1,6 @@
 """What the names in an audience stand for: at most four statements, none for an audience without names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gateway.model.app import App
 from gateway.model.audience import Audience
@@ -11,22 +11,32 @@ from gateway.store.database import Queryable
 
 async def names_of(db: Queryable, app: App, audience: Audience) -> Names:
     """The names in an audience, and in the segments that it stands on, as of now."""
-    found: dict[str, Audience] = {}
-    missing = False
-    if named_segments(audience):
-        found, missing = _reached(audience, await segments.all_of_app(db, app.id))
-    every = (audience, *found.values())
+    return (await names_of_many(db, app, [audience]))[0]
+
+
+async def names_of_many(db: Queryable, app: App, audiences: Sequence[Audience]) -> list[Names]:
+    """The same for several audiences together, in their order: no more statements than for one."""
+    is_segmented = any(map(named_segments, audiences))
+    held = await segments.all_of_app(db, app.id) if is_segmented else {}
+    reached = [_reached(audience, held) for audience in audiences]
+    whole = [(audience, *found.values()) for audience, (found, _) in zip(audiences, reached, strict=True)]
+    every = [one for several in whole for one in several]
     topic_slugs = sorted({slug for one in every for slug in one.topic_slugs})
-    list_slugs = sorted({slug for one in every for slug in named_lists(one)})
-    numbers = await lists.by_slug(db, app.id, list_slugs) if list_slugs else {}
-    users = sorted({user for whole in every for one in (whole, whole.exclude) if one for user in one.users})
-    return Names(
-        topics=await topics.by_slug(db, app.id, topic_slugs) if topic_slugs else {},
-        lists=numbers,
-        segments=found,
-        own_names=await persons.names_of(db, app, users) if users else {},
-        is_whole=not missing and len(numbers) == len(list_slugs),
-    )
+    list_slugs = [{slug for one in several for slug in named_lists(one)} for several in whole]
+    users = sorted({user for one in every for part in (one, one.exclude) if part for user in part.users})
+    topic_numbers = await topics.by_slug(db, app.id, topic_slugs) if topic_slugs else {}
+    list_numbers = await lists.by_slug(db, app.id, sorted(set().union(*list_slugs))) if any(list_slugs) else {}
+    own_names = await persons.names_of(db, app, users) if users else {}
+    return [
+        Names(
+            topics=topic_numbers,
+            lists=list_numbers,
+            segments=found,
+            own_names=own_names,
+            is_whole=not missing and slugs <= list_numbers.keys(),
+        )
+        for (found, missing), slugs in zip(reached, list_slugs, strict=True)
+    ]
 
 
 def _reached(audience: Audience, held: Mapping[str, Audience]) -> tuple[dict[str, Audience], bool]:

@@ -187,3 +187,14 @@ async def take_lists(db: Queryable, app: App, *, of: str, to: str, devices: Sequ
 
 def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
+
+
+async def lists_of(db: Queryable, app: App, name: str) -> list[int]:
+    """The numbers of the lists that a person is on, by their own name."""
+    held = await db.fetchval(
+        "SELECT lists FROM persons WHERE app_id = $1 AND bucket = $2 AND person = $3",
+        app.id,
+        person_bucket_of(app, name),
+        name,
+    )
+    return list(held or ())

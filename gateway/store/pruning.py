@@ -5,14 +5,14 @@ chunks are gone, so that nobody looks for them twice. Outcomes and receipts go w
 of deleted apps by `deleted_apps`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
 
 from gateway.model.ids import bucket_of_id, bucket_of_message, bucket_of_text, buckets_of_app
 from gateway.model.limits import PRUNE_MESSAGES, PRUNE_PROBES_MAX, PRUNE_ROWS, PRUNE_STEPS_MAX, WITHDRAWALS_DAYS
-from gateway.store import deleted_apps, device_events, list_remains, opt_ins
+from gateway.store import deleted_apps, device_events, inbox_marks, list_remains, opt_ins, visitors
 from gateway.store.database import Queryable, Record
 
 HISTORY_DAYS: Final = 90
@@ -41,11 +41,7 @@ class _Rows(msgspec.Struct, frozen=True):
 async def prune(db: Queryable, *, steps_max: int = PRUNE_STEPS_MAX) -> int:
     """Takes so many steps of each kind at most, fewer where nothing is left; how many rows went or were seen to."""
     total = 0
-    kinds = (
-        _idempotency, _ended, _withdrawals, _chunks, _messages,
-        list_remains.clear, opt_ins.prune, device_events.prune, deleted_apps.empty,
-    )  # fmt: skip
-    for step in kinds:
+    for step in _STEPS:
         for _ in range(steps_max):
             went = await step(db)
             total += went
@@ -294,3 +290,18 @@ def _by_app(rows: Iterable[Record]) -> list[_Rows]:
 
 def _count(tag: str) -> int:
     return int(tag.rpartition(" ")[2])
+
+
+_STEPS: Final[tuple[Callable[[Queryable], Awaitable[int]], ...]] = (
+    _idempotency,
+    _ended,
+    _withdrawals,
+    _chunks,
+    _messages,
+    list_remains.clear,
+    opt_ins.prune,
+    device_events.prune,
+    visitors.prune,
+    inbox_marks.prune,
+    deleted_apps.empty,
+)

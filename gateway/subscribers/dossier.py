@@ -1,6 +1,7 @@
 """Everything we hold on a person, for the person: one JSON document, written in pieces."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from functools import reduce
 from typing import Any, Final
 
 import msgspec
@@ -9,11 +10,22 @@ from gateway.model.app import App
 from gateway.model.delivery import REASONS, Code, state_of
 from gateway.model.event import ReceiptKind
 from gateway.model.ids import to_text
+from gateway.model.inbox import NOTHING_READ, Marks, reader_of_visitor
 from gateway.model.limits import EXPORTED_MESSAGES_MAX, PERSON_EXPORT_ROWS, POSITION_DEVICE_DECIMALS
 from gateway.model.person import Person
-from gateway.model.subscriber import Subscription
+from gateway.model.subscriber import PLATFORM_NAMES, Subscription
 from gateway.policy.owners import owner_of
-from gateway.store import coupon_given, geofences, histories, list_members, person_events, subscriptions, topics
+from gateway.store import (
+    coupon_given,
+    geofences,
+    histories,
+    inbox_marks,
+    list_members,
+    person_events,
+    subscriptions,
+    topics,
+    visitors,
+)
 from gateway.store.credentials import list_of_app as credentials_of_app
 from gateway.store.database import Queryable
 from gateway.store.persons import person_bucket_of
@@ -30,7 +42,7 @@ async def told(
     """One object, in the order of its fields.
 
     `user` (JSON as the API shows it), `devices` with addresses, `places` where they are, `lists`, `codes` of coupons,
-    `messages`, `reports`, `consents`, `events`.
+    `messages`, `reports`, `consents`, `inbox` (visitors, and what was read), `events`.
     """
     yield b'{"user":' + user
     devices = await subscriptions.get_many(db, app, person.subscriptions) if person.subscriptions else []
@@ -50,6 +62,7 @@ async def told(
     yield b',"reports":' + await _reports(db, app, person)
     agreed = [shown(one) for one in await of_person(db, app, person)]
     yield b',"consents":' + msgspec.json.encode(agreed)
+    yield b',"inbox":' + await _inbox(db, app, person)
     yield b',"events":['
     async for piece in _events(db, app, person):
         yield piece
@@ -107,6 +120,27 @@ async def _reports(db: Queryable, app: App, person: Person) -> bytes:
         for one in await histories.receipts_of(db, app, number, EXPORTED_MESSAGES_MAX)
     ]  # fmt: skip
     return msgspec.json.encode(found)
+
+
+async def _inbox(db: Queryable, app: App, person: Person) -> bytes:
+    """The browsers that they read in without a push address, and what they have read."""
+    known = await visitors.of_person(db, app, person.names)
+    readers = [
+        *(owner_of(name, 0) for name in person.names),
+        *(owner_of(None, one) for one in person.subscriptions),
+        *(reader_of_visitor(one.id) for one in known),
+    ]
+    marks = reduce(Marks.joined, await inbox_marks.of_readers(db, app, readers), NOTHING_READ)
+    shown = [
+        {
+            "id": to_text("vis", one.id), "language": one.locale, "timezone": one.timezone, "country": one.country,
+            "region": one.region, "city": one.city, "platform": PLATFORM_NAMES.get(one.platform, "other"),
+            "created_at": one.created_at, "seen_at": one.seen_at,
+        }
+        for one in known
+    ]  # fmt: skip
+    read = [to_text("msg", one) for one in dict.fromkeys(marks.read)]
+    return msgspec.json.encode({"visitors": shown, "read_before": marks.read_before, "read": read})
 
 
 async def _events(db: Queryable, app: App, person: Person) -> AsyncGenerator[bytes]:

@@ -83,6 +83,11 @@ class Enroller:
         self._transports = transports
         self._locator = locator or Locator()
 
+    @property
+    def locator(self) -> Locator:
+        """What tells where an address is."""
+        return self._locator
+
     async def enrol(
         self,
         app: App,

@@ -7,11 +7,13 @@ from gateway.model.app import App
 from gateway.model.errors import NotFound
 from gateway.model.ids import to_text
 from gateway.model.limits import ERASE_PEOPLE, ERASE_ROWS, ERASE_STEPS_MAX
+from gateway.model.person import Person
 from gateway.policy.owners import owner_of
-from gateway.store import audit, erasures, profiles
+from gateway.store import audit, erasures, inbox_marks, profiles, visitors
 from gateway.store.database import Connection, Queryable
 from gateway.store.persons import Renamed
 from gateway.subscribers import people
+from gateway.subscribers.visitors import forget
 
 _AGAIN_S: Final = 600.0
 """What was under way while a person was erased has been written down by then, and is looked for once more."""
@@ -31,6 +33,7 @@ async def erase(db: Queryable, app: App, name: str, *, actor: str) -> None:
         if person.name != own[name]:
             raise Renamed
         await erasures.begin(tx, app, person.names, person.subscriptions)
+        await _forget_reading(tx, app, person)
         await audit.append(
             tx, app_id=app.id, actor=actor, action="user_erased", target=to_text("app", app.public_id),
             detail={"devices": len(person.subscriptions)},
@@ -41,6 +44,13 @@ async def erase(db: Queryable, app: App, name: str, *, actor: str) -> None:
     if erased is None:
         raise NotFound("user")
     await _forget(db, app, *erased)
+
+
+async def _forget_reading(tx: Connection, app: App, person: Person) -> None:
+    """Their visitors, and what was read by them, by their devices, and by the person."""
+    await forget(tx, app, [one.id for one in await visitors.of_person(tx, app, person.names)])
+    owners = [owner_of(name, 0) for name in person.names]
+    await inbox_marks.delete_of(tx, app, [*owners, *(owner_of(None, one) for one in person.subscriptions)])
 
 
 async def _forget(db: Queryable, app: App, names: list[str], subs: list[int]) -> bool:

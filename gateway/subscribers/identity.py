@@ -46,6 +46,16 @@ async def login(
 
     Raises `GatewayError`: `secret_invalid`, `signature_invalid`, `field_invalid`.
     """
+    user = await proven(keys, app, external_id=external_id, signature=signature, expires=expires, now=now)
+    await authorised(db, app, subscription_id, secret)
+    await people.copied(db, app, await persons.attach(db, app, user, subscription_id))
+    await adopt(db, app, subscription_id, user)
+
+
+async def proven(
+    keys: IdentityKeys, app: App, *, external_id: str, signature: str, expires: str | int, now: datetime
+) -> str:
+    """Whose login this is, as the shop's server signed it. Raises `signature_invalid`, `field_invalid`."""
     user = check_external_id(external_id, param="external_id")
     _check_expiry(str(expires), now=now)
     expected = [signature_of(one, app, user, str(expires)) for one in await keys.identity_secrets(app.id)]
@@ -55,9 +65,7 @@ async def login(
         raise _invalid(
             "The signature does not fit: is it over v1, app, user and expires, one a line, with this app's secret?"
         )
-    await authorised(db, app, subscription_id, secret)
-    await people.copied(db, app, await persons.attach(db, app, user, subscription_id))
-    await adopt(db, app, subscription_id, user)
+    return user
 
 
 async def logout(db: Queryable, app: App, subscription_id: int, secret: str | None) -> None:

@@ -16,6 +16,7 @@ from gateway.store import subscriptions
 from gateway.store.database import Queryable
 
 _PREFIX: Final = "stpl_ds_"
+_OF_VISITOR: Final = "stpl_vs_"
 _RANDOM_BYTES: Final = 32
 _NO_HASH: Final = bytes(32)
 
@@ -25,6 +26,11 @@ def new_secret() -> str:
     return _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
 
 
+def new_visitor_secret() -> str:
+    """The same for a visitor: `stpl_vs_` and 43 characters of base64url."""
+    return _OF_VISITOR + secrets.token_urlsafe(_RANDOM_BYTES)
+
+
 def hash_of(secret: str) -> bytes:
     """What is stored of a secret."""
     return hashlib.sha256(secret.encode()).digest()
@@ -32,7 +38,11 @@ def hash_of(secret: str) -> bytes:
 
 def fits(secret: str, subscription: Subscription | None) -> bool:
     """Whether this is the device's secret; takes as long for a device that does not exist."""
-    held = subscription.secret_hash if subscription is not None else None
+    return fits_hash(secret, subscription.secret_hash if subscription is not None else None)
+
+
+def fits_hash(secret: str, held: bytes | None) -> bool:
+    """Whether this is the secret that is kept so; takes as long where nothing is kept."""
     is_same = hmac.compare_digest(hash_of(secret), held or _NO_HASH)
     return is_same and held is not None
 

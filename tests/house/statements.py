@@ -14,6 +14,7 @@ HOT_TABLES: Final = (
     "person_events", "device_events", "erasures",
     "experiments", "opt_ins",
     "consents", "consent_remains", "withdrawals",
+    "visitors", "inbox_marks",
 )  # fmt: skip
 """Tables that grow with devices and messages; their rows are found by app and bucket (see the first migration)."""
 

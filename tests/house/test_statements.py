@@ -31,6 +31,8 @@ SLICES: dict[str, str] = {
     "device_events.prune": "deletes what is a month old, of all apps, by index device_events_oldest",
     "pruning._chunks": "finds messages that ended long ago, of all apps, by index messages_finished",
     "pruning._messages": "finds messages beyond the history that is kept, of all apps, by index messages_finished",
+    "visitors.prune": "forgets who was not seen for long, of all apps, by index visitors_unseen",
+    "inbox_marks.prune": "forgets marks that tell of nothing any more, of all apps, by index inbox_marks_old",
     "recovery._hold_chunks": "holds the work of all apps, once, after a backup was restored",
     "recovery._pause_messages": "as above, messages",
     "places.forget_old_positions": "forgets what is too old, of all apps, by index subscriptions_located",

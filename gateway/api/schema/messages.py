@@ -20,6 +20,7 @@ from gateway.model.limits import (
     BATCH_MESSAGES_MAX,
     COLLAPSE_KEY_CHARS_MAX,
     HOLDOUT_PERCENT_MAX,
+    INBOX_DAYS,
     NAMED_RECIPIENTS_MAX,
     NOTIFICATION_TAG_CHARS_MAX,
     PER_MINUTE_MAX,
@@ -123,6 +124,15 @@ class LimitsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ) = None
 
 
+class InboxRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How it stays in the inbox of the page; `true` in its place says no more than that it does."""
+
+    until: Annotated[datetime, Meta(tz=True, description=f"Not after this; {INBOX_DAYS} days by default.")] | None = (
+        None
+    )
+    banner: Annotated[bool, Meta(description="Pages that are open show it at once, as a banner.")] = False
+
+
 class MessageFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A message to send. Texts are one text, or one per language."""
 
@@ -181,6 +191,10 @@ class MessageFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ] = []
     experiment: ExperimentRequest | None = None
     coupon: CouponRequest | None = None
+    inbox: Annotated[
+        bool | InboxRequest,
+        Meta(description="It stays in the inbox of the page, also for those who refused push."),
+    ] = False
 
 
 PROVIDERS: Final = transports.names()
@@ -332,6 +346,7 @@ class MessageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     approval: ApprovalAnswer | None
     series: str | None
     schedule: dict[str, Any]
+    inbox: dict[str, Any] | None
     waiting: Waiting | None
     recalls: Annotated[str | None, Meta(description="The message that this one takes back.")]
     recalled_by: Annotated[str | None, Meta(description="The message that takes this one back.")]

@@ -63,7 +63,8 @@ class DossierAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is held on a person: devices with their addresses, messages and what became of them, events.
 
     `places` tells where the devices are, as far as that is known, and in which geofences; `lists` names those that the
-    person, or one of the devices, is on; `codes` are the coupons that they were given.
+    person, or one of the devices, is on; `codes` are the coupons that they were given; `inbox` are the browsers that
+    they read in without a push address, and what was read.
     """
 
     user: UserAnswer
@@ -74,6 +75,7 @@ class DossierAnswer(msgspec.Struct, frozen=True, kw_only=True):
     messages: list[dict[str, Any]]
     reports: list[dict[str, Any]]
     consents: list[dict[str, Any]]
+    inbox: dict[str, Any]
     events: list[dict[str, Any]]
 
 

@@ -7,6 +7,7 @@ only (`tests/model/test_limits.py`).
 # ruff: noqa: F403 - all of their names are this package's
 
 from gateway.model.limits.delivery import *
+from gateway.model.limits.inbox import *
 from gateway.model.limits.nouns import *
 from gateway.model.limits.offers import *
 from gateway.model.limits.people import *

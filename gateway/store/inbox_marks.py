@@ -1,0 +1,94 @@
+"""What readers of the inbox have read: one row each, of bounded size."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from gateway.model.app import App
+from gateway.model.ids import bucket_of_text
+from gateway.model.inbox import Marks
+from gateway.model.limits import INBOX_DAYS, PRUNE_ROWS
+from gateway.store.database import Queryable, Record
+
+_DAYS_KEPT: Final = INBOX_DAYS + 1
+"""Everything that an older row tells of is out of the inbox."""
+
+
+def _bucket_of(app: App, reader: str) -> int:
+    return bucket_of_text(reader.encode(), home=app.home, spread=app.spread)
+
+
+def _marks(row: Record) -> Marks:
+    return Marks(read_before=row["read_before"], read=tuple(row["read"]))
+
+
+async def of_readers(db: Queryable, app: App, readers: Sequence[str]) -> list[Marks]:
+    """What these have read; who has read nothing is left out."""
+    rows = await db.fetch(
+        """
+        SELECT read_before, read FROM inbox_marks
+        WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND reader = ANY($3::text[]) ORDER BY reader
+        """,
+        app.id,
+        list({_bucket_of(app, one) for one in readers}),
+        list(readers),
+    )
+    return [_marks(row) for row in rows]
+
+
+async def lock(db: Queryable, app: App, reader: str) -> Marks:
+    """What a reader has read, held until the transaction ends; the row is made where there is none."""
+    await db.execute(
+        "INSERT INTO inbox_marks (app_id, bucket, reader) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        app.id,
+        _bucket_of(app, reader),
+        reader,
+    )
+    row = await db.fetchrow(
+        "SELECT read_before, read FROM inbox_marks WHERE app_id = $1 AND bucket = $2 AND reader = $3 FOR UPDATE",
+        app.id,
+        _bucket_of(app, reader),
+        reader,
+    )
+    return Marks() if row is None else _marks(row)
+
+
+async def write(db: Queryable, app: App, reader: str, marks: Marks, *, at: datetime) -> None:
+    """Replaces what a reader has read; the row is there."""
+    await db.execute(
+        """
+        UPDATE inbox_marks SET read_before = $4, read = $5::bigint[], changed_at = $6
+        WHERE app_id = $1 AND bucket = $2 AND reader = $3
+        """,
+        app.id,
+        _bucket_of(app, reader),
+        reader,
+        marks.read_before,
+        list(marks.read),
+        at,
+    )
+
+
+async def delete_of(db: Queryable, app: App, readers: Sequence[str]) -> int:
+    """Forgets what these have read; how many rows that were."""
+    tag = await db.execute(
+        "DELETE FROM inbox_marks WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND reader = ANY($3::text[])",
+        app.id,
+        list({_bucket_of(app, one) for one in readers}),
+        list(readers),
+    )
+    return int(tag.rpartition(" ")[2])
+
+
+async def prune(db: Queryable) -> int:
+    """One step of forgetting marks that tell of nothing any more (index inbox_marks_old); how many went."""
+    tag = await db.execute(
+        """
+        DELETE FROM inbox_marks WHERE (app_id, bucket, reader) IN
+            (SELECT app_id, bucket, reader FROM inbox_marks
+              WHERE changed_at < now() - $1 * interval '1 day' ORDER BY changed_at LIMIT $2)
+        """,
+        _DAYS_KEPT,
+        PRUNE_ROWS,
+    )
+    return int(tag.rpartition(" ")[2])
