@@ -1,36 +1,31 @@
-"""What visitors answered when they were asked: taken from pages, counted, and told.
+"""What visitors answered when they were asked, as pages tell it: counted, a moment's reports together.
 
 Pages are believed, as nothing but these counts depends on them: a report names a prompt and a variant that there are,
 or it is left out, and however many are sent, a day of an app has a bounded number of rows. A report is answered once it
-is counted; reports of a moment are counted together.
+is counted.
 """
 
-import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Final
-
-import structlog
+from datetime import UTC, date, datetime
 
 from gateway.model.app import App
 from gateway.model.errors import GatewayError
-from gateway.model.limits import OPT_IN_FLUSH_S, OPT_IN_QUEUE_MAX, OPT_IN_ROWS_PER_DAY_MAX
+from gateway.model.limits import (
+    OPT_IN_BATCH_MAX,
+    OPT_IN_FLUSH_S,
+    OPT_IN_QUEUE_MAX,
+    OPT_IN_RETRY_S,
+    OPT_IN_ROWS_PER_DAY_MAX,
+)
 from gateway.model.opt_in import OptInReport
 from gateway.policy.opt_ins import counted, fitted
 from gateway.store import opt_ins as store
-from gateway.store.database import Database
+from gateway.store.database import Database, Queryable
+from gateway.store.group_commit import GroupCommit
 from gateway.telemetry import OPT_IN_REPORTS
 
-_log: Final = structlog.get_logger(room="opt_ins")
-
-
-class _Batch:
-    """Reports of an app that are counted together, and the future of those who wait for it."""
-
-    def __init__(self, app: App) -> None:
-        self.app = app
-        self.reports: list[OptInReport] = []
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+_Told = tuple[App, OptInReport]
 
 
 class OptIns:
@@ -45,11 +40,13 @@ class OptIns:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._queue_max = queue_max
-        self._batches: dict[int, _Batch] = {}
-        self._waiting = 0
-        self._writing = asyncio.Lock()
-        self._flushes: set[asyncio.Task[None]] = set()
+        self._together: GroupCommit[_Told, None] = GroupCommit(
+            self._write,
+            flush_s=OPT_IN_FLUSH_S,
+            batch_max=OPT_IN_BATCH_MAX,
+            waiting_max=queue_max,
+            retry_after_s=OPT_IN_RETRY_S,
+        )
 
     async def take(self, app: App, reports: Sequence[OptInReport]) -> None:
         """Counts these reports, and returns when they are.
@@ -57,58 +54,37 @@ class OptIns:
         Raises:
             GatewayError: 429 while too many wait, 503 where the database is away; nothing was counted then.
         """
-        if self._waiting + len(reports) > self._queue_max:
-            OPT_IN_REPORTS.labels("refused").inc(len(reports))
-            raise GatewayError("rate_limited", "Too many reports at once.", kind="rate_limit", retry_after_s=5)
-        batch = self._batches.get(app.id)
-        if batch is None:
-            batch = self._batches[app.id] = _Batch(app)
-            asyncio.get_running_loop().call_later(OPT_IN_FLUSH_S, self._start_flush, batch)
-        batch.reports += reports
-        self._waiting += len(reports)
-        await asyncio.shield(batch.done)
+        try:
+            await self._together.put([(app, report) for report in reports])
+        except GatewayError as fault:
+            if fault.kind == "rate_limit":
+                OPT_IN_REPORTS.labels("refused").inc(len(reports))
+            raise
 
     async def aclose(self) -> None:
         """Counts what waits."""
-        for batch in list(self._batches.values()):
-            self._start_flush(batch)
-        if self._flushes:
-            await asyncio.gather(*self._flushes, return_exceptions=True)
+        await self._together.aclose()
 
-    def _start_flush(self, batch: _Batch) -> None:
-        if self._batches.get(batch.app.id) is not batch:
-            return  # closing was quicker
-        del self._batches[batch.app.id]
-        task = asyncio.get_running_loop().create_task(self._flush(batch))
-        self._flushes.add(task)
-        task.add_done_callback(self._flushes.discard)
-
-    async def _flush(self, batch: _Batch) -> None:
-        """Counts a batch; one at a time, so that a slow database makes batches larger rather than more."""
-        try:
-            async with self._writing:
-                await self._count(batch.app, batch.reports)
-        except GatewayError as fault:
-            batch.done.set_exception(fault)
-        except Exception as fault:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
-            _log.error("opt_ins_lost", size=len(batch.reports), error=type(fault).__name__, exc_info=fault)
-            batch.done.set_exception(GatewayError("internal", "The reports could not be counted.", kind="internal"))
-        else:
-            batch.done.set_result(None)
-        finally:
-            self._waiting -= len(batch.reports)
-            if batch.done.done() and not batch.done.cancelled():
-                batch.done.exception()  # read once: those who waited may all have hung up
-
-    async def _count(self, app: App, reports: Sequence[OptInReport]) -> None:
+    async def _write(self, told: Sequence[_Told]) -> Sequence[None]:
+        """All in one transaction, app after app in the order of their numbers: others wait, and nobody deadlocks."""
         day = self._clock().astimezone(UTC).date()
+        apps = {app.id: app for app, _ in told}
+        reports: defaultdict[int, list[OptInReport]] = defaultdict(list)
+        for app, report in told:
+            reports[app.id].append(report)
         async with self._database.transaction() as tx:
-            named = sorted({report.prompt for report in reports if report.prompt})
-            sums = counted(reports, await store.tried(tx, app.id, named) if named else {})
-            if sums:
-                room = OPT_IN_ROWS_PER_DAY_MAX - await store.count_of_day(tx, app, day)
-                known = await store.known(tx, app, day, list(sums)) if room < len(sums) else set()
-                await store.add(tx, app, day, fitted(sums, known=known, room=room))
-        taken = sum(counts.total() for counts in sums.values())
+            taken = sum([await _count(tx, apps[app_id], day, reports[app_id]) for app_id in sorted(apps)])
         OPT_IN_REPORTS.labels("counted").inc(taken)
-        OPT_IN_REPORTS.labels("ignored").inc(len(reports) - taken)
+        OPT_IN_REPORTS.labels("ignored").inc(len(told) - taken)
+        return [None] * len(told)
+
+
+async def _count(db: Queryable, app: App, day: date, reports: Sequence[OptInReport]) -> int:
+    """Adds an app's reports to its day; how many of them name what there is."""
+    named = sorted({report.prompt for report in reports if report.prompt})
+    sums = counted(reports, await store.tried(db, app.id, named) if named else {})
+    if sums:
+        room = OPT_IN_ROWS_PER_DAY_MAX - await store.count_of_day(db, app, day)
+        known = await store.known(db, app, day, list(sums)) if room < len(sums) else set()
+        await store.add(db, app, day, fitted(sums, known=known, room=room))
+    return sum(counts.total() for counts in sums.values())
