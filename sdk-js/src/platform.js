@@ -32,6 +32,9 @@ export function describe(navigator) {
 /** Whether Apple's rules apply: every push must show something, and soon. Chromium calls itself AppleWebKit as well. */
 export const isWebKit = ({ userAgent }) => /AppleWebKit\/(?!.*Chrom(e|ium)\/)/.test(userAgent);
 
+/** Whether it is Firefox's engine: others call themselves "like Gecko", without a version. */
+export const isGecko = ({ userAgent }) => /Gecko\//.test(userAgent);
+
 /** What may change from visit to visit: the person's language and time zone. */
 export function locale(host, language) {
   let timezone;

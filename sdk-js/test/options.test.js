@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readFileSync } from 'node:fs';
 import { ownTag, readOptions } from '../src/options.js';
-import { describe, isWebKit, locale } from '../src/platform.js';
+import { describe, isGecko, isWebKit, locale } from '../src/platform.js';
 import { judgeScript } from '../src/registration.js';
 import { keyBytes, keyText } from '../src/key.js';
 import { VERSION } from '../src/version.js';
@@ -52,6 +52,7 @@ for (const [userAgent, platform, os, webkit] of agents) {
   test(`${platform} on ${os} is recognised`, () => {
     const described = describe({ userAgent });
     assert.deepEqual([described.platform, described.os, isWebKit({ userAgent })], [platform, os, webkit]);
+    assert.equal(isGecko({ userAgent }), platform === 'firefox');
   });
 }
 

@@ -25,7 +25,7 @@ class Site:
     """The shop's web server, reachable as `origin` and, being on this machine, by number as `other_origin`."""
 
     def __init__(self, gateway_url: str) -> None:
-        self._gateway_url = gateway_url
+        self.gateway_url = gateway_url
         self._runner = web.ServerRunner(web.Server(self._answer), shutdown_timeout=0.2)
         self.port = 0
         self.snippet = ""
@@ -59,8 +59,8 @@ class Site:
         return "; ".join(
             (
                 "default-src 'none'",
-                f"script-src 'self' {self._gateway_url}",
-                f"connect-src {self._gateway_url}",
+                f"script-src 'self' {self.gateway_url}",
+                f"connect-src {self.gateway_url}",
                 "worker-src 'self'",
                 "style-src 'self'",
                 "img-src 'self' data:",
@@ -78,8 +78,8 @@ class Site:
         return "; ".join(
             (
                 "default-src 'none'",
-                f"script-src 'self' {self._gateway_url}",
-                f"connect-src {self._gateway_url}",
+                f"script-src 'self' {self.gateway_url}",
+                f"connect-src {self.gateway_url}",
                 f"report-uri {_REPORTS_PATH}",
             )
         )
@@ -93,7 +93,7 @@ class Site:
             case "/icon.png":
                 return web.Response(body=icon(), content_type="image/png")
             case "/steeple/worker.js":
-                line = f'importScripts("{self._gateway_url}/sdk/v1/worker.js")\n'
+                line = f'importScripts("{self.gateway_url}/sdk/v1/worker.js")\n'
                 return _text(line, "text/javascript", self._worker_policy())
             case path if path == _REPORTS_PATH:
                 self.policy_reports.append(await request.text())

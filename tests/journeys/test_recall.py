@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gateway.model.ids import to_text
 from gateway.policy.recall import WITHDRAWN
 from gateway.sandbox import Rule
 from tests.journeys.notifications import shown
@@ -152,3 +153,16 @@ async def test_what_is_wrong_with_a_recall_is_said(shop: Shop):
     status, _, _ = await shop.call("POST", "/v1/messages/msg_0000000000000/recall")
     assert status == 404
     assert (await shop.message(message))["recalled_by"] is None
+
+
+async def test_a_stopped_app_recalls_when_it_is_started_again(world: World, shop: Shop):
+    """The recall is taken at once, as what it takes back must not go on; its push waits with everything else."""
+    await shop.devices(1)
+    message = await shop.send()
+    await shop.done(message)
+    app = to_text("app", shop.app.public_id)
+    status, _, _ = await shop.call("POST", f"/v1/apps/{app}/stop", {"reason": "wrong price"})
+    assert status == 200
+    said = await recalled(shop, message)
+    await shop.call("POST", f"/v1/apps/{app}/resume")
+    assert (await shop.done(said["id"]))["counts"]["sent"] == 1

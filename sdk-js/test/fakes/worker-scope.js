@@ -6,7 +6,9 @@ import { FakeRegistration } from './push.js';
 const CHROME = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36';
 const SAFARI = 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.4 Safari/605.1.15';
 
-export const agents = { chrome: CHROME, safari: SAFARI };
+const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0';
+
+export const agents = { chrome: CHROME, safari: SAFARI, firefox: FIREFOX };
 
 class FakeClients {
   constructor() {
