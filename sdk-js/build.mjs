@@ -16,6 +16,7 @@ const meta = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'))
 // Rooms come first, then the register that carries their hashes, then the page script that carries the register's.
 const ROOMS = {
   'cards.js': 'cards/room.js',
+  'events.js': 'events/room.js',
   'prompts.js': 'prompts/room.js',
   'takeover.js': 'takeover/room.js',
 };

@@ -143,6 +143,7 @@ export function createSteeple(host, options) {
   const start = async () => {
     const done = await arrive();
     emit('ready', done);
+    if (done.ok) flush();
     if (done.ok || done.reason === 'ios_home_screen') guarded('prompts', () => prompts((room) => room.start(), hasPrompts))();
     return done;
   };
@@ -167,6 +168,23 @@ export function createSteeple(host, options) {
     return offered.map(({ slug, name }) => ({ slug, name, subscribed: topics.includes(slug) }));
   }
 
+  /** Sends what was tracked. Who is not subscribed keeps it until they are. */
+  const sendEvents = async (id) => (visit.device && await store.get('events') ? (await enter('events')).send(id) : OK);
+  const flush = guarded('track', () => sendEvents());
+  on('subscribed', flush);
+
+  /** Kept before anything is read, loaded or sent, so that it outlives the page; see events/batch.js. */
+  async function track(name, properties) {
+    if (!hasConsent) await look();
+    const blocked = blockedBy();
+    if (blocked) return failed(blocked);
+    const id = Math.random();
+    const event = [id, Date.now(), (visit.device || {}).user, name, JSON.stringify(properties || {})];
+    await store.update('events', (queue) => [...(queue || []), event].slice(-100));
+    await look();
+    return sendEvents(id);
+  }
+
   const api = {
     version: VERSION,
     subscribe: guarded('subscribe', subscribe),
@@ -180,6 +198,7 @@ export function createSteeple(host, options) {
       list: () => listTopics().catch(() => []),
     },
     tags: { set: change('tags.set', 'changed', actions.setTags) },
+    track: guarded('track', track),
     consent: { give: guarded('consent.give', giveConsent), withdraw: guarded('consent.withdraw', withdrawConsent) },
     prompt: { show: guarded('prompt.show', (slug) => prompts((room) => room.show(slug), () => true)) },
     on,

@@ -47,6 +47,25 @@ export interface SubscribeWish {
 
 export type TagValue = string | number | boolean | string[] | null;
 
+export interface EventItem {
+  item_id?: string;
+  item_name?: string;
+  price?: number;
+  quantity?: number;
+  [other: string]: unknown;
+}
+
+/** Money and items in the schema that shops' tags speak (Google Analytics 4), and anything else that is JSON. */
+export interface EventProperties {
+  /** ISO 4217, such as EUR. */
+  currency?: string;
+  value?: number;
+  items?: EventItem[];
+  /** Of a `purchase`: it counts once, whoever tells it and however often. */
+  transaction_id?: string;
+  [other: string]: unknown;
+}
+
 export interface SteepleEvents {
   ready: SteepleResult;
   subscribed: SteepleResult;
@@ -73,6 +92,8 @@ export interface Steeple {
     /** null takes a tag off. */
     set(tags: Record<string, TagValue>): Promise<SteepleResult>;
   };
+  /** What was done here: kept at once, sent when the browser is subscribed, counted once. Names and items as in GA4. */
+  track(name: string, properties?: EventProperties): Promise<SteepleResult>;
   readonly consent: {
     give(): Promise<SteepleResult>;
     withdraw(): Promise<SteepleResult>;

@@ -36,6 +36,7 @@ export class FakeGateway {
 
   route(method, [, noun, id, part], sent, headers) {
     if (noun === 'sdk') return answer(200, structuredClone(this.config));
+    if (noun === 'events') return answer(202, { accepted: sent.events.length, duplicates: 0 });
     if (noun === 'receipts') { this.receipts.push(...sent.receipts); return answer(202, {}); }
     if (!id) return this.enrol(sent);
     const device = this.devices.get(id);
