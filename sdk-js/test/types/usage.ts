@@ -19,6 +19,7 @@ export async function everyCall(): Promise<void> {
   await steeple.topics.remove('sale');
   const [offer]: TopicOffer[] = await steeple.topics.list();
   await steeple.tags.set({ plan: 'gold', visits: 3, old: null });
+  await steeple.track('add_to_cart', { currency: 'EUR', value: 49.8, items: [{ item_id: 'sku-5', quantity: 2 }], list: 'sale' });
   await steeple.consent.give();
   await steeple.consent.withdraw();
   const stop: () => void = steeple.on('error', ({ call, reason }) => console.log(call, reason));
@@ -38,6 +39,8 @@ export function everyMistake(): void {
   void steeple.login('cust-17');
   // @ts-expect-error no such event
   steeple.on('clicked', () => {});
+  // @ts-expect-error a value is a number
+  void steeple.track('purchase', { value: '49.80' });
   // @ts-expect-error topics are slugs
   void steeple.topics.add(7);
 }
