@@ -26,8 +26,9 @@ from gateway.model.errors import Invalid
 from gateway.model.limits import OPT_IN_DAYS_DEFAULT, OPT_IN_GRANT_RATE_MIN, OPT_IN_KEPT_DAYS, VARIANT_NAME_CHARS_MAX
 from gateway.model.opt_in import Funnel, OptInDays, OptInReport
 from gateway.model.slug import SLUG
-from gateway.policy.opt_ins import browser_of, grant_rate, is_at_risk, page_of
+from gateway.policy.opt_ins import grant_rate, is_at_risk, page_of
 from gateway.policy.significance import Interval
+from gateway.policy.user_agent import browser_of
 
 _DECODER: Final = decoder_of(OutcomesRequest)
 _LOW: Final = (

@@ -28,6 +28,7 @@ from gateway.model.ids import from_text, to_text
 from gateway.model.limits import POSITION_DEVICE_DECIMALS, POSITION_IP_DECIMALS
 from gateway.model.place import LocatedBy
 from gateway.model.subscriber import PLATFORM_NAMES, STATE_WORDS, Subscription
+from gateway.policy.user_agent import browser_of, system_of
 from gateway.store import topics
 from gateway.store.subscriptions import Filters
 from gateway.subscribers import identity
@@ -71,8 +72,13 @@ async def _enrolling_app(call: Call, wanted: SubscribeRequest) -> App:
 
 
 def _platform(call: Call, wanted: SubscribeRequest) -> str | None:
+    """As it was said; of a page that says nothing, what its browser calls itself."""
     provider = call.services.transports.get(wanted.channel)
-    return platform_of(wanted.platform, wanted.os, is_app=provider is not None and not provider.page_fields)
+    is_app = provider is not None and not provider.page_fields
+    if wanted.platform is None and not is_app and call.origin is not None and call.bearer is None:
+        agent = call.request.headers.get("User-Agent", "")
+        return platform_of(browser_of(agent), wanted.os or system_of(agent) or "")
+    return platform_of(wanted.platform, wanted.os, is_app=is_app)
 
 
 async def change(call: Call) -> web.Response:

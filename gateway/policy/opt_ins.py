@@ -16,7 +16,7 @@ from gateway.model.limits import (
     OPT_IN_SEGMENT_CHARS_MAX,
     OPT_IN_SEGMENT_DIGITS_MAX,
 )
-from gateway.model.opt_in import Browser, Funnel, OptInKey, OptInOutcome, OptInReport, TriedPrompt
+from gateway.model.opt_in import Funnel, OptInKey, OptInOutcome, OptInReport, TriedPrompt
 from gateway.model.prompt import PromptMetric
 from gateway.policy.variants import ArmResult
 
@@ -25,18 +25,6 @@ NO_PROMPT: Final = TriedPrompt(datetime(1970, 1, 1, tzinfo=UTC), frozenset(("",)
 
 _ANYTHING: Final = "*"
 _DIGIT: Final = re.compile(r"\d")
-_MARKS: Final[tuple[tuple[str, Browser], ...]] = (
-    ("Edg/", "edge"),
-    ("EdgA/", "edge"),
-    ("OPR/", "opera"),
-    ("SamsungBrowser/", "samsung"),
-    ("Firefox/", "firefox"),
-    ("Chrome/", "chrome"),
-    ("Version/", "safari"),
-)
-"""What each browser calls itself; those that also call themselves Chrome come before it."""
-_IOS: Final = re.compile(r"\((?:iPhone|iPad|iPod)\b")
-_AGENT_CHARS_MAX: Final = 400
 
 Counts = dict[OptInKey, "Counter[OptInOutcome]"]
 
@@ -51,17 +39,6 @@ def page_of(path: str) -> str:
             break
         page = f"{page}/{part}"
     return page or "/"
-
-
-def browser_of(user_agent: str) -> Browser:
-    """The family of a browser, by what it calls itself. On iOS they are all Safari underneath."""
-    agent = user_agent[:_AGENT_CHARS_MAX]
-    if _IOS.search(agent):
-        return "safari"
-    for mark, browser in _MARKS:
-        if mark in agent:
-            return browser
-    return "other"
 
 
 def counted(reports: Collection[OptInReport], tried: Mapping[str, TriedPrompt]) -> Counts:

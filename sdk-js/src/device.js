@@ -9,7 +9,7 @@ const path = (device) => `/v1/subscriptions/${device.id}`;
 const topicsOf = (answer, fallback) => (answer.body && Array.isArray(answer.body.topics) ? answer.body.topics : fallback || []);
 
 /**
- * @param {object} deps store, call; app: the app's id; here(): {language, timezone, platform, os}; keyId(): VAPID key's id
+ * @param {object} deps store, call; app: the app's id; here(): {language, timezone, os}; keyId(): VAPID key's id
  */
 export function deviceAt({ store, call, app, here, keyId }) {
   const read = async () => {

@@ -25,16 +25,22 @@ export function createSteeple(host, options) {
   const store = openStore(host, drawerOf(options.scope));
   const { emit, on } = createEvents(host);
   const inTurn = turns(host);
-  const missing = options.app ? unsupported(host) : 'app_missing';
+  let missing = options.app ? unsupported(host) : 'app_missing';
   const visit = createVisit({ host, options, store }); // where push is missing it stays as empty as it is made
   const actions = createActions({ host, store, visit });
   let hasConsent = !options.needsConsent;
   let isLooked = false;
 
+  /** A person who forbids a site to keep data has forbidden it workers, too: browsers say so when they are asked. */
+  const refused = (error) => {
+    if (error.name !== 'SecurityError') throw error;
+    missing = 'unsupported';
+  };
+
   /** Reads what is stored and what the browser holds; no request. */
   async function look() {
     hasConsent = hasConsent || Boolean(await store.get('consented_at_ms'));
-    if (!missing) await visit.look();
+    if (!missing) await visit.look().catch(refused);
     isLooked = true;
   }
 

@@ -1,5 +1,5 @@
-// Which browser and system this is, in the few words the gateway counts by.
-// User agents lie; nothing here decides what is safe, only what is counted and which platform rule applies.
+// Which browser and system this is.
+// User agents lie; nothing here decides what is safe, only what is counted, what is advised and which platform rule applies.
 
 const BROWSERS = [
   ['samsung', /SamsungBrowser\//],
@@ -10,7 +10,6 @@ const BROWSERS = [
   ['safari', /Safari\//],
 ];
 const SYSTEMS = [
-  ['ios', /iP(hone|ad|od)/],
   ['android', /Android/],
   ['windows', /Windows/],
   ['macos', /Mac OS X/],
@@ -19,15 +18,18 @@ const SYSTEMS = [
 
 const firstMatch = (table, text) => (table.find(([, pattern]) => pattern.test(text)) || ['other'])[0];
 
-/** `{platform, os}` of a navigator. An iPad calls itself a Mac, but no Mac has a touch screen. */
+/** Whether this is iOS. An iPad calls itself a Mac, but no Mac has a touch screen. */
+export const isIos = ({ userAgent, maxTouchPoints }) => /iP(hone|ad|od)/.test(userAgent)
+  || (/Mac OS X/.test(userAgent) && maxTouchPoints > 1);
+
+/** `{platform, os}` of a navigator, in the words of the texts that help a person in their browser's settings. */
 export function describe(navigator) {
-  const agent = String((navigator && navigator.userAgent) || '');
-  const os = firstMatch(SYSTEMS, agent);
-  return {
-    platform: firstMatch(BROWSERS, agent),
-    os: os === 'macos' && navigator.maxTouchPoints > 1 ? 'ios' : os,
-  };
+  const agent = String(navigator.userAgent);
+  return { platform: firstMatch(BROWSERS, agent), os: isIos(navigator) ? 'ios' : firstMatch(SYSTEMS, agent) };
 }
+
+/** What the gateway cannot read in what the browser calls itself; the rest it reads there. */
+export const disguise = (navigator) => (isIos(navigator) ? { os: 'ios' } : {});
 
 /** Whether Apple's rules apply: every push must show something, and soon. Chromium calls itself AppleWebKit as well. */
 export const isWebKit = ({ userAgent }) => /AppleWebKit\/(?!.*Chrom(e|ium)\/)/.test(userAgent);

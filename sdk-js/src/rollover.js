@@ -30,7 +30,7 @@ async function follow(desk, event) {
     store: desk.store,
     call: gatewayCalls(desk.scope, who.gateway),
     app: who.app,
-    here: () => ({ platform: who.platform, os: who.os, ...locale(desk.scope, who.language) }), // as the page saw it
+    here: () => ({ os: who.os, ...locale(desk.scope, who.language) }), // as the page saw it
     keyId: () => config && config.keyId,
   });
   const known = await device.read();

@@ -1,6 +1,6 @@
 // Permission and the PushManager: what the browser itself knows of this visitor.
 import { keyBytes, keyText } from './key.js';
-import { describe } from './platform.js';
+import { isIos } from './platform.js';
 import { within } from './time.js';
 import { failed } from './wire.js';
 
@@ -12,7 +12,7 @@ export function unsupported(host) {
   if (!host.isSecureContext) return 'insecure';
   if (navigator && navigator.serviceWorker && host.PushManager && host.Notification) return null;
   // iOS has push only in apps put on the home screen: the shop can show how.
-  return describe(navigator).os === 'ios' && !navigator.standalone ? 'ios_home_screen' : 'unsupported';
+  return isIos(navigator) && !navigator.standalone ? 'ios_home_screen' : 'unsupported';
 }
 
 export const permission = (host) => (host.Notification && host.Notification.permission) || 'default';

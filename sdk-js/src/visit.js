@@ -2,7 +2,7 @@
 import { keptConfig, loadConfig } from './config.js';
 import { decide } from './decide.js';
 import { deviceAt } from './device.js';
-import { describe, locale } from './platform.js';
+import { disguise, locale } from './platform.js';
 import { ensureRegistration, findRegistration } from './registration.js';
 import { dropSubscription, permission, readSubscription, subscribeFault, subscribeWith } from './subscription.js';
 import { failed, failure, gatewayCalls, OK } from './wire.js';
@@ -16,7 +16,7 @@ function siteName(host) {
 export function createVisit({ host, options, store }) {
   const { app, gateway } = options;
   const call = gatewayCalls(host, gateway);
-  const here = () => ({ ...describe(host.navigator), ...locale(host, options.language) });
+  const here = () => ({ ...disguise(host.navigator), ...locale(host, options.language) });
   const visit = { config: null, registration: null, subscription: null, device: null, choice: {} };
   const device = deviceAt({ store, call, app, here, keyId: () => visit.config && visit.config.keyId });
 
@@ -32,7 +32,7 @@ export function createVisit({ host, options, store }) {
 
   // The worker has no data- attributes; inside a shop's own worker it has no query either.
   const tellWorker = () => store.set('settings', {
-    app, gateway, site: siteName(host), ...describe(host.navigator),
+    app, gateway, site: siteName(host), ...disguise(host.navigator),
     language: locale(host, options.language).language, receipts: options.sendsReceipts,
   });
 

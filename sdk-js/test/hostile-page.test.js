@@ -78,6 +78,13 @@ test('unsupported browsers are told why', async () => {
   assert.equal(await reason(fakeWindow({ attributes: { app: null } })), 'app_missing');
 });
 
+test('where a site may keep nothing, push is unsupported: no fault, no line in the console', async () => {
+  const host = pages['a container that refuses to look']();
+  boot(host);
+  const ready = await new Promise((resolve) => { host.Steeple.on('ready', resolve); });
+  assert.deepEqual([ready.reason, ready.supported, host.console.lines], ['unsupported', false, []]);
+});
+
 test('boot never throws, not even without a script tag or with a global nobody may write', () => {
   boot(fakeWindow({ document: { currentScript: null, querySelector: () => null } }));
   boot(fakeWindow({ document: { currentScript: fakeTag({}, 'not an address'), querySelector: () => null } }));

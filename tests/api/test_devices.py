@@ -52,6 +52,26 @@ async def test_browser_and_system_make_a_platform(shop: Shop, platform: str, os:
     assert (await shop.call("GET", f"/v1/subscriptions/{device['id']}")).body["platform"] == kept
 
 
+@pytest.mark.parametrize(
+    ("agent", "said", "kept"),
+    [
+        ("Mozilla/5.0 (Android 15; Mobile; rv:153.0) Gecko/153.0 Firefox/153.0", {}, "firefox_android"),
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/156.0.0.0 Safari/537.36", {}, "chrome_desktop"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.4 Safari/605.1.15", {}, "safari_mac"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.4 Safari/605.1.15", {"os": "ios"}, "safari_ios"),
+        ("Mozilla/5.0 (X11) Chrome/156.0", {"platform": "firefox", "os": "android"}, "firefox_android"),
+        ("curl/8.5", {}, "other"),
+    ],
+)
+async def test_a_page_that_does_not_say_its_browser_is_known_by_what_it_calls_itself(
+    shop: Shop, agent: str, said: dict[str, str], kept: str
+):
+    """What a device is sent depends on it, so it is never left open; a page knows better, of an iPad above all."""
+    body = {"app": shop.id, **browser(), **said}
+    device = await shop.page("POST", "/v1/subscriptions", body, headers={"User-Agent": agent})
+    assert (await shop.call("GET", f"/v1/subscriptions/{device.body['id']}")).body["platform"] == kept
+
+
 async def test_the_same_browser_twice_is_one_device(shop: Shop):
     """A second tab gets the same id and a fresh secret; the first secret is over."""
     address = browser()

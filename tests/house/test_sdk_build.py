@@ -75,7 +75,7 @@ def test_the_sdk_brings_no_foreign_code_along():
     """Tools and what bindings are tested with are installed, and nothing of them ends up in a shop's page."""
     assert "dependencies" not in PACKAGE
     assert sorted(PACKAGE["devDependencies"]) == [
-        "@capacitor/core", "@capacitor/push-notifications", "@types/react", "axe-core", "esbuild", "react",
+        "@capacitor/core", "@capacitor/push-notifications", "@types/react", "axe-core", "esbuild", "jquery", "react",
         "react-test-renderer", "typescript", "vue",
     ]  # fmt: skip
     assert PACKAGE["peerDependenciesMeta"] == {name: {"optional": True} for name in PACKAGE["peerDependencies"]}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.model.opt_in import Funnel, OptInKey, OptInOutcome, OptInReport, TriedPrompt
-from gateway.policy.opt_ins import NO_PROMPT, browser_of, counted, fitted, grant_rate, is_at_risk, page_of, result_of
+from gateway.policy.opt_ins import NO_PROMPT, counted, fitted, grant_rate, is_at_risk, page_of, result_of
 from gateway.policy.variants import ArmResult
 
 _NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -34,26 +34,6 @@ def test_a_page_is_no_persons_own(path: str, page: str):
     """Numbers, addresses and tokens in a path are left out, and so is what is too long."""
     assert page_of(path) == page
     assert page_of(page) == page
-
-
-@pytest.mark.parametrize(
-    ("agent", "browser"),
-    [
-        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/148.0.0.0 Safari/537.36", "chrome"),
-        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/148.0.0.0 Safari/537.36 Edg/148.0.0.0", "edge"),
-        ("Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/148.0 Mobile Safari/537.36 EdgA/148.0", "edge"),
-        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "firefox"),
-        ("Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15", "safari"),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) CriOS/148.0 Mobile Safari", "safari"),
-        ("Mozilla/5.0 (Linux; Android 14) SamsungBrowser/27.0 Chrome/125.0 Mobile Safari/537.36", "samsung"),
-        ("Mozilla/5.0 (X11) Chrome/148.0 Safari/537.36 OPR/120.0", "opera"),
-        ("curl/8.5", "other"),
-        ("", "other"),
-    ],
-)  # fmt: skip
-def test_browsers_are_known_by_what_they_call_themselves(agent: str, browser: str):
-    """Most of them also call themselves Chrome; on iOS all are Safari underneath."""
-    assert browser_of(agent) == browser
 
 
 def _report(

@@ -10,7 +10,10 @@ from gateway.subscribers.request import ChangeRequest, EnrolRequest
 
 
 class SubscribeRequest(EnrolRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An opt-in. `platform` is one of ours (`firefox_android`), or browser and `os` as the script tells them."""
+    """An opt-in. `platform` is one of ours (`firefox_android`), or a browser's name, with `os`.
+
+    A page may leave it out: then it is what the browser calls itself, and `os`, if given, the system.
+    """
 
     app: Annotated[str, Meta(description="`app_...`; may be left out with an API key.")] | None = None
     os: str | None = None

@@ -64,5 +64,7 @@ PROGRESS_HEARTBEAT_S: Final = 15.0
 """A comment line so that proxies keep a quiet stream open."""
 PROGRESS_STREAM_S_MAX: Final = 3_600.0
 """A stream ends after so long; the client connects again."""
+USER_AGENT_CHARS_MAX: Final = 400
+"""As much of what a browser calls itself as is looked at."""
 URL_BYTES_MAX: Final = 2048
 """Endpoints and links; longer ones break proxies, and no push service hands them out."""

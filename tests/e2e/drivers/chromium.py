@@ -92,6 +92,12 @@ class ChromiumPage:
         """Until the expression is truthy."""
         return await until(lambda: self.evaluate(js_predicate), what=js_predicate, timeout_s=timeout_s)
 
+    async def go_offline(self, *, offline: bool = True) -> None:
+        """Cut the tab's network, or mend it."""
+        await self._call(
+            "Network.emulateNetworkConditions", offline=offline, latency=0, downloadThroughput=-1, uploadThroughput=-1
+        )
+
     async def screenshot(self, *, width: int, height: int, dark: bool = False) -> bytes:
         """A PNG of the viewport."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -169,6 +175,14 @@ class Chromium:
     async def new_page(self, url: str) -> ChromiumPage:
         """A new tab in front, loaded."""
         target = (await self.call("Target.createTarget", url="about:blank"))["targetId"]
+        page = await self._page(target, url)
+        await page.goto(url)
+        return page
+
+    async def new_private_page(self, url: str) -> ChromiumPage:
+        """A new tab in an incognito window, loaded."""
+        context = (await self.call("Target.createBrowserContext"))["browserContextId"]
+        target = (await self.call("Target.createTarget", url="about:blank", browserContextId=context))["targetId"]
         page = await self._page(target, url)
         await page.goto(url)
         return page

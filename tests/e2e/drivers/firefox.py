@@ -91,6 +91,13 @@ class FirefoxPage:
         """Until the expression is truthy."""
         return await until(lambda: self.evaluate(js_predicate), what=js_predicate, timeout_s=timeout_s)
 
+    async def go_offline(self, *, offline: bool = True) -> None:
+        """Cut the tab's network, or mend it."""
+        conditions = {"type": "offline"} if offline else None
+        await self._browser.call(
+            "emulation.setNetworkConditions", networkConditions=conditions, contexts=[self.context]
+        )
+
     async def screenshot(self, *, width: int, height: int, dark: bool = False) -> bytes:
         """A PNG of the viewport."""
         await self._browser.set_preference(_COLOUR_SCHEME, _DARK if dark else _LIGHT)
@@ -164,6 +171,27 @@ class Firefox:
         await page.goto(url)
         return page
 
+    async def new_private_page(self, url: str) -> FirefoxPage:
+        """A new private window with one tab, loaded."""
+        before = {page.context for page in await self.pages()}
+        await self.evaluate(await self._chrome(), "!!OpenBrowserWindow({private: true})")
+
+        async def opened() -> FirefoxPage | None:
+            fresh = (page for page in await self.pages() if page.context not in before)
+            return next((page for page in fresh if page.url == "about:privatebrowsing"), None)
+
+        page: FirefoxPage = await until(opened, what="a private window")
+        await page.wait_for("document.readyState === 'complete'")  # it would load over what is loaded now
+        await page.goto(url)
+        return page
+
+    async def block_storage(self, origin: str) -> None:
+        """What a person does who forbids a site to keep data."""
+        uri = f"Services.io.newURI({json_text(origin)})"
+        principal = f"Services.scriptSecurityManager.createContentPrincipal({uri}, {{}})"
+        deny = f"Services.perms.addFromPrincipal({principal}, 'cookie', Services.perms.DENY_ACTION)"
+        await self.evaluate(await self._chrome(), deny)
+
     async def pages(self) -> list[FirefoxPage]:
         """All tabs."""
         tree = await self.call("browsingContext.getTree", maxDepth=0)
@@ -183,8 +211,8 @@ class Firefox:
             return true;
         }})()"""
 
-        async def answered() -> Any:
-            return await self.evaluate(await self._chrome(), js)
+        async def answered() -> bool:
+            return any([await self.evaluate(window, js) for window in await self._windows()])
 
         await until(answered, what="a permission prompt")
 
@@ -210,8 +238,11 @@ class Firefox:
         return await self._rpc.call(method, params)
 
     async def _chrome(self) -> str:
+        return (await self._windows())[0]
+
+    async def _windows(self) -> list[str]:
         tree = await self.call("browsingContext.getTree", maxDepth=0, **{"moz:scope": "chrome"})
-        return next(one["context"] for one in tree["contexts"] if one["url"].endswith("/browser.xhtml"))
+        return [one["context"] for one in tree["contexts"] if one["url"].endswith("/browser.xhtml")]
 
     def _hear(self, said: dict[str, Any]) -> None:
         params = said.get("params", {})
