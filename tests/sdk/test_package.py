@@ -11,8 +11,10 @@ from typing import Final
 import pytest
 
 from scripts.node import SDK, has_tools, node, npm
+from tests.house.tree import ROOT
 
 WAIT_S: Final = 60
+TSC: Final = (node(), SDK / "node_modules" / "typescript" / "bin" / "tsc")
 PEERS: Final = ("react", "vue", "@types/react", "csstype", "@vue/shared")
 """What a project that uses the package has installed beside it."""
 
@@ -55,11 +57,12 @@ def test_the_package_holds_what_is_used_and_nothing_else(project: Path):
     installed = project / "node_modules" / "@steeple" / "sdk-js"
     files = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
 
-    built = {f"dist/{path.name}" for path in (SDK / "dist").iterdir() if path.is_file()}
+    built = {f"dist/{path.name}" for path in (SDK / "dist").iterdir() if path.suffix in {".js", ".mjs"}}
     assert {"dist/steeple.js", "dist/steeple.mjs", "dist/worker.js", "dist/onesignal.js"} <= built
     assert files == {
         *built,
         "LICENSE", "README.md", "package.json", "bindings/live.js", "types/index.d.ts",
+        "device/index.js", "device/index.d.ts", "device/app.js", "device/app.d.ts",
         "react/index.js", "react/index.d.ts", "vue/index.js", "vue/index.d.ts",
     }  # fmt: skip
 
@@ -70,15 +73,18 @@ def test_every_entry_of_the_package_can_be_imported(project: Path):
         "import { startSteeple, VERSION } from '@steeple/sdk-js';\n"
         "import { useSteeple as inReact } from '@steeple/sdk-js/react';\n"
         "import { useSteeple as inVue } from '@steeple/sdk-js/vue';\n"
+        "import { createDevice } from '@steeple/sdk-js/device';\n"
+        "import { createApp } from '@steeple/sdk-js/device/app';\n"
         "const steeple = startSteeple({ gateway: 'https://push.shop.example', app: 'app_1' });\n"
         "const { reason } = await steeple.state();\n"
-        "console.log(JSON.stringify([VERSION, reason, typeof inReact, typeof inVue]));\n"
+        "const kinds = [inReact, inVue, createDevice, createApp].map((one) => typeof one);\n"
+        "console.log(JSON.stringify([VERSION, reason, ...kinds]));\n"
     )
 
     said = json.loads(run([node(), "use.js"], project))
 
     version = json.loads((SDK / "package.json").read_text(encoding="utf-8"))["version"]
-    assert said == [version, "unsupported", "function", "function"]
+    assert said == [version, "unsupported", *["function"] * 4]
 
 
 def test_the_types_of_the_package_fit_how_shops_use_it(project: Path):
@@ -86,4 +92,9 @@ def test_the_types_of_the_package_fit_how_shops_use_it(project: Path):
     for name in ("usage.ts", "tsconfig.json"):
         shutil.copy(SDK / "test" / "types" / name, project)
 
-    run([node(), SDK / "node_modules" / "typescript" / "bin" / "tsc", "--project", project], project)
+    run([*TSC, "--project", project], project)
+
+
+def test_the_plugins_fit_the_types_of_the_libraries_they_stand_on():
+    """Capacitor's own push plugin, React, and what is declared of expo-notifications."""
+    run([*TSC, "--project", ROOT / "plugins"], ROOT)

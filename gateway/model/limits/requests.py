@@ -55,8 +55,8 @@ SDK_FILE_BYTES_MAX: Final = 1024 * 1024
 """A built script that is served from memory; ours are under 30 KiB."""
 SDK_FILES_MAX: Final = 100
 """Built scripts: the page script, its rooms, the worker."""
-SDK_RELEASED_FILES_MAX: Final = 1_000
-"""Scripts of former releases that are still served, some ten a release and half a MiB of memory."""
+SDK_RELEASED_FILES_MAX: Final = 2_000
+"""Files of former releases that are still served: some thirty a release, and half a MiB of memory."""
 PROGRESS_STREAMS_MAX: Final = 100
 """Progress streams of one process; each looks at the database twice a second while its message moves."""
 PROGRESS_INTERVAL_S: Final = 0.5

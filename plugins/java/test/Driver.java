@@ -12,7 +12,10 @@ import steeple.Registration;
 import steeple.SteepleClient;
 import steeple.SteepleException;
 
-/** The app of the test: does what each line of its input says, and answers with one line. */
+/**
+ * The app of the journey of device clients: does what each line of its input says, and answers with one line.
+ * sdk-js/test/drivers/device.mjs is the same in JavaScript.
+ */
 public final class Driver {
     private static final class Memory implements DeviceStore {
         private Device kept;
@@ -43,7 +46,7 @@ public final class Driver {
             run(client, memory, words);
             return "ok " + (memory.kept == null ? "nobody" : memory.kept.id);
         } catch (SteepleException refused) {
-            return "refused " + refused.status + " " + refused.code + " " + refused.param + " " + refused.isPassing();
+            return "refused " + refused.code + " " + refused.param + " " + refused.isPassing();
         } catch (IllegalStateException notYet) {
             return "not yet";
         }

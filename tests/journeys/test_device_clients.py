@@ -1,4 +1,4 @@
-"""The Java client of the device API (plugins/java), compiled and run: an app on a phone, against a whole gateway."""
+"""The clients of the device API, in Java and in JavaScript: an app on a phone, run against a whole gateway."""
 
 import asyncio
 import hmac
@@ -16,14 +16,13 @@ import pytest_asyncio
 from gateway.model.ids import to_text
 from gateway.sandbox.phones import Phone
 from gateway.tenancy.secrets import reveal_identity
+from scripts.node import SDK, node
 from tests.chaos.processes import until
 from tests.house.tree import ROOT
 from tests.journeys.world import Shop
 
 _JAVA: Final = ROOT / "plugins" / "java"
 _LIMIT_S: Final = 60.0
-
-pytestmark = pytest.mark.skipif(shutil.which("javac") is None, reason="needs a Java compiler: make test-deps")
 
 
 async def _run(*words: object) -> str:
@@ -35,15 +34,19 @@ async def _run(*words: object) -> str:
 
 @pytest.fixture(scope="module")
 async def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The client and its driver, compiled for Java 11 without a warning."""
+    """The Java client and its driver, compiled for Java 11 without a warning."""
+    if shutil.which("javac") is None:
+        pytest.skip("needs a Java compiler: make test-deps")
     folder = tmp_path_factory.mktemp("classes")
     sources = sorted(_JAVA.rglob("*.java"))
     await _run("javac", "-encoding", "UTF-8", "--release", "11", "-Xlint:all", "-Werror", "-d", folder, *sources)
     return folder
 
 
-class JavaApp:
+class TestApp:
     """An app on an Android that is told what to do line by line."""
+
+    __test__ = False
 
     def __init__(self, process: asyncio.subprocess.Process, shop: Shop, phone: Phone) -> None:
         self.shop = shop
@@ -58,7 +61,7 @@ class JavaApp:
         line = await asyncio.wait_for(self._process.stdout.readline(), _LIMIT_S)
         return line.decode().strip()
 
-    async def told(self, device: str) -> dict[str, object]:
+    async def told(self, device: str) -> dict[str, Any]:
         """The device as the shop sees it."""
         _, _, said = await self.shop.call("GET", f"/v1/subscriptions/{device}")
         return said
@@ -72,32 +75,48 @@ class JavaApp:
         return hmac.digest(secret.encode(), signed, "sha256").hex(), expires
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def app(shop: Shop, classes: Path) -> AsyncIterator[JavaApp]:
+@pytest.fixture
+def java(classes: Path) -> list[object]:
+    """How the driver in Java is started."""
+    # The compiler that is quickest to start: these few calls never get warm.
+    return ["java", "-XX:TieredStopAtLevel=1", "-cp", classes, "Driver"]
+
+
+@pytest.fixture
+def javascript() -> list[object]:
+    """How the driver in JavaScript is started."""
+    program = node()
+    if program is None:
+        pytest.skip("needs Node.js: make test-deps")
+    return [program, SDK / "test" / "drivers" / "device.mjs"]
+
+
+@pytest_asyncio.fixture(loop_scope="session", params=["java", "javascript"])
+async def app(shop: Shop, request: pytest.FixtureRequest) -> AsyncIterator[TestApp]:
     """The app is installed; the shop brought its key at Google."""
+    words: list[object] = request.getfixturevalue(request.param)
     sandbox = shop.world.sandbox
     body = {"channel": "fcm", "private_key": sandbox.accounts.make("bell-and-bean")}
     status, _, said = await shop.call("POST", f"/v1/apps/{to_text('app', shop.app.public_id)}/credentials", body)
     assert status == 201, said
     _, _, made = await shop.call("POST", "/v1/keys", {"name": "the app", "scopes": ["device"]})
-    # The quick start of the compiler that does least: these few calls never get warm.
-    words = ("java", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", str(classes), "Driver")
-    process = await asyncio.create_subprocess_exec(*words, shop.world.url, made["key"], stdin=PIPE, stdout=PIPE)
-    yield JavaApp(process, shop, sandbox.phones.make("android", "bell-and-bean"))
+    command = [str(word) for word in (*words, shop.world.url, made["key"])]
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+    yield TestApp(process, shop, sandbox.phones.make("android", "bell-and-bean"))
     assert process.stdin is not None
     process.stdin.close()
     assert await asyncio.wait_for(process.wait(), _LIMIT_S) == 0
 
 
-async def test_the_clients_json_is_json(classes: Path) -> None:
+async def test_the_java_clients_json_is_json(classes: Path) -> None:
     """What it writes it reads, escapes included; what is no JSON it refuses."""
     assert await _run("java", "-XX:TieredStopAtLevel=1", "-cp", classes, "steeple.JsonTest") == "json ok\n"
 
 
-async def test_an_app_lives_through_the_java_client(app: JavaApp) -> None:
+async def test_an_app_lives_through_its_client(app: TestApp) -> None:
     """Registered, changed, logged in, reached, reported, forgotten, found again, left: each as the shop sees it."""
     assert await app.does("topics", "sale") == "not yet"
-    assert await app.does("register", "no") == "refused 422 field_invalid token false"
+    assert await app.does("register", "no") == "refused field_invalid token false"
     word, device = (await app.does("register", app.phone.token)).split()
     assert word == "ok"
     assert await app.does("register", app.phone.token) == f"ok {device}"  # the next start
@@ -117,16 +136,15 @@ async def test_an_app_lives_through_the_java_client(app: JavaApp) -> None:
     shown = await until("the phone shows it", payload, within_s=20)
     token = msgspec.json.decode(shown["data"]["steeple"])["t"]
     assert await app.does("report", "shown", token) == f"ok {device}"
-    assert (
-        await app.does("report", "shown", *["x" * 40] * 30) == f"ok {device}"
-    )  # two requests; strangers' count nothing
+    strangers = ["x" * 40] * 30
+    assert await app.does("report", "shown", *strangers) == f"ok {device}"  # in two requests; they count nothing
     assert await app.does("logout") == f"ok {device}"
     assert (await app.told(device))["user"] is None
     assert (await app.shop.came_to(message, "shown", 1))["counts"]["shown"] == 1
 
     assert (await app.does("forget"), await app.does("topics", "sale")) == (
         f"ok {device}",
-        "refused 401 secret_invalid null false",
+        "refused secret_invalid null false",
     )
     assert await app.does("register", app.phone.token) == f"ok {device}"  # afresh, and by its address the same
     assert await app.does("leave") == "ok nobody"
