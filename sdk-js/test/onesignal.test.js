@@ -263,9 +263,17 @@ test('a page that has Steeple\'s own tag as well keeps that one, and is not brou
   const page = pageForOneSignal();
   const theirs = await reached(page.workers);
   const calls = [];
-  page.host.Steeple = { version: '0.1.0', on: () => () => {}, state: async () => ({}), login: async (id) => calls.push(id) };
-  await open(page, {}, (OneSignal) => OneSignal.login('cust-17'));
-  assert.deepEqual([calls, await keyHeld(theirs)], [['cust-17'], THEIR_KEY]);
+  const noted = (name) => async (...given) => calls.push([name, ...given]);
+  page.host.Steeple = {
+    version: '0.1.0', on: () => () => {}, state: async () => ({}), login: noted('login'), track: noted('track'), prompt: { show: noted('prompt') },
+  };
+  await open(page, {}, async (OneSignal) => {
+    await OneSignal.login('cust-17', { signature: '5b1c', expires: 1 });
+    await OneSignal.User.trackEvent('purchase', { value: 3 });
+    await OneSignal.Slidedown.promptPush();
+  });
+  assert.deepEqual(calls, [['login', 'cust-17', { signature: '5b1c', expires: 1 }], ['track', 'purchase', { value: 3 }], ['prompt']]);
+  assert.equal(await keyHeld(theirs), THEIR_KEY);
 });
 
 test('what is kept says nothing of the visitor but tags, and that they came over', async () => {

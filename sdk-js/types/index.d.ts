@@ -98,6 +98,10 @@ export interface Steeple {
     give(): Promise<SteepleResult>;
     withdraw(): Promise<SteepleResult>;
   };
+  readonly prompt: {
+    /** Shows the prompt of this slug, else the one with the highest priority; rests and rules do not hold it back. */
+    show(slug?: string): Promise<SteepleResult>;
+  };
   /** Answers a function that stops listening. */
   on<Name extends keyof SteepleEvents>(event: Name, listener: (detail: SteepleEvents[Name]) => void): () => void;
   /** Runs each function with Steeple, at once. */

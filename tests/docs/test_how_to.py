@@ -11,6 +11,8 @@ _HOW_TO = ROOT / "docs" / "how-to"
 NEED_MORE = {
     "apns.md": "needs an account at Apple",
     "fcm.md": "needs a project at Google",
+    "google-tag-manager.md": "needs a site at Google; sdk-js/test/recipes.test.js runs its tags",
+    "npm.md": "needs npm; tests/sdk/test_package.py installs the package and uses it",
     "native-apps.md": "needs a phone; tests/journeys/test_statuses.py has its calls",
     "sandbox.md": "starts servers of its own; tests/sandbox has them",
 }

@@ -24,7 +24,7 @@ export function createOneSignal({ host, events, note, init, call, tags, picture,
   const isSubscribed = () => picture().optedIn;
   const setTags = (change) => call(() => tags.change(change, isSubscribed));
   const ask = () => call((steeple) => steeple.subscribe());
-  const prompt = () => call((steeple) => (steeple.prompt ? steeple.prompt.show() : note('Slidedown.promptPush')));
+  const prompt = () => call((steeple) => steeple.prompt.show());
   const unmapped = (path, why) => () => Promise.resolve(note(path, why));
   const named = (path, known) => forgiving(known, `${path}.`, note);
   const heard = (prefix, never) => listenable(events, prefix, { never, note });
@@ -58,7 +58,7 @@ export function createOneSignal({ host, events, note, init, call, tags, picture,
     removeTags: (names) => setTags(namesOf(names)),
     getTags: () => call(() => tags.list()),
     setLanguage: unmapped('User.setLanguage', 'give the script tag data-language.'),
-    trackEvent: (name, properties) => call((steeple) => (steeple.track ? steeple.track(name, properties) : note('User.trackEvent'))),
+    trackEvent: (name, properties) => call((steeple) => steeple.track(name, properties)),
     addAlias: unmapped('User.addAlias', 'the shop\'s server names people: POST /v1/users/{id}/aliases.'),
     addAliases: unmapped('User.addAliases', 'the shop\'s server names people: POST /v1/users/{id}/aliases.'),
     addEmail: unmapped('User.addEmail', NO_MAIL),

@@ -22,6 +22,7 @@ export async function everyCall(): Promise<void> {
   await steeple.track('add_to_cart', { currency: 'EUR', value: 49.8, items: [{ item_id: 'sku-5', quantity: 2 }], list: 'sale' });
   await steeple.consent.give();
   await steeple.consent.withdraw();
+  await steeple.prompt.show('welcome');
   const stop: () => void = steeple.on('error', ({ call, reason }) => console.log(call, reason));
   steeple.push((one) => one.on('ready', ({ subscribed }) => subscribed));
   stop();
