@@ -187,6 +187,7 @@ export function createSteeple(host, options) {
     const id = Math.random();
     const event = [id, Date.now(), (visit.device || {}).user, name, JSON.stringify(properties || {})];
     await store.update('events', (queue) => [...(queue || []), event].slice(-100));
+    emit('tracked', { name, properties });
     await look();
     return sendEvents(id);
   }

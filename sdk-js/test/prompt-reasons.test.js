@@ -9,6 +9,7 @@ import {
   DAY_MS, declined, hasOrdered, isQuiet, mayAsk, mended, ordered, refused, seen, shown, stranger, UNANSWERED_MAX, VISIT_MS,
 } from '../src/prompts/memory.js';
 import { isForPage, isLike, isMoment, isStanding } from '../src/prompts/rules.js';
+import { trackedFacts } from '../src/prompts/markup.js';
 import { drawVariant } from '../src/prompts/variant.js';
 import { askView, consentText, guideView, helpView, invitationView, openingOf } from '../src/prompts/views.js';
 
@@ -233,6 +234,11 @@ test('the shop’s texts come first, ours fill the gaps, and a topic without a t
   assert.equal(consentText(view, ['Aanbiedingen']), `Weet het als eerste\n${words('nl').body}\nAanbiedingen\n[${words('nl').yes}]`);
 });
 
+test('a shop that writes an empty text wants nothing there', () => {
+  const view = askView({ texts: { body: '' }, words: words('en'), topics: [], language: 'en' });
+  assert.deepEqual([view.title, view.body], [words('en').title, '']);
+});
+
 test('what is part of the page has nothing to send it away with', () => {
   const speech = { texts: {}, words: words('en'), topics: [], language: 'en' };
   assert.deepEqual(invitationView(speech).actions.map(({ id }) => id), ['yes']);
@@ -244,3 +250,19 @@ test('the words of a consent fit into what the gateway keeps', () => {
   const view = askView({ texts: { body: 'あ'.repeat(2000) }, words: words('ja'), topics: [], language: 'ja' });
   assert.ok(Buffer.byteLength(consentText(view, [])) <= 2048);
 });
+
+for (const [name, properties, facts] of [
+  ['cart_updated', { value: 49.8 }, [49.8, false]],
+  ['cart_updated', { total: 25 }, [25, false]],
+  ['view_cart', { value: 0 }, [0, false]],
+  ['cart_updated', { value: '49.8' }, [null, false]],
+  ['cart_updated', undefined, [null, false]],
+  ['add_to_cart', { value: 12 }, [null, false]],
+  ['purchase', { value: 99 }, [0, true]],
+  ['order_placed', undefined, [0, true]],
+]) {
+  test(`track("${name}", ${JSON.stringify(properties)}) tells prompts of a cart of ${facts[0]}`, () => {
+    const { cart_value: cart, has_ordered: ordering } = trackedFacts({ name, properties });
+    assert.deepEqual([cart, ordering], facts);
+  });
+}

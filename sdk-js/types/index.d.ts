@@ -66,12 +66,19 @@ export interface EventProperties {
   [other: string]: unknown;
 }
 
+/** What `track()` was called with. */
+export interface TrackedEvent {
+  readonly name: string;
+  readonly properties?: unknown;
+}
+
 export interface SteepleEvents {
   ready: SteepleResult;
   subscribed: SteepleResult;
   unsubscribed: SteepleResult;
   changed: SteepleResult;
   denied: SteepleResult;
+  tracked: TrackedEvent;
   error: SteepleFault;
 }
 
@@ -94,6 +101,10 @@ export interface Steeple {
   };
   /** What was done here: kept at once, sent when the browser is subscribed, counted once. Names and items as in GA4. */
   track(name: string, properties?: EventProperties): Promise<SteepleResult>;
+  readonly prompt: {
+    /** Shows an active prompt of the app by its slug, else the first slide-down. */
+    show(slug?: string): Promise<SteepleResult>;
+  };
   readonly consent: {
     give(): Promise<SteepleResult>;
     withdraw(): Promise<SteepleResult>;

@@ -103,6 +103,14 @@ async def served(sandbox: Sandbox, open_folder: Callable[[], AbstractContextMana
             await gateway.stop()
 
 
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The judge of accessibility, as a script: `axe.run()` in a page that has evaluated it."""
+    script = Path(__file__).parents[2] / "sdk-js" / "node_modules" / "axe-core" / "axe.min.js"
+    _need("axe-core", present=script.is_file())
+    return f"(() => {{ {script.read_text('utf-8')}; return true; }})()"
+
+
 @pytest.fixture
 async def site(served: Served) -> AsyncIterator[Site]:
     """A shop's web server whose pages have no snippet yet."""

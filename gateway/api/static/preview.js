@@ -31,6 +31,7 @@ const WISHES = {
   language: LANGUAGES,
   position: ['top', 'bottom', 'middle', 'top-left', 'top-right', 'bottom-left', 'bottom-right'],
 };
+const BOXES = ['topics', 'unbidden'];
 const TOPICS = [
   { slug: 'sale', name: 'Sales and offers', texts: {}, is_checked: true },
   { slug: 'stock', name: 'Back in stock', texts: {}, is_checked: false },
@@ -50,7 +51,7 @@ function fill(select, options) {
 
 function wished() {
   const asked = Object.fromEntries(new FormData(form));
-  return { ...asked, topics: form.elements.topics.checked };
+  return { ...asked, ...Object.fromEntries(BOXES.map((name) => [name, form.elements[name].checked])) };
 }
 
 /** A prompt as the gateway would send it, or one of the app's own in the language that is wished for. */
@@ -67,7 +68,7 @@ function coreFor(wishes, prompt, visitor) {
   const answer = (change) => async () => { byId('state').textContent = change.says; return { ...Object.assign(state, change), ok: true }; };
   const host = {
     document, CSSStyleSheet, fetch: window.fetch.bind(window), location: { pathname: '/' }, innerHeight, scrollY: 0,
-    navigator: { userAgent: AGENTS[state.agent] || AGENTS.chrome, languages: [wishes.language], maxTouchPoints: 0 },
+    navigator: { userAgent: AGENTS[state.agent] || AGENTS.chrome, languages: [wishes.language], maxTouchPoints: 0, userActivation: { isActive: !wishes.unbidden } },
     Notification: { permission: state.permission }, addEventListener() {}, removeEventListener() {},
   };
   return {
@@ -106,9 +107,15 @@ function clear() {
   byId('state').textContent = '';
 }
 
-/** Draws what is wished for; a promise of its having been drawn. */
+/** A bell and an inline prompt take a moment to be there. */
+async function drawn() {
+  while (!document.querySelector('steeple-prompt')) await new Promise((resolve) => { setTimeout(resolve, 10); });
+}
+
+/** Draws what the form says, after `changes` to it; a promise of its having been drawn. */
 async function show(changes = {}) {
-  const wishes = { ...wished(), ...changes };
+  Object.entries(changes).forEach(([name, value]) => { form.elements[name][BOXES.includes(name) ? 'checked' : 'value'] = value; });
+  const wishes = wished();
   const prompt = promptFor(wishes);
   const isDark = wishes.scheme === 'auto' ? system.matches : wishes.scheme === 'dark';
   await loaded;
@@ -123,7 +130,7 @@ async function show(changes = {}) {
   };
   const room = await core.enter('prompts');
   if (prompt.kind === 'slidedown' || prompt.kind === 'custom') await room.show(prompt.slug);
-  else await room.start();
+  else await room.start().then(drawn);
 }
 
 async function addApp(app) {
@@ -133,11 +140,8 @@ async function addApp(app) {
 }
 
 function remember() {
-  const { topics, ...rest } = wished();
-  const query = new URLSearchParams(rest);
-  if (topics) query.set('topics', 'on');
-  const { app } = asked;
-  if (app) query.set('app', app);
+  const query = new URLSearchParams(new FormData(form));
+  if (asked.app) query.set('app', asked.app);
   history.replaceState(null, '', `?${query}`);
 }
 
@@ -148,7 +152,7 @@ async function begin() {
   fill(form.elements.kind, [...own.keys(), ...WISHES.kind]);
   Object.entries(WISHES).filter(([name]) => name !== 'kind').forEach(([name, options]) => fill(form.elements[name], options));
   Object.keys(WISHES).forEach((name) => { if (asked[name]) form.elements[name].value = asked[name]; });
-  form.elements.topics.checked = asked.topics === 'on';
+  BOXES.forEach((name) => { form.elements[name].checked = asked[name] === 'on'; });
   const draw = () => { remember(); show().catch((fault) => { byId('state').textContent = fault.message; }); };
   form.addEventListener('change', draw);
   form.addEventListener('submit', (event) => { event.preventDefault(); draw(); });

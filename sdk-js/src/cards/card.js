@@ -46,7 +46,7 @@ export function drawCard(document, view, { language, direction, role, picture },
     element(document, 'p', { id: PARTS.title, class: 'title' }, title), body && element(document, 'p', { id: PARTS.body, class: 'body' }, body))),
   steps && element(document, 'ol', { class: 'steps' }, ...steps.map((step) => element(document, 'li', {}, step))),
   topics && choiceOf(document, topics),
-  element(document, 'p', { class: 'note', role: 'status' }),
+  element(document, 'p', { class: 'note' }),
   element(document, 'div', { class: 'actions' }, ...actions.map((one) => buttonOf(document, one, press))));
 }
 

@@ -2,6 +2,8 @@
 import { chosenIn, drawCard, element } from './card.js';
 import { themeSheet } from './colours.js';
 
+const ANNOUNCE_MS = 100;
+
 /** Style sheets of a shadow root: adopted, which every policy allows; where a browser cannot yet, as elements. */
 function dress({ document, CSSStyleSheet }, root, nonce, texts) {
   if (root.adoptedStyleSheets) {
@@ -46,12 +48,14 @@ function focused({ activeElement }) {
  */
 export function createSurface(deps, kind, { place, press }) {
   const { document } = deps.host;
-  let [shell, root, card, before] = [];
+  let [shell, root, card, before, status] = [];
 
   const isOutside = (target) => !root.contains(target);
 
   function open(look) {
     ({ shell, root } = openShell(deps, kind, look));
+    status = element(document, 'p', { class: 'hidden', role: 'status', lang: look.language });
+    root.append(status);
     root.addEventListener('keydown', ({ key }) => key === 'Escape' && press('escape'));
     root.addEventListener('focusin', ({ relatedTarget }) => {
       if (!before && isOutside(relatedTarget)) before = relatedTarget;
@@ -76,12 +80,20 @@ export function createSurface(deps, kind, { place, press }) {
     const origin = isInside ? before : takesFocus && focused(document);
     if (!shell) open(look);
     draw(view, look);
-    if (!isInside && !takesFocus) return;
-    card.focus({ preventScroll: true });
-    before = origin;
+    if (isInside || takesFocus) {
+      card.focus({ preventScroll: true });
+      before = origin;
+    } else if (kind === 'frame') announce(view.title);
+  }
+
+  /** Read out by screen readers. A region is listened to only once it stands in the page, so the text comes a little later. */
+  function announce(text) {
+    const region = status;
+    setTimeout(() => { region.textContent = text; }, ANNOUNCE_MS);
   }
 
   function say(text, isBusy) {
+    announce(text);
     card.querySelector('.note').textContent = text;
     card.setAttribute('aria-busy', String(Boolean(isBusy)));
   }
@@ -90,12 +102,12 @@ export function createSurface(deps, kind, { place, press }) {
     const isInside = holdsFocus();
     if (shell) shell.remove();
     if (isInside && before && before.isConnected) before.focus({ preventScroll: true });
-    [shell, root, card, before] = [];
+    [shell, root, card, before, status] = [];
   }
 
   return {
     show,
-    say, // a word on how things go, read out by screen readers; while busy there are no buttons to press
+    say, // a word on how things go; while busy nothing is there to press
     close,
     chosen: () => chosenIn(card),
     isOpen: () => Boolean(shell),

@@ -55,6 +55,7 @@ export function converse({ host, api, surface, speech, tell, onEnd, stays }) {
 
   /** What the browser's own question came to. */
   function conclude({ ok, reason }, wasAsked) {
+    isBusy = false;
     if (ok) {
       if (wasAsked) tell('granted');
       show(thanksView(speech));

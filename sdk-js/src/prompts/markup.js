@@ -11,3 +11,15 @@ export function shopFacts(document) {
   const value = cart ? Number.parseFloat(cart.dataset.steepleCart) : NaN;
   return { cart_value: Number.isFinite(value) ? value : null, has_ordered: Boolean(document.querySelector('[data-steeple-order]')) };
 }
+
+const CARTS = ['cart_updated', 'view_cart', 'begin_checkout']; // these tell of the whole cart, add_to_cart does not
+const ORDERS = ['purchase', 'order_placed'];
+
+/** What a tracked event says of them: `cart_value` is null where it says nothing of the cart; after an order it is empty. */
+export function trackedFacts({ name, properties }) {
+  const hasOrdered = ORDERS.includes(name);
+  const { value, total } = properties || {};
+  const amount = CARTS.includes(name) ? [value, total].find((one) => typeof one === 'number') : undefined;
+  const cart = amount === undefined ? null : amount;
+  return { cart_value: hasOrdered ? 0 : cart, has_ordered: hasOrdered };
+}

@@ -2,7 +2,7 @@
 // Entered by the page script where the settings name prompts, and when the shop calls `Steeple.prompt.show()`.
 import { failed } from '../wire.js';
 import { createAsking } from './asking.js';
-import { placesOf, shopFacts } from './markup.js';
+import { placesOf, shopFacts, trackedFacts } from './markup.js';
 import { hasOrdered, mayAsk, ordered, seen, shown } from './memory.js';
 import { awaitMoment } from './moment.js';
 import { openNotebook } from './notebook.js';
@@ -10,7 +10,6 @@ import { isStanding } from './rules.js';
 
 /** What `show()` shows where the gateway has no prompt: our own words, counted under no name. */
 const PLAIN = { slug: '', kind: 'slidedown', variants: [{ name: '', weight: 1, texts: {}, theme: {} }], topics: [], back_off_days: [3, 7, 30] };
-const ORDERS = ['order_placed', 'purchase'];
 
 export function createPrompts(core) {
   const { host, store, visit, api } = core;
@@ -73,9 +72,10 @@ export function createPrompts(core) {
       });
   }
 
-  async function hear({ name, properties }) {
-    if (ORDERS.includes(name)) await notebook.note(ordered);
-    if (typeof (properties || {}).cart_value === 'number') cart = properties.cart_value;
+  async function hear(event) {
+    const told = trackedFacts(event);
+    if (told.has_ordered) await notebook.note(ordered);
+    if (told.cart_value !== null) cart = told.cart_value;
     consider();
   }
 

@@ -16,15 +16,10 @@ function topicsOf({ topics, language, words, texts }) {
 /** A surface that is part of the page cannot be closed. */
 const closing = (words, stays) => (stays ? [] : [action('close', words.close, true)]);
 
-/** The question itself: the shop's texts, with our words where it has none. */
+/** The question itself: the shop's texts, also where they say nothing (""), with our words where it has none. */
 export function askView(speech) {
-  const { texts, words } = speech;
-  return {
-    title: texts.title || words.title,
-    body: texts.body || words.body,
-    topics: topicsOf(speech),
-    actions: [action('no', texts.no || words.no), action('yes', texts.yes || words.yes, true)],
-  };
+  const { title, body, no, yes } = { ...speech.words, ...speech.texts };
+  return { title, body, topics: topicsOf(speech), actions: [action('no', no), action('yes', yes, true)] };
 }
 
 /** The same where it stands in the page for good: there is nothing to send away. */
