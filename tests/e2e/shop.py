@@ -32,6 +32,8 @@ class Site:
         """The line that the shop pastes into its pages."""
         self.files: dict[str, str] = {}
         """Further pages, and scripts where the name says so, by path."""
+        self.takes_plain_markup = False
+        """Whether scripts that know nothing of trusted types run on its pages, as old libraries need."""
         self.policy_reports: list[str] = []
         """What browsers reported as blocked by the policy, in pages and in the worker."""
 
@@ -56,6 +58,7 @@ class Site:
         await self._runner.cleanup()
 
     def _page_policy(self) -> str:
+        typed = () if self.takes_plain_markup else ("require-trusted-types-for 'script'", "trusted-types steeple")
         return "; ".join(
             (
                 "default-src 'none'",
@@ -67,8 +70,7 @@ class Site:
                 "base-uri 'none'",
                 "form-action 'none'",
                 "frame-ancestors 'none'",
-                "require-trusted-types-for 'script'",
-                "trusted-types steeple",
+                *typed,
                 f"report-uri {_REPORTS_PATH}",
             )
         )

@@ -54,6 +54,10 @@ class Page(Protocol):
         """Until the expression is truthy; returns its value."""
         ...
 
+    async def go_offline(self, *, offline: bool = True) -> None:
+        """Cut the tab's network, or mend it."""
+        ...
+
     async def screenshot(self, *, width: int, height: int, dark: bool = False) -> bytes:
         """A PNG of the viewport at this size."""
         ...
@@ -77,6 +81,10 @@ class Browser(Protocol):
 
     async def new_page(self, url: str) -> Page:
         """A new tab in front, loaded."""
+        ...
+
+    async def new_private_page(self, url: str) -> Page:
+        """A new private window with one tab, loaded."""
         ...
 
     async def pages(self) -> Sequence[Page]:
