@@ -23,6 +23,8 @@ _PATH_WORDS: Final = {
     "key": "Id of the credential, `key_...`.",
     "slug": "Name of the topic.",
     "pool": "Name of the pool.",
+    "token": "What the message's link brought along.",
+    "place": "Which button, from 1 on.",
     "external_id": "The shop's own id of the user, or another name of theirs.",
     "file": "`steeple.js`, `worker.js`, or what the page script loads when it is needed.",
     "version": "Such as 1.0.0.",

@@ -9,6 +9,7 @@ from aiohttp import web
 from gateway.api import (
     apps,
     batches,
+    clicks,
     consents,
     coupons,
     credentials,
@@ -227,6 +228,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET",    "/v1/sdk/config",                     sdk.config,          PUBLIC, "Pages", "What a page needs to know of its app", 0, None, SdkConfig, query=(WHICH, VISITOR)),
     Route("POST",   "/v1/receipts",                       receipts.take,       PUBLIC, "Pages", "Tell what became of notifications", SMALL, r.ReceiptsRequest, r.ReceiptsAnswer, 202),
     Route("POST",   "/v1/prompts/outcomes",               opt_ins.take,        PUBLIC, "Pages", "Tell what visitors answered when they were asked", SMALL, o.OutcomesRequest, None, 202),
+    Route("GET",    "/c/{token}",                         clicks.follow,       OPEN,   "Pages", "Follow a message's link by way of the gateway, and count the click", status=302, media="text/plain"),
+    Route("GET",    "/c/{token}/{place}",                 clicks.follow_button, OPEN,  "Pages", "Follow the link of one of its buttons", status=302, media="text/plain"),
     Route("GET",    "/sdk/v1/{file}",                     sdk.rolling_file,    OPEN,   "Pages", "The script and the worker, always the newest", media="text/javascript"),
     Route("GET",    "/sdk/{version}/{file}",              sdk.fixed_file,      OPEN,   "Pages", "The script and the worker of one version, for ever the same", media="text/javascript"),
 

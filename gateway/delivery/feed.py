@@ -124,8 +124,7 @@ class Feed:
 
     def _made(self, content: Content, wording: Wording, message_id: int) -> dict[str, Compiled]:
         return {
-            name: made(content, wording, partial(transport.compile, message_id=message_id))
-            for name, transport in self._transports.items()
+            name: _made_for(transport, content, wording, message_id) for name, transport in self._transports.items()
         }
 
     async def app(self, app_id: int) -> App | None:
@@ -200,3 +199,10 @@ class Feed:
         return msgspec.structs.replace(
             group, devices=devices, missing=missing, passed=len(group.devices) - len(devices)
         )
+
+
+def _made_for(transport: Transport, content: Content, wording: Wording, message_id: int) -> Compiled:
+    """The message for the devices of one provider. Pages have a worker, which tells of clicks by itself."""
+    fitting = msgspec.structs.replace(wording, clicks="") if transport.page_fields else wording
+    compiled = made(content, fitting, partial(transport.compile, message_id=message_id))
+    return msgspec.structs.replace(compiled, is_routed=True) if fitting.clicks else compiled

@@ -21,11 +21,14 @@ from gateway.delivery.lane import Lane
 from gateway.model.delivery import Accepted, Code, Device, Outcome, Push, Rejected
 from gateway.model.errors import Invalid
 from gateway.model.limits import RUNNERS_PER_STEP
+from gateway.policy.click_links import CLICK_KINDS, CLICK_MARK
 from gateway.policy.ending import SENT, Again, Circumstances, End, Fate, fate_of
 from gateway.policy.liquid import TextUnmade
+from gateway.policy.receipt_token import ALL_KINDS
 from gateway.telemetry import PROVIDER_REQUESTS, log
-from gateway.transports.base import Credential, Transport
+from gateway.transports.base import Compiled, Credential, Transport
 
+_CLICK_MARK: Final = CLICK_MARK.encode()
 _LOOK_AGAIN_S: Final = 0.02
 _SLOW_LANE_S: Final = 1.0
 """Nobody comes back to a slow lane sooner: reading a group again and again costs more than its pushes."""
@@ -235,7 +238,7 @@ class _Run:
                 return _EXPIRED
             compiled = self._ready.compiled_for(device)
             ttl_s = min(self._ready.ttl_s, int(left_s))
-            payload = compiled.render(device, self._token(device), ttl_s)
+            payload = self._payload(compiled, device, ttl_s)
             if len(payload) > (compiled.payload_bytes_max or transport.payload_bytes_max(device.platform)):
                 lane.give_up_probe()
                 return _TOO_LARGE
@@ -264,11 +267,18 @@ class _Run:
             return SENT
         return self._judged(outcome, lane, device, transport.name)
 
-    def _token(self, device: Device) -> str:
+    def _payload(self, compiled: Compiled, device: Device, ttl_s: int) -> bytes:
+        payload = compiled.render(device, self._token(device), ttl_s)
+        if compiled.is_routed:
+            return payload.replace(_CLICK_MARK, self._token(device, CLICK_KINDS).encode())
+        return payload
+
+    def _token(self, device: Device, kinds: int = ALL_KINDS) -> str:
         return self._ready.signer.sign(
             message_id=self._ready.message.id,
             subscription_id=device.subscription_id,
             day=self._ready.day,
+            kinds=kinds,
             arm=arm_of(device),
         )
 

@@ -12,7 +12,13 @@ import msgspec
 
 from gateway.model.cap import Cap, caps_fault
 from gateway.model.errors import Invalid
-from gateway.model.limits import APPROVAL_OVER_MAX, DEEP_LINK_SCHEMES_MAX, HOLDOUT_PERCENT_MAX, SETTINGS_BYTES_MAX
+from gateway.model.limits import (
+    APPROVAL_OVER_MAX,
+    CLICK_BASE_CHARS_MAX,
+    DEEP_LINK_SCHEMES_MAX,
+    HOLDOUT_PERCENT_MAX,
+    SETTINGS_BYTES_MAX,
+)
 from gateway.model.quiet_hours import QuietHours
 from gateway.model.timezone import is_timezone
 from gateway.model.utm import Utm
@@ -25,6 +31,7 @@ _FOREIGN_SCHEMES: Final = frozenset((
     "mailto", "resource", "sms", "tel", "vbscript", "view-source", "ws", "wss",
 ))  # fmt: skip
 """What a phone or browser does something of its own with."""
+_ADDRESS: Final = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*", re.ASCII)
 _PATH: Final = re.compile(r" - at `\$\.?(?P<path>[^`]*)`")
 _DEFAULT: Final = "default"
 _NUL: Final = b"\\u0000"
@@ -39,6 +46,8 @@ class AppSettings(msgspec.Struct, frozen=True, kw_only=True):
     caps: at most so many messages a person within a period, beside what people chose themselves.
     approval_over: messages to more devices wait until somebody approves them.
     quiet_hours: when marketing waits; null for never.
+    click_links: the gateway's address, such as `https://push.shop.example`, by way of which links in apps lead, so that
+    their clicks count (`/c/...`); null: apps get the links as they are.
     """
 
     timezone: str | None = None
@@ -52,6 +61,7 @@ class AppSettings(msgspec.Struct, frozen=True, kw_only=True):
     caps: tuple[Cap, ...] | None = None
     approval_over: int | None = None
     quiet_hours: QuietHours | None = QuietHours()
+    click_links: str | None = None
 
 
 def _timezone_fault(value: Any) -> str:
@@ -85,6 +95,11 @@ def _approval_fault(value: Any) -> str:
     return "" if 1 <= value <= APPROVAL_OVER_MAX else f"A size of an audience is 1 to {APPROVAL_OVER_MAX}."
 
 
+def _click_links_fault(value: Any) -> str:
+    is_fit = len(value) <= CLICK_BASE_CHARS_MAX and _ADDRESS.fullmatch(value)
+    return "" if is_fit else "An address is like `https://push.shop.example`, without a slash at its end."
+
+
 _CHECKS: Final[dict[str, Callable[[Any], str]]] = {
     "timezone": _timezone_fault,
     "currency": _currency_fault,
@@ -93,6 +108,7 @@ _CHECKS: Final[dict[str, Callable[[Any], str]]] = {
     "deep_link_schemes": _schemes_fault,
     "caps": caps_fault,
     "approval_over": _approval_fault,
+    "click_links": _click_links_fault,
 }
 """Setting -> what is wrong with a value that is not null and has the right type, as a sentence; "" for nothing."""
 

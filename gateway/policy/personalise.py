@@ -18,6 +18,7 @@ from gateway.model.language import language_finder
 from gateway.model.limits import RENDERINGS_KEPT_MAX
 from gateway.model.marks import new_mark
 from gateway.model.message import Content
+from gateway.policy.click_links import routed
 from gateway.policy.liquid import TextUnmade
 from gateway.policy.scope import Scope, locale_of
 from gateway.policy.wording import NOBODY, Part, Wording, in_language, split, templates_of, without
@@ -48,7 +49,7 @@ def made(content: Content, wording: Wording, compile_: Callable[[Content], _C]) 
     leads to can have been taken off the app's list since the message was ordered.
     """
     try:
-        plain, parts = split(wording.linked(content), wording)
+        plain, parts = split(routed(wording.linked(content), wording.clicks), wording)
         if not parts and not wording.chooses_language(plain):
             return compile_(plain)
         speaker = _Speaker(plain, wording, lambda outline: _render_of(compile_(outline)))

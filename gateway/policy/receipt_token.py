@@ -70,18 +70,20 @@ def app_of(token: str) -> int | None:
     return None if raw is None else _LAYOUT.unpack_from(raw)[3]
 
 
-def read(token: str, *, secrets: Mapping[int, bytes], today: date) -> ReceiptClaim | None:
-    """What the token says, or None where it is forged, foreign, malformed or older than 30 days."""
+def read(
+    token: str, *, secrets: Mapping[int, bytes], today: date, days: int = RECEIPT_TOKEN_DAYS
+) -> ReceiptClaim | None:
+    """What the token says, or None where it is forged, foreign, malformed or older than `days`."""
     raw = _decoded(token)
     if raw is None:
         return None
-    version, key_id, said, app_id, days, message_id, subscription_id = _LAYOUT.unpack_from(raw)
+    version, key_id, said, app_id, number, message_id, subscription_id = _LAYOUT.unpack_from(raw)
     if version != _VERSION or key_id not in secrets:
         return None
     if not hmac.compare_digest(_mac(secrets[key_id], raw[:-_MAC_BYTES]), raw[-_MAC_BYTES:]):
         return None
-    day = _EPOCH + timedelta(days=days)
-    if not day - timedelta(days=1) <= today <= day + timedelta(days=RECEIPT_TOKEN_DAYS):
+    day = _EPOCH + timedelta(days=number)
+    if not day - timedelta(days=1) <= today <= day + timedelta(days=days):
         return None
     return ReceiptClaim(app_id, message_id, subscription_id, day, said & _KINDS, said >> _KIND_BITS)
 

@@ -44,7 +44,8 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
     """What a message's texts are made with.
 
     language: whose text those get for whom there is none in their own. hosts: where links may lead. schemes: of the
-    app's own, for deep links. utm: campaign parameters that links get, by name.
+    app's own, for deep links. utm: campaign parameters that links get, by name. clicks: by way of which address links
+    lead on devices that do not tell of clicks themselves.
     """
 
     values: Values = Values()
@@ -52,6 +53,7 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
     hosts: frozenset[str] = frozenset()
     schemes: frozenset[str] = frozenset()
     utm: Mapping[str, str] = {}
+    clicks: str = ""
 
     def chooses_language(self, content: Content) -> bool:
         """Whether the app's own fall-back may matter to somebody."""
@@ -93,6 +95,7 @@ def wording_of(app: App | None, content: Content, about: Mapping[str, str] = _NO
         hosts=frozenset() if app is None else app.allowed_hosts,
         schemes=frozenset(settings.deep_link_schemes),
         utm=_campaign(content.utm, about),
+        clicks=settings.click_links or "",
     )
 
 

@@ -41,7 +41,8 @@ def _largest(content: Content, wording: Wording, transport: Transport) -> int:
 def _compiled(content: Content, wording: Wording, transport: Transport) -> Compiled:
     # Whether its devices spread their reports is known only once it is planned: it has to fit either way.
     spread = msgspec.structs.replace(content, spread_s=SPREAD_S_MAX)
-    return made(spread, wording, partial(transport.compile, message_id=0))
+    fitting = msgspec.structs.replace(wording, clicks="") if transport.page_fields else wording
+    return made(spread, fitting, partial(transport.compile, message_id=0))
 
 
 def _size(compiled: Compiled, content: Content, transport: Transport, device: Device) -> int | None:

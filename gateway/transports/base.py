@@ -123,6 +123,8 @@ class Compiled(msgspec.Struct, frozen=True):
     """What `send` needs besides, the same for all devices; comes back as `Push.options`."""
     payload_bytes_max: int | None = None
     """Where this message's kind takes more or less than `Transport.payload_bytes_max` says."""
+    is_routed: bool = False
+    """Whether its links lead by way of the gateway: they hold a mark for each device's token (`policy.click_links`)."""
 
 
 class Transport(Protocol):

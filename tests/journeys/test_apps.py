@@ -134,6 +134,28 @@ async def test_a_message_reaches_a_person_on_every_device(shop: Shop, phones: tu
     assert (aps["sound"], aps["alert"]["subtitle"]) == ("bell.caf", "Only today")
 
 
+async def test_a_click_in_an_app_that_only_opens_links_counts(shop: Shop, phones: tuple[Installed, Installed]) -> None:
+    """With `click_links` an app's links lead by way of the gateway; each is signed for one device."""
+    world = shop.world
+    await shop.call("PATCH", f"/v1/apps/{_app_id(shop)}", {"settings": {"click_links": world.url}})
+    world.base.keyring.forget(shop.app)
+    buy = {"id": "buy", "title": "Buy", "url": "https://shop.example/buy"}
+    message = await shop.send(title="Half price", url="https://shop.example/sale", actions=[buy])
+    for phone in phones:
+        await phone.shows("Half price")
+    await shop.done(message)
+    ours = phones[0].phone.shown[-1].payload["steeple"]
+    token = ours["url"].removeprefix(f"{world.url}/c/")
+    assert (len(token), ours["t"] != token) == (55, True), "what opens a link must not open more"
+    assert ours["actions"][0]["url"] == f"{world.url}/c/{token}/1"
+    agent = {"User-Agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_4 like Mac OS X) Safari/604.1"}
+    async with world.session.get(ours["url"], headers=agent, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (302, "https://shop.example/sale")
+    assert token not in str(phones[1].phone.shown[-1].payload), "each device has its own"
+    assert f"{world.url}/c/" in str(phones[1].phone.shown[-1].payload)
+    assert (await shop.message(message))["counts"]["clicked"] == 1
+
+
 async def test_a_message_can_be_for_apps_alone(shop: Shop, phones: tuple[Installed, Installed]) -> None:
     """Those in browsers get nothing, and are not counted."""
     await shop.devices(2)

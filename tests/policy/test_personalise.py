@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway import transports
 from gateway.model.delivery import Device
 from gateway.model.message import Action, Content
+from gateway.policy.click_links import CLICK_MARK
 from gateway.policy.liquid import TextUnmade
 from gateway.policy.personalise import made, reads_person, said_to
 from gateway.policy.scope import Values
@@ -154,3 +155,23 @@ def test_the_service_gets_what_it_counts():
     assert len(compiled.render(somebody({"a": "x" * 1_400}), _TOKEN, 60)) > compiled.payload_bytes_max
     assert json.loads(fits)["webpush"]["fcm_options"]["link"] == "https://shop.example/" + "x" * 700
     assert b"\xee\x80\x80" not in compiled.options.template
+
+
+def test_links_by_way_of_the_gateway_hold_a_mark_for_the_devices_token():
+    """The message's own and each button's, also one with fields; deep links open the app as they are."""
+    content = Content(
+        title="Hi {{ user.a }}",
+        url="https://shop.example/{{ user.a }}",
+        deep_link="shopapp://cart",
+        actions=(Action(id="x", title="Buy", url="https://shop.example/buy"), Action(id="y", title="Later")),
+    )
+    wording = {"clicks": "https://push.shop.example", "utm": {"utm_source": "push"}, "schemes": frozenset({"shopapp"})}
+    routed = f"https://push.shop.example/c/{CLICK_MARK}"
+    seen: list[set[str]] = []
+    for name in transports.names():
+        texts = _texts(_payload(name, content, somebody({"a": "Ann"}), **wording))
+        assert any("Hi Ann" in text for text in texts)
+        seen.append({text for text in texts if text.startswith(("https://", "shopapp:"))})
+    assert set().union(*seen) == {routed, f"{routed}/1", "shopapp://cart"}
+    assert sum(routed in links for links in seen) > 1
+    assert len(CLICK_MARK) == len(_TOKEN)

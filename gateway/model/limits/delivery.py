@@ -62,6 +62,10 @@ SUSPECT_GAP_S: Final = 3600
 # --- receipts ---------------------------------------------------------------------------------------------------------
 RECEIPTS_PER_REQUEST_MAX: Final = 20
 RECEIPT_TOKEN_DAYS: Final = 30
+CLICK_LINK_DAYS: Final = 90
+"""A link by way of the gateway leads somewhere for as long as its message is kept; it counts as long as a receipt."""
+CLICK_BASE_CHARS_MAX: Final = 100
+"""Of the address that such links begin with."""
 RECEIPT_TOKEN_CHARS_MAX: Final = 200
 """A genuine one has 55."""
 RECEIPT_QUEUE_MAX: Final = 10_000
