@@ -41,6 +41,8 @@ export interface Device {
   login(externalId: string, proof: { signature: string; expires: number }): Promise<DeviceResult>;
   logout(): Promise<DeviceResult>;
   report(kind: 'shown' | 'clicked' | 'closed', tokens: string[]): Promise<DeviceResult>;
+  /** Told twice under one `id` it counts once. */
+  track(id: string, name: string, properties?: Record<string, unknown>): Promise<DeviceResult>;
   leave(): Promise<DeviceResult>;
   id(): Promise<string | null>;
 }

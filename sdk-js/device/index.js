@@ -91,6 +91,11 @@ export function createDevice({ gateway, key, store, fetch = globalThis.fetch }) 
     return OK;
   }
 
+  async function track(held, event) {
+    const answer = await call('POST', '/v1/events', { bearer: held.secret, body: { subscription: held.id, events: [event] } });
+    return isOk(answer) ? OK : refusal(answer);
+  }
+
   async function reportNow(kind, tokens) {
     for (let from = 0; from < tokens.length; from += RECEIPTS_MAX) {
       const receipts = tokens.slice(from, from + RECEIPTS_MAX).map((token) => ({ token, kind }));
@@ -113,6 +118,8 @@ export function createDevice({ gateway, key, store, fetch = globalThis.fetch }) 
     logout: () => known((held) => told(held, 'DELETE', '/identity')),
     /** What became of messages: "shown", "clicked" or "closed", by their tokens (`tokenOf`). */
     report: (kind, tokens) => inTurn(() => reportNow(kind, tokens)),
+    /** What happened. Told twice under one `id` it counts once, so a call that failed may be repeated. */
+    track: (id, name, properties = {}) => known((held) => track(held, { id, name, properties })),
     leave: () => known(leaveNow),
     /** The id at the gateway, or null. */
     id: async () => ((await store.get()) || {}).id || null,

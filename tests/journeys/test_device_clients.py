@@ -66,6 +66,13 @@ class TestApp:
         _, _, said = await self.shop.call("GET", f"/v1/subscriptions/{device}")
         return said
 
+    async def buyers(self) -> int:
+        """On how many devices of the shop's people one purchase of 12.50 is known, and no second one."""
+        worth = [{"event": "purchase", "sum": {"over": 12}}, {"event": "purchase", "sum": {"under": 13}}]
+        body = {"audience": {"where": {"all": worth}}}
+        _, _, said = await self.shop.call("POST", "/v1/audience/estimate?exact=true", body)
+        return said["devices"]
+
     async def proof(self, user: str) -> tuple[str, int]:
         """What the shop's server signs for a login, and until when it holds."""
         base = self.shop.world.base
@@ -138,6 +145,9 @@ async def test_an_app_lives_through_its_client(app: TestApp) -> None:
     assert await app.does("report", "shown", token) == f"ok {device}"
     strangers = ["x" * 40] * 30
     assert await app.does("report", "shown", *strangers) == f"ok {device}"  # in two requests; they count nothing
+    assert [await app.does("track", "t-1", "purchase") for _ in range(2)] == [f"ok {device}"] * 2
+    assert await app.does("track", "t-2", "x" * 300) == "refused field_invalid events[0].name false"
+    assert await app.buyers() == 1
     assert await app.does("logout") == f"ok {device}"
     assert (await app.told(device))["user"] is None
     assert (await app.shop.came_to(message, "shown", 1))["counts"]["shown"] == 1

@@ -61,6 +61,7 @@ public final class Driver {
             case "login": client.login(rest.get(0), rest.get(1), Long.parseLong(rest.get(2))); break;
             case "logout": client.logout(); break;
             case "report": client.report(rest.get(0), rest.subList(1, rest.size())); break;
+            case "track": client.track(rest.get(0), rest.get(1), Map.of("value", 12.5, "currency", "EUR")); break;
             case "forget": memory.save(new Device(memory.kept.id, memory.kept.secret + "x")); break;
             case "leave": client.leave(); break;
             default: throw new IllegalArgumentException(words[0]);

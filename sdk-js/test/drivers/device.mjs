@@ -17,6 +17,7 @@ const calls = {
   login: (user, signature, expires) => device.login(user, { signature, expires: Number(expires) }),
   logout: () => device.logout(),
   report: (kind, ...tokens) => device.report(kind, tokens),
+  track: (id, name) => device.track(id, name, { value: 12.5, currency: 'EUR' }),
   forget: async () => { store.kept = { ...store.kept, secret: `${store.kept.secret}x` }; return { ok: true }; },
   leave: () => device.leave(),
 };

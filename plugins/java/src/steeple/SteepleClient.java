@@ -81,6 +81,20 @@ public final class SteepleClient {
         }
     }
 
+    /**
+     * Tells what happened, as the person's who is logged in here, else as the device's own.
+     *
+     * @param id of the app's own making: told twice under one id it counts once, so a call that failed may be repeated
+     * @param properties texts, numbers, booleans, lists and maps; e-commerce events by their usual names (value, currency,
+     *     items)
+     */
+    public void track(String id, String name, Map<String, ?> properties)
+        throws SteepleException, IOException, InterruptedException {
+        Device known = device();
+        Map<String, Object> event = Map.of("id", id, "name", name, "properties", properties);
+        call("POST", "/v1/events", known.secret, Map.of("subscription", known.id, "events", List.of(event)));
+    }
+
     /** Ends it, here and at the gateway. What the gateway no longer knows has left already. */
     public void leave() throws SteepleException, IOException, InterruptedException {
         try {
