@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -69,6 +70,7 @@ async def test_a_page_written_for_onesignal_brings_its_visitors_over(
     theirs = await reach_by_onesignal(before, VapidKey.generate())
     await before.close()
 
+    seen = len(browser.requests)
     move_in(shop, served)
     page = await browser.new_page(shop.origin + "/moved")
     await page.wait_for("window.isReady && changes.some((one) => one.optedIn)", timeout_s=SUBSCRIBE_S)
@@ -96,4 +98,7 @@ async def test_a_page_written_for_onesignal_brings_its_visitors_over(
     await (await notifications_daemon.wait_for(title)).click()
     await (await tab_at(browser, f"{shop.origin}/news")).close()
     await shop.app.counted(message, audience=1, sent=1, shown=1, clicked=1)
+    asked = {urlsplit(request.url).netloc for request in browser.requests[seen:] if request.url.startswith("http")}
+    assert asked == {urlsplit(shop.origin).netloc, urlsplit(served.url).netloc}
+    assert shop.site.policy_reports == []
     await page.close()
