@@ -17,6 +17,8 @@ const meta = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'))
 const ROOMS = {
   'cards.js': 'cards/room.js',
   'events.js': 'events/room.js',
+  'inbox.js': 'inbox/room.js',
+  'inbox-view.js': 'inbox/view/room.js',
   'prompts.js': 'prompts/room.js',
   'takeover.js': 'takeover/room.js',
 };

@@ -85,17 +85,18 @@ export function createSteeple(host, options) {
   /** Runs an action in turn, on what is stored now, and tells `event` when something changed. */
   async function act(event, action, args) {
     const done = await inTurn(async () => {
-      await visit.look();
+      await look();
       return action(...args);
     });
-    await visit.look();
+    await look();
     if (done.ok && done !== UNCHANGED) emit(event, answer(OK));
     return done;
   }
 
-  const change = (name, event, action) => guarded(name, async (...args) => {
+  /** `isForAll`: also where push is missing, for it says who reads the inbox there. */
+  const change = (name, event, action, isForAll) => guarded(name, async (...args) => {
     await look();
-    const blocked = blockedBy();
+    const blocked = isForAll && missing && hasConsent ? null : blockedBy();
     return blocked ? failed(blocked) : act(event, action, args);
   });
 
@@ -124,9 +125,7 @@ export function createSteeple(host, options) {
     if (!ready.ok) return ready;
     const { action, result } = await inTurn(visit.reconcile);
     if (result.ok && await mayTakeOver()) return (await enter('takeover')).run();
-    if (result.ok && !['nothing', 'still_here'].some((one) => one === action.do || one === action.why)) {
-      emit('changed', answer(OK));
-    }
+    if (result.ok && action.do !== 'nothing' && action.why !== 'still_here') emit('changed', answer(OK));
     return result;
   }
 
@@ -141,7 +140,7 @@ export function createSteeple(host, options) {
   }
 
   /** Somebody who is subscribed needs no question, only what is part of the page. */
-  const hasPrompts = () => (visit.config.prompts || []).some(({ kind }) => kind === 'bell' || kind === 'inline' || !state().subscribed);
+  const hasPrompts = () => (visit.config.prompts || []).some(({ kind }) => !state().subscribed || kind === 'bell' || kind === 'inline');
 
   const arrive = guarded('start', mend);
 
@@ -150,6 +149,7 @@ export function createSteeple(host, options) {
     const done = await arrive();
     emit('ready', done);
     if (done.ok) flush();
+    if (options.data.inbox) inbox('watch')();
     if (done.ok || done.reason === 'ios_home_screen') guarded('prompts', () => prompts((room) => room.start(), hasPrompts))();
     return done;
   };
@@ -192,13 +192,19 @@ export function createSteeple(host, options) {
     return sendEvents(id);
   }
 
+  /** A call of the room "inbox", which needs no push: who refused it, or whose browser knows none, reads as a visitor. */
+  const inbox = (name) => guarded(`inbox.${name}`, async (...args) => {
+    await look();
+    return hasConsent ? (await enter('inbox'))[name](...args) : failed('consent_required');
+  });
+
   const api = {
     version: VERSION,
     subscribe: guarded('subscribe', subscribe),
     unsubscribe: change('unsubscribe', 'unsubscribed', actions.unsubscribe),
     state: () => look().then(state, state),
-    login: change('login', 'changed', actions.login),
-    logout: change('logout', 'changed', actions.logout),
+    login: change('login', 'changed', actions.login, true),
+    logout: change('logout', 'changed', actions.logout, true),
     topics: {
       add: change('topics.add', 'changed', actions.addTopics),
       remove: change('topics.remove', 'changed', actions.removeTopics),
@@ -207,6 +213,7 @@ export function createSteeple(host, options) {
     tags: { set: change('tags.set', 'changed', actions.setTags) },
     track: guarded('track', track),
     consent: { give: guarded('consent.give', giveConsent), withdraw: guarded('consent.withdraw', withdrawConsent) },
+    inbox: { list: inbox('list'), unread: inbox('unread'), read: inbox('read'), show: inbox('show') },
     prompt: { show: guarded('prompt.show', (slug) => prompts((room) => room.show(slug), () => true)) },
     on,
   };

@@ -72,6 +72,49 @@ export interface TrackedEvent {
   readonly properties?: unknown;
 }
 
+export interface InboxAction {
+  readonly id: string;
+  readonly title: string;
+  /** On a host that links may lead to; "" without one. */
+  readonly url: string;
+}
+
+/** A message that this person was sent, or would have been had they not refused push. All texts are plain. */
+export interface InboxMessage {
+  readonly id: string;
+  readonly title: string;
+  readonly body: string;
+  readonly url: string;
+  readonly icon: string;
+  readonly image: string;
+  readonly actions: readonly InboxAction[];
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly category: string;
+  readonly at: string;
+  readonly until: string | null;
+  readonly read: boolean;
+  readonly banner: boolean;
+}
+
+export interface InboxNews {
+  readonly unread: number;
+  readonly items: readonly InboxMessage[];
+}
+
+export interface InboxCount extends SteepleResult {
+  /** Absent where the call failed. */
+  readonly unread?: number;
+}
+
+export interface InboxPage extends SteepleResult {
+  /** Newest first; absent where the call failed. */
+  readonly items?: readonly InboxMessage[];
+  /** On the first page only. */
+  readonly unread?: number | null;
+  /** For `after` of the next call; null on the last page. */
+  readonly next?: string | null;
+}
+
 export interface SteepleEvents {
   ready: SteepleResult;
   subscribed: SteepleResult;
@@ -79,6 +122,7 @@ export interface SteepleEvents {
   changed: SteepleResult;
   denied: SteepleResult;
   tracked: TrackedEvent;
+  inbox: InboxNews;
   error: SteepleFault;
 }
 
@@ -113,6 +157,15 @@ export interface Steeple {
     /** Shows the prompt of this slug, else the one with the highest priority; rests and rules do not hold it back. */
     show(slug?: string): Promise<SteepleResult>;
   };
+  /** What this person was sent, also where push was refused; a file of its own, loaded by the first of these calls. */
+  readonly inbox: {
+    list(page?: { limit?: number; after?: string }): Promise<InboxPage>;
+    unread(): Promise<InboxCount>;
+    /** Marks messages as read; all of them without an id. */
+    read(...ids: Array<string | readonly string[]>): Promise<SteepleResult>;
+    /** Opens the panel. */
+    show(): Promise<SteepleResult>;
+  };
   /** Answers a function that stops listening. */
   on<Name extends keyof SteepleEvents>(event: Name, listener: (detail: SteepleEvents[Name]) => void): () => void;
   /** Runs each function with Steeple, at once. */
@@ -131,6 +184,9 @@ export interface SteepleOptions {
   language?: string;
   consent?: 'required';
   receipts?: 'off';
+  /** The page hears of news in the inbox, and shows banners. */
+  inbox?: 'on';
+  inboxScheme?: 'light' | 'dark' | 'auto';
   /** The nonce of the page's Content-Security-Policy, for files loaded later. */
   nonce?: string;
 }

@@ -5,7 +5,7 @@ import { themeSheet } from './colours.js';
 const ANNOUNCE_MS = 100;
 
 /** Style sheets of a shadow root: adopted, which every policy allows; where a browser cannot yet, as elements. */
-function dress({ document, CSSStyleSheet }, root, nonce, texts) {
+export function dress({ document, CSSStyleSheet }, root, nonce, texts) {
   if (root.adoptedStyleSheets) {
     root.adoptedStyleSheets = texts.map((text) => {
       const sheet = new CSSStyleSheet();

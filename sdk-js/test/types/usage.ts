@@ -24,6 +24,11 @@ export async function everyCall(): Promise<void> {
   await steeple.consent.give();
   await steeple.consent.withdraw();
   await steeple.prompt.show('welcome');
+  const { items, next } = await steeple.inbox.list({ limit: 10 });
+  const { unread } = await steeple.inbox.unread();
+  await steeple.inbox.read('msg_1', ['msg_2']);
+  await steeple.inbox.show();
+  steeple.on('inbox', (news) => console.log(news.unread, items?.[0]?.actions[0]?.url, next, unread));
   const stop: () => void = steeple.on('error', ({ call, reason }) => console.log(call, reason));
   steeple.push((one) => one.on('ready', ({ subscribed }) => subscribed));
   stop();
