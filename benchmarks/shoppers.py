@@ -72,14 +72,14 @@ def _device(app: App, number: int, dice: random.Random, now: datetime) -> tuple[
         "webpush" if number % 4 else "fcm", 1, dice.randbytes(230), dice.randbytes(16), person,
         [topic for topic, share in _SHARES.items() if dice.random() < share],
         {"tags": {"theme": dice.choice(["dark", "light"]), "visits": dice.randrange(60)}} if number % 3 else None,
-        dict(_facts(dice, country, now)), country, region, city, place_key(region), place_key(city),
+        dict(_facts(dice, country, now, devices=1 + (number % 5 >= 3))), country, region, city, place_key(region), place_key(city),
         round(dice.gauss(lat, 0.15), 3), round(dice.gauss(lon, 0.2), 3), 1 + (number % 10 == 0), "Europe/Amsterdam",
         dice.choice(["nl", "nl-BE", "en", "de", "fr"]), dice.choice([1, 2, 2, 2, 4, 6, 10]),
         created_at, created_at, created_at, seen_at,
     )  # fmt: skip
 
 
-def _facts(dice: random.Random, country: str, now: datetime) -> Iterator[tuple[str, Any]]:
+def _facts(dice: random.Random, country: str, now: datetime, *, devices: int) -> Iterator[tuple[str, Any]]:
     plan = dice.choices(["free", "silver", "gold"], [78, 20, 2])[0]
     born = datetime(1950 + dice.randrange(55), 1 + dice.randrange(12), 1 + dice.randrange(28), tzinfo=UTC)
     yield (
@@ -97,7 +97,7 @@ def _facts(dice: random.Random, country: str, now: datetime) -> Iterator[tuple[s
     yield "tags", {"segment_rfm": dice.choice(["champion", "loyal", "new", "risk", "lost"])}
     yield "language", "nl" if country == "NL" else "en"
     yield "timezone", "Europe/Amsterdam"
-    yield "devices", 1
+    yield "devices", devices
     yield (
         "events",
         {name: _event(dice, now) for name, share in (("order_placed", 0.6), ("visit", 0.9)) if dice.random() < share},
