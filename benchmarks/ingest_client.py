@@ -66,7 +66,7 @@ class Load:
 
     def __init__(self, order: Order) -> None:
         self._order = order
-        self._requests = _requests(order)
+        self._requests = requests_of(order)
         self._waited_s: list[float] = []
         self._refused = 0
         self._posted = 0
@@ -126,8 +126,8 @@ class _Pace:
         return due_s
 
 
-def _requests(order: Order) -> Iterator[bytes]:
-    """Requests without end, no item twice."""
+def requests_of(order: Order) -> Iterator[bytes]:
+    """Requests without end; no item comes twice."""
     bodies = _receipts(order) if order.what == "receipts" else _events(order)
     for body in bodies:
         text = msgspec.json.encode(body)

@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 import uvloop
 
-from benchmarks import ingest, machine, soak
+from benchmarks import ingesting, machine, soak
 from benchmarks.bench import PARTS, SOAK, Bench, say
 from benchmarks.contestants import NAMES
 from benchmarks.figures import Figures
@@ -78,7 +78,7 @@ def _write(figures: Figures, asked: argparse.Namespace) -> None:
     text = msgspec.json.format(msgspec.json.encode(figures), indent=1) + b"\n"
     raw.write_bytes(text)
     say(f"raw figures: {raw}")
-    page = text_of(figures, soak.read_last(), ingest=ingest.read_last())
+    page = text_of(figures, soak.read_last(), ingest=ingesting.read_last())
     if _is_full(asked):
         (_HERE / _RAW).write_bytes(text)
     if asked.results is not None or _is_full(asked):
@@ -102,7 +102,7 @@ def _write_soak(result: soak.Soak, asked: argparse.Namespace) -> None:
     last = _HERE / _RAW
     if last.exists():
         figures = msgspec.json.decode(last.read_bytes(), type=Figures)
-        _publish(figures, text_of(figures, result, ingest=ingest.read_last()), _HERE / "RESULTS.md")
+        _publish(figures, text_of(figures, result, ingest=ingesting.read_last()), _HERE / "RESULTS.md")
 
 
 @contextmanager

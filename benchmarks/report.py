@@ -7,8 +7,8 @@ from benchmarks.contest import Contest, Standing
 from benchmarks.contestants import ENTRIES, FAST, GATEWAY, PLAIN
 from benchmarks.figures import VARIANTS, Figures, cpu_by_group, per_s
 from benchmarks.goals import Goal, goals, provider_title
-from benchmarks.ingest import Run as Ingest
-from benchmarks.ingest import section_of
+from benchmarks.ingesting import Run as Ingest
+from benchmarks.ingesting import section_of
 from benchmarks.orders import PROVIDERS, Provider
 from benchmarks.soak import Soak
 
