@@ -29,7 +29,7 @@ async function open(page, init = {}, then = () => {}) {
   return { ...page, heard, OneSignal: host.OneSignal, gateway: host.gateway };
 }
 
-const settle = async () => { for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 0); }); };
+const settle = async () => { for (let turn = 0; turn < 30; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 0); }); };
 const again = ({ host, workers, databases }) => {
   const page = pageForOneSignal();
   Object.assign(page.host, { indexedDB: databases, Notification: host.Notification, navigator: host.navigator, gateway: host.gateway, fetch: host.fetch });

@@ -58,7 +58,7 @@ class FakePush {
   async requestPermissions() { this.receive = 'granted'; return { receive: 'granted' }; }
 }
 
-const settle = () => new Promise((resolve) => { setTimeout(resolve, 20); });
+const settle = async () => { for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); }); };
 const RECEIVED = { data: { steeple: '{"t":"abc"}' } };
 
 for (const [platform, expected] of [

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { createElement } from 'react';
 import renderer, { act } from 'react-test-renderer';
 import { effectScope } from 'vue';
+import { liveOf } from '../bindings/live.js';
 import { useSteeple as useInReact } from '../react/index.js';
 import { startSteeple } from '../src/module.js';
 import { useSteeple as useInVue } from '../vue/index.js';
@@ -18,10 +19,15 @@ async function started() {
   return steeple;
 }
 
-/** A call, and the state that views have learnt after it. */
-async function done(call) {
-  await call;
-  await new Promise((resolve) => { setTimeout(resolve, 20); });
+/** A call, and the moment when every view was told of what it changed. */
+async function done(steeple, call) {
+  const { get, subscribe } = liveOf(steeple);
+  const before = get().subscribed;
+  let stop = null;
+  const told = new Promise((resolve) => { stop = subscribe(() => get().subscribed !== before && resolve()); });
+  await call();
+  await told;
+  stop();
 }
 
 test('a React component renders again when somebody subscribes, and not after it is gone', async () => {
@@ -35,11 +41,11 @@ test('a React component renders again when somebody subscribes, and not after it
   let tree;
   await act(async () => { tree = renderer.create(createElement(Bell)); });
   assert.equal(tree.toJSON(), 'off');
-  await act(() => done(steeple.subscribe()));
+  await act(() => done(steeple, steeple.subscribe));
   assert.equal(tree.toJSON(), 'on');
   await act(async () => { tree.unmount(); });
   const times = seen.length;
-  await done(steeple.unsubscribe());
+  await done(steeple, steeple.unsubscribe);
   assert.equal(seen.length, times);
 });
 
@@ -48,9 +54,9 @@ test('a Vue scope follows the state, and lets go when it is disposed of', async 
   const scope = effectScope();
   const state = scope.run(() => useInVue(steeple));
   assert.equal(state.value.subscribed, false);
-  await done(steeple.subscribe());
+  await done(steeple, steeple.subscribe);
   assert.equal(state.value.subscribed, true);
   scope.stop();
-  await done(steeple.unsubscribe());
+  await done(steeple, steeple.unsubscribe);
   assert.equal(state.value.subscribed, true);
 });
