@@ -79,19 +79,17 @@ async def ends(db: Queryable, app: App, messages: Sequence[tuple[int, date]], de
     """How these messages, each with its day, ended for these devices. Who was never tried is not in it."""
     rows = await db.fetch(
         """
-        SELECT m.id AS message_id, n.id AS device, o.part, o.at,
+        SELECT o.msg_id AS message_id, n.id AS device, o.part, o.at,
                get_byte(o.codes, array_position(o.ids, n.id) - 1) AS code
-          FROM unnest($3::bigint[], $4::date[]) AS m (id, day)
-         CROSS JOIN unnest($5::bigint[], $6::smallint[]) AS n (id, bucket)
-         CROSS JOIN LATERAL (
-               SELECT s.part, s.at, s.codes, s.ids FROM outcomes s
-                WHERE s.app_id = $1 AND s.bucket = ANY($2::smallint[]) AND s.bucket = n.bucket AND s.msg_id = m.id
-                  AND s.day = m.day AND s.lo <= n.id AND s.hi >= n.id AND s.ids @> ARRAY[n.id]) AS o
+          FROM unnest($5::bigint[], $6::smallint[]) AS n (id, bucket)
+          JOIN outcomes o ON o.bucket = n.bucket AND o.lo <= n.id AND o.hi >= n.id AND o.ids @> ARRAY[n.id]
+         WHERE o.app_id = $1 AND o.bucket = ANY($2::smallint[]) AND o.msg_id = ANY($3::bigint[])
+           AND o.day = ANY($4::date[])
         """,
         app.id,
         sorted({bucket_of(app, one) for one in devices}),
         [number for number, _ in messages],
-        [day for _, day in messages],
+        sorted({day for _, day in messages}),
         list(devices),
         [bucket_of(app, one) for one in devices],
     )

@@ -162,6 +162,7 @@ export function createSteeple(host, options) {
 
   async function withdrawConsent() {
     const left = missing ? OK : await act('unsubscribed', actions.unsubscribe, []);
+    if (await store.get('visitor')) await (await enter('inbox')).leave();
     await store.set('consented_at_ms', undefined);
     hasConsent = !options.needsConsent;
     return left;

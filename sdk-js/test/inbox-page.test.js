@@ -11,7 +11,8 @@ async function pageWith(overrides) {
   const calls = [];
   const room = (name) => async (...args) => { calls.push([name, ...args]); return { ok: true, reason: null, unread: 3 }; };
   openRoom(host, 'inbox', ({ store }) => ({
-    ...Object.fromEntries(['list', 'unread', 'read', 'show', 'watch'].map((name) => [name, room(name)])), store,
+    ...Object.fromEntries(['list', 'read', 'show', 'watch', 'leave'].map((name) => [name, room(name)])),
+    unread: async () => { await store.set('visitor', { app: 'app_1' }); return room('unread')(); },
   }));
   boot(host);
   await new Promise((resolve) => { host.Steeple.on('ready', resolve); });
@@ -19,8 +20,8 @@ async function pageWith(overrides) {
 }
 
 test('each call reaches the room, and its answer the page', async () => {
-  const { steeple, calls } = await pageWith();
-  const done = await Promise.all([steeple.inbox.list({ limit: 5 }), steeple.inbox.unread(), steeple.inbox.read('msg_1'), steeple.inbox.show()]);
+  const { steeple: { inbox }, calls } = await pageWith();
+  const done = [await inbox.list({ limit: 5 }), await inbox.unread(), await inbox.read('msg_1'), await inbox.show()];
   assert.deepEqual(calls, [['list', { limit: 5 }], ['unread'], ['read', 'msg_1'], ['show']]);
   assert.ok(done.every(({ ok, unread, supported }) => ok && unread === 3 && supported));
 });
@@ -36,6 +37,17 @@ test('before the consent nothing is read, watched or loaded', async () => {
   const { steeple, calls, gateway } = await pageWith({ attributes: { inbox: 'on', consent: 'required' } });
   for (const name of ['list', 'unread', 'read', 'show']) assert.equal((await steeple.inbox[name]()).reason, 'consent_required');
   assert.deepEqual([calls, gateway.calls], [[], []]);
+});
+
+test('who takes the consent back leaves the inbox, too; who never had one is not bothered', async () => {
+  const { steeple, calls } = await pageWith({ attributes: { consent: 'required' } });
+  await steeple.consent.give();
+  await steeple.consent.withdraw();
+  assert.deepEqual(calls, []);
+  await steeple.consent.give();
+  await steeple.inbox.unread(); // the room keeps who reads under "visitor"
+  await steeple.consent.withdraw();
+  assert.deepEqual(calls, [['unread'], ['leave']]);
 });
 
 test('a browser without push reads all the same, and may say who reads there', async () => {

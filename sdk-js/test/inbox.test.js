@@ -164,6 +164,17 @@ test('a page that nobody looks at asks nothing', async () => {
   assert.deepEqual(post.calls, ['POST /v1/visitors', 'GET /v1/visitors/vis/inbox']);
 });
 
+test('who takes the consent back is forgotten, and the page asks no more', async () => {
+  const { core, room, post } = roomWith([message('msg_1')]);
+  await room.watch();
+  await room.leave();
+  assert.deepEqual([post.visitors.size, await core.store.get('visitor'), await core.store.get('inbox')], [0, undefined, undefined]);
+  const before = post.calls.length;
+  core.becomeVisible('visible');
+  await turn();
+  assert.equal(post.calls.length, before);
+});
+
 test('an open page asks soon after news, and ever more seldom while nothing comes', () => {
   const wait = (known) => Math.round(nextWait({ waited_ms: 60000, poll_s: 60, isOk: true, isNews: false, draw: 0.5, ...known }) / 1000);
   assert.deepEqual([wait({ isNews: true }), wait({}), wait({ waited_ms: 500000 }), wait({ isOk: false })], [60, 90, 600, 120]);

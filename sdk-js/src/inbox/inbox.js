@@ -15,7 +15,8 @@ const shown = ({ page, ...answer }) => (answer.ok
 
 export function createInbox(core) {
   const { host, visit, enter } = core;
-  const box = createBox(core, createReader(core));
+  const reader = createReader(core);
+  const box = createBox(core, reader);
   const read = (ids) => box.mark(ids);
   let panel = null;
   let banner = null;
@@ -33,7 +34,13 @@ export function createInbox(core) {
     if (banner) banner.offer(page);
   }
 
-  const watcher = createWatch(host, { ask: () => box.first(FRESH_MS), show: offer });
+  /** Runs `work` unless the app is switched off or was never named; push itself is not needed. */
+  const allowed = (work) => async (...args) => {
+    const ready = core.options.app ? await visit.learn() : failed('app_missing');
+    return ready.ok ? work(...args) : ready;
+  };
+
+  const watcher = createWatch(host, { ask: allowed(() => box.first(FRESH_MS)), show: offer });
 
   /** `{items, unread, next}`: the newest, or with `after` what `next` said. */
   async function list({ limit, after } = {}) {
@@ -62,13 +69,15 @@ export function createInbox(core) {
     return OK;
   }
 
-  /** Runs `work` unless the app is switched off or was never named; push itself is not needed. */
-  const allowed = (work) => async (...args) => {
-    const ready = core.options.app ? await visit.learn() : failed('app_missing');
-    return ready.ok ? work(...args) : ready;
-  };
+  /** Called when the consent is withdrawn. */
+  async function leave() {
+    watcher.stop();
+    if (banner) banner.close();
+    await reader.leave();
+    return OK;
+  }
 
   return {
-    list: allowed(list), unread: allowed(unread), read: allowed(markRead), show: allowed(show), watch: allowed(watcher.start),
+    list: allowed(list), unread: allowed(unread), read: allowed(markRead), show: allowed(show), watch: allowed(watcher.start), leave,
   };
 }

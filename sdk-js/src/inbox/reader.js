@@ -68,7 +68,15 @@ export function createReader({ host, options, store, visit: { call }, api }) {
     }
   }
 
+  /** Nobody's any more: the gateway forgets the visitor, and so does this browser. */
+  async function leave() {
+    const visitor = await kept();
+    if (visitor) await call('DELETE', path('visitors', visitor), { secret: visitor.secret });
+    await store.set('visitor', undefined);
+    await store.set('inbox', undefined);
+  }
+
   const keyNow = async () => ((await reader()).reader || {}).key;
 
-  return { ask, keyNow };
+  return { ask, keyNow, leave };
 }

@@ -14,7 +14,7 @@ export function createWatch(host, { ask, show }) {
   const isSeen = () => document.visibilityState !== 'hidden';
 
   async function turn() {
-    if (isAsking || !isSeen()) return;
+    if (isAsking || !isStarted || !isSeen()) return;
     isAsking = true;
     const found = await ask().catch(() => ({ ok: false }));
     isAsking = false;
@@ -26,8 +26,15 @@ export function createWatch(host, { ask, show }) {
     }
     waited = nextWait({ waited_ms: waited, poll_s: (page || {}).poll_s, isOk: found.ok && !found.isStale, isNews, draw: Math.random() });
     clearTimeout(timer);
-    timer = setTimeout(turn, waited);
-    if (timer.unref) timer.unref(); // a test's process may end
+    if (isStarted) timer = setTimeout(turn, waited);
+    if (timer && timer.unref) timer.unref(); // a test's process may end
+  }
+
+  /** Asks nothing more, until it is started again. */
+  function stop() {
+    clearTimeout(timer);
+    document.removeEventListener('visibilitychange', turn);
+    isStarted = false;
   }
 
   /** From now on; a second call changes nothing. */
@@ -39,5 +46,5 @@ export function createWatch(host, { ask, show }) {
     return OK;
   }
 
-  return { start };
+  return { start, stop };
 }

@@ -32,6 +32,7 @@ export class FakePost {
     if (!id) return this.make(body);
     const known = noun === 'visitors' ? this.visitors.get(id) : { secret: 'stpl_ds_1' };
     if (!known || secret !== known.secret) return { status: 401, body: { error: { code: 'secret_invalid' } } };
+    if (method === 'DELETE' && !part) { this.visitors.delete(id); return { status: 204, body: null }; }
     if (part === 'identity') { known.user = method === 'DELETE' ? null : body.external_id; return { status: 200, body: {} }; }
     if (part === 'inbox/read') return this.mark(body);
     const unread = this.messages.filter((one) => !one.read).length;
@@ -53,7 +54,7 @@ export class FakePost {
 /** What the page script hands to a room. `events` is what listeners heard; `shown` what was to be seen. */
 export function coreOf(post, { subscribed = false, app = 'app_1', killed = false, indexedDB = new FakeIndexedDB() } = {}) {
   const listeners = [];
-  const document = { visibilityState: 'visible', addEventListener: (_, listener) => listeners.push(listener) };
+  const document = { visibilityState: 'visible', addEventListener: (_, listener) => listeners.push(listener), removeEventListener: (_, listener) => listeners.splice(listeners.indexOf(listener), 1) };
   const host = { document, indexedDB, navigator: { userAgent: FIREFOX, language: 'nl' }, location: new URL('https://shop.example/cart') };
   const events = [];
   const shown = [];
