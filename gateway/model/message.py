@@ -48,12 +48,13 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 class Recall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a message takes back.
 
-    topic: what that one replaced at push services (`Push.topic`), and so does this. is_neutral: it has nothing to say
-    in its place, and is shown only where it must be.
+    topic: what that one replaced at push services (`Push.topic`), and so does this. was_silent: whether it was silent.
+    is_neutral: there is nothing to say in its place, and the recall is shown only where it must be.
     """
 
     message_id: int
     topic: str
+    was_silent: bool = False
     is_neutral: bool = False
 
 

@@ -51,7 +51,12 @@ def recall_of(first: Message, replacement: Content | None, *, name: str, page: s
         collapse_key=content.collapse_key,
         ttl_s=max(content.ttl_s, TTL_S_DEFAULT),
         urgency=content.urgency,
-        recalls=Recall(message_id=first.id, topic=topic_of(first), is_neutral=replacement is None),
+        recalls=Recall(
+            message_id=first.id,
+            topic=topic_of(first),
+            was_silent=content.recalls.was_silent if content.recalls else content.silent,
+            is_neutral=replacement is None,
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """Over how long the devices of a message spread what they report of it.
 
-A browser ends a worker that waits for long, so the spread has a bound; what the gateway still cannot take is kept by
-the device and comes with its next event or visit.
+A browser ends an idle worker, so the spread has a bound; what the gateway still cannot take is kept by the device and
+comes with its next event or visit.
 """
 
 from gateway.model.limits import RECEIPTS_PER_S_AIM, SPREAD_S_MAX, SPREAD_S_MIN

@@ -30,7 +30,8 @@ export async function onClick(desk, event) {
   const { origin } = desk.scope.location;
   const address = clickTarget(mark.links || {}, action, origin, await allowedHosts(desk));
   await goTo(desk.scope, address).catch(() => {}); // popup refused: the click is still a click
-  await desk.tell('clicked', mark.t, { action });
+  await desk.note('clicked', mark.t, action);
+  await desk.hurry();
 }
 
 // Firefox also tells a close when a newer notification takes the place of one with its tag.
@@ -43,5 +44,6 @@ export async function onClose(desk, event) {
   // Firefox sends a close event after our own close(), of a click or a recall: nobody dismissed that.
   if (!mark || desk.ended.delete(nameOf(mark))) return;
   if (await isReplaced(desk, event.notification)) return;
-  await desk.tell('closed', mark.t);
+  await desk.note('closed', mark.t);
+  await desk.hurry();
 }

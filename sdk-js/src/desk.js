@@ -3,7 +3,6 @@ import { keptConfig, loadConfig } from './config.js';
 import { isWebKit } from './platform.js';
 import { flush, keep } from './receipts.js';
 import { drawerOf, openStore } from './store.js';
-import { pause } from './time.js';
 import { VERSION } from './version.js';
 import { gatewayCalls } from './wire.js';
 
@@ -35,18 +34,13 @@ export function createDesk(scope) {
     if (who) await flush(store, gatewayCalls(scope, who.gateway));
   }
 
-  /**
-   * Reports what became of a message, if the shop wants to know; never fails. It is kept before `wait_ms` begins: a worker
-   * that is ended meanwhile loses nothing.
-   */
-  async function tell(kind, token, { action, wait_ms } = {}) {
+  /** Keeps what became of a message, if the shop wants to know, for `hurry` to send; never fails. */
+  async function note(kind, token, action) {
     const who = await settings();
     if (!who || !token || who.receipts === false) return;
     const wanted = await store.get('config');
     if (wanted && !wanted.receipts.includes(kind)) return;
     await keep(store, { token, kind, at: new Date().toISOString(), action: action || undefined });
-    if (wait_ms) await pause(wait_ms);
-    await hurry();
   }
 
   async function retire() {
@@ -69,7 +63,7 @@ export function createDesk(scope) {
     ended,
     settings,
     config,
-    tell,
+    note,
     hurry,
     obeyKillSwitch,
     isWebKit: isWebKit(scope.navigator),

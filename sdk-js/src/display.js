@@ -45,13 +45,21 @@ async function setBadge({ scope }, count) {
   if (count !== null && navigator.setAppBadge) await navigator.setAppBadge(count);
 }
 
+async function callHome(desk) {
+  await desk.hurry();
+  await desk.obeyKillSwitch({ mayAsk: true });
+}
+
 /** After the notification is on screen: the icon's count, the receipt, and the kill switch. Nothing here may fail it. */
 async function afterwards(desk, push) {
   await setBadge(desk, push.badge).catch(() => {});
   // Apple ends a push that takes long and counts it as silent: nothing is fetched there.
   if (desk.isWebKit) return desk.obeyKillSwitch({ mayAsk: false });
-  await desk.tell('shown', push.token, { wait_ms: Math.random() * push.spread_s * 1000 });
-  return desk.obeyKillSwitch({ mayAsk: true });
+  await desk.note('shown', push.token);
+  if (!push.spread_s) return callHome(desk);
+  // Not awaited: Chromium holds the next push back until this one's event is over. A worker that is ended before its
+  // moment loses nothing: what is kept goes with the next event, or with a visit.
+  return void setTimeout(() => callHome(desk).catch(() => {}), Math.random() * push.spread_s * 1000);
 }
 
 // A recalled message counts as seen as well: one that a push service delivers late is not shown any more.

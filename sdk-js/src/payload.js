@@ -2,7 +2,7 @@
 // (`{"web_push": 8030, "notification": {...}}`, WebKit's and the Push API's draft) with our ids under data.steeple.
 // Whatever does not fit is dropped field by field: a half-wrong push is still shown, never swallowed.
 
-const SPREAD_MAX_S = 40; // browsers end a worker that takes much longer
+const SPREAD_MAX_S = 25; // browsers end an idle worker: Firefox after 30 seconds
 
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 const text = (max) => (value) => (typeof value === 'string' && value ? value.slice(0, max) : undefined);

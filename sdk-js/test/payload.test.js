@@ -65,7 +65,7 @@ test('navigate is never handed to the browser, which would open it unchecked', (
 
 test('the delay of receipts is a figure, and bounded', () => {
   const spread = (d) => readMessage({}, { d }).spread_s;
-  assert.deepEqual([5, 1e9, -1, 'x', undefined, Infinity].map(spread), [5, 40, 0, 0, 0, 0]);
+  assert.deepEqual([5, 1e9, -1, 'x', undefined, Infinity].map(spread), [5, 25, 0, 0, 0, 0]);
 });
 
 test('the icon\'s count is a number or a numeric text', () => {

@@ -1,5 +1,7 @@
 """Closing messages and reading groups: by who is there, and not held up by an app that is gone."""
 
+import json
+
 import msgspec
 import pytest
 
@@ -10,15 +12,18 @@ from gateway.model.delivery import Code
 from gateway.model.errors import NotFound
 from gateway.model.message import MessageState
 from gateway.model.work import Hold
+from gateway.policy.wording import NOBODY
 from gateway.sending.plan import plan_due
 from gateway.store import chunks, messages
 from gateway.store.database import Database
 from gateway.tenancy import apps
 from gateway.tenancy.installation import ensure_installation
 from gateway.tenancy.keyring import Keyring
+from gateway.transports.webpush import Provider as Browsers
 from gateway.wire.vault import Vault, generate_master_key
 from tests.delivery.world import KeysOf, Service, transports
 from tests.store.rows import add_message, claim_one, drawn_ids, enrol, make_app, settled, work
+from tests.transports.fakes import made
 
 IDS = drawn_ids(1201)
 
@@ -108,6 +113,19 @@ async def test_nothing_of_a_deleted_app_is_sent_any_more(db: Database):
     keys.app = None
 
     assert await feed.prepared(app.id, message) is None
+
+
+async def test_devices_of_a_large_message_are_told_over_how_long_to_report(db: Database):
+    """A thousand a second; those of a small one are told nothing."""
+    app = await make_app(db)
+    feed = Feed(db, KeysOf(app), {"webpush": made(Browsers)})
+    for recipients, seconds in ((12_000, 12), (1_999, None)):
+        message = await add_message(db, app)
+        await messages.note_recipients(db, app_id=app.id, message_id=message, recipients=recipients)
+        ready = await feed.prepared(app.id, message)
+        assert ready is not None
+        payload = json.loads(ready.compiled["webpush"].render(NOBODY, "t" * 55, 60))
+        assert payload["notification"]["data"]["steeple"].get("d") == seconds
 
 
 async def test_a_range_is_read_in_groups_of_five_hundred(db: Database):

@@ -79,6 +79,18 @@ class App:
         await until(is_done, what=f"{message} done", timeout_s=_COUNTED_S)
         return report
 
+    async def until_pages_hear(self, **wanted: Any) -> None:
+        """Until pages are told this: the gateway's processes hear of a change within five seconds."""
+
+        async def are_told() -> bool:
+            await asyncio.sleep(
+                0.2
+            )  # a public call: asked any faster, the gateway's rate for one address would run out
+            told = await self.call("GET", f"/v1/sdk/config?app={self.id}", as_page=True)
+            return all(told.get(name) == value for name, value in wanted.items())
+
+        await until(are_told, what=f"{wanted} in the page's settings", timeout_s=_COUNTED_S)
+
     async def device(self, subscription: str) -> dict[str, Any]:
         """A device as the shop's server sees it."""
         return await self.call("GET", f"/v1/subscriptions/{subscription}")

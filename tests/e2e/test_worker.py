@@ -11,7 +11,9 @@ from e2e.drivers.chromium import Chromium
 from e2e.drivers.notifications import NotificationDaemon
 from e2e.gateway import Served
 from e2e.relay import Relay
+from e2e.sender import Sender
 from e2e.shop import Shop, Site, Visitor, open_shop, tab_at
+from gateway.sandbox import Sandbox
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("browsers")]
 
@@ -112,6 +114,42 @@ async def test_a_click_on_a_dead_network_is_counted_at_the_next_visit(
     await landed.close()
     await visitor.leave()
     await back.leave()
+
+
+async def test_whatever_arrives_is_shown_and_the_switch_is_obeyed(
+    browser: Browser, shop: Shop, served: Served, sandbox: Sandbox, notifications_daemon: NotificationDaemon
+) -> None:
+    """A push without a text or a sense shows the shop's name. Switched off, the worker shows one more and is gone."""
+    visitor = await Visitor.arrive(browser, shop.origin)
+    subscription = await visitor.subscribe()
+    address = await visitor.subscription()
+    sender = Sender(sandbox, await served.vapid_key(shop.app))
+
+    for nonsense in (None, {"web_push": 8030, "notification": [1]}):
+        assert await sender.send(address, nonsense) == 201
+    await until(lambda: _are_open(visitor, ["Wick & Wax", "Wick & Wax"]), what="the shop's name on screen, twice")
+
+    title, pages = shop.words("You are there already"), len(await browser.pages())
+    message = await _send(shop, subscription, title, url=f"{shop.origin}/candles/taper")
+    await (await notifications_daemon.wait_for(title)).click()
+    await shop.app.counted(message, clicked=1)
+    assert len(await browser.pages()) == pages
+
+    await shop.app.call("PATCH", f"/v1/apps/{shop.app.id}", {"settings": {"sdk_killed": True}})
+    await shop.app.until_pages_hear(killed=True)
+    await visitor.wait_an_hour()
+    back = await Visitor.arrive(browser, shop.origin)
+    assert (await back.state())["reason"] == "killed"
+    last = shop.words("The last one")
+    await _send(shop, subscription, last)
+    await notifications_daemon.wait_for(last)
+    await back.page.wait_for("navigator.serviceWorker.getRegistration('/steeple/').then(found => !found)")
+    await visitor.leave()
+    await back.leave()
+
+
+async def _are_open(visitor: Visitor, titles: list[str]) -> bool:
+    return [one["title"] for one in await visitor.notifications()] == titles
 
 
 async def _send(shop: Shop, subscription: str, title: str, **message: Any) -> str:

@@ -124,6 +124,20 @@ async def test_a_planner_that_dies_while_writing_leaves_nothing(db: Database):
     assert await everything(db) == before
 
 
+async def test_how_many_there_are_is_kept_where_they_are_many(db: Database):
+    """Browsers of a large message are told to spread what they report; for a few nothing is written."""
+    app = await make_app(db)
+    for ids, kept in ((drawn_ids(2_000), 2_000), (drawn_ids(1_999), None)):
+        await db.execute("DELETE FROM subscriptions")
+        await enrol(db, app, ids)
+        message = await claimed(db, app)
+        await plan.plan_one(db, app, message)
+        found = await messages.get(db, app_id=app.id, message_id=message.id)
+        assert found is not None
+        assert found.recipients == kept
+        assert found.on_its_way().recipients == (kept or 0)
+
+
 async def test_an_audience_of_nobody_is_done(db: Database):
     """A topic that nobody follows, or that does not exist."""
     app = await make_app(db)

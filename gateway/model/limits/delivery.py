@@ -92,9 +92,9 @@ RECEIPTS_PER_S_AIM: Final = 1_000
 """So many devices of one message should report within a second: a fifth of what one core takes in."""
 SPREAD_S_MIN: Final = 2
 """A shorter spread is no use: push services deliver less evenly than that by themselves."""
-SPREAD_S_MAX: Final = 40
-"""How long a browser surely lets a worker wait: Firefox ends it a minute after its push, Chromium after a minute and a
-half. `sdk-js/src/payload.js` holds its copy of it."""
+SPREAD_S_MAX: Final = 25
+"""A worker lives so long after its push: Firefox ends an idle one after 30 seconds. The push is not kept open, as
+Chromium would hold back the next one. `sdk-js/src/payload.js` has its copy of it."""
 
 # --- recall -----------------------------------------------------------------------------------------------------------
 RECALL_LOOK_AGAIN_S: Final = 0.5

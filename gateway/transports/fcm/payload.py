@@ -221,8 +221,11 @@ def _web(content: Content, fields: Fields, message_text: str, *, ttl: str) -> di
 
 
 def _is_data_only(content: Content, fields: Fields) -> bool:
-    """Android has no silent notification that another would not turn loud: the app shows it, or does not."""
-    return fields.data_only or content.silent
+    """Android has no silent notification that another would not turn loud: the app shows it, or does not.
+
+    So it takes back what it was left to show; what the system shows, the system replaces.
+    """
+    return fields.data_only or (content.silent if content.recalls is None else content.recalls.was_silent)
 
 
 def _given(fields: msgspec.Struct | None, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
