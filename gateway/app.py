@@ -193,7 +193,10 @@ def _pressure(base: Base) -> Pressure:
 
 
 def _feed(base: Base, pressure: Pressure) -> Feed:
-    return Feed(base.db, base.keyring, base.transports, pressure=pressure, clock=base.clock.now_s)
+    return Feed(
+        base.db, base.keyring, base.transports, pressure=pressure, clock=base.clock.now_s,
+        preferences=f"{base.settings.url}/preferences",
+    )  # fmt: skip
 
 
 def _engine(base: Base, work: StoredWork, feed: Feed, throttle: Throttle, *, claims: bool) -> Engine:

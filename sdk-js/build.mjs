@@ -19,6 +19,7 @@ const ROOMS = {
   'events.js': 'events/room.js',
   'inbox.js': 'inbox/room.js',
   'inbox-view.js': 'inbox/view/room.js',
+  'preferences.js': 'preferences/room.js',
   'prompts.js': 'prompts/room.js',
   'takeover.js': 'takeover/room.js',
 };

@@ -27,6 +27,8 @@ from gateway.api import (
     messages,
     offers,
     opt_ins,
+    preference_page,
+    preferences,
     progress,
     prompt_preview,
     prompts,
@@ -70,6 +72,7 @@ from gateway.api.schema import messages as m
 from gateway.api.schema import offers as f
 from gateway.api.schema import opt_ins as o
 from gateway.api.schema import places as pl
+from gateway.api.schema import preferences as pf
 from gateway.api.schema import prompts as pr
 from gateway.api.schema import recalls as rc
 from gateway.api.schema import receipts as r
@@ -107,6 +110,7 @@ VISITOR: Final = Query("language", "The visitor's, such as `nl-BE`: prompts then
 DAYS: Final = Query("days", "Of so many days, today included: 1 to 400, 30 where left out.", "integer")
 PROMPT: Final = Query("prompt", "Only this prompt.")
 VARIANT: Final = Query("variant", "Only this variant.")
+WORDS: Final = Query("language", "In which language `texts` are wanted.")
 WHICH: Final = Query("app", "The app.", is_needed=True)
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -132,6 +136,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("DELETE", "/v1/subscriptions/{id}",             subscriptions.leave, DEVICE_CHANGE, "Subscriptions", "Leave", SMALL, None, None, 204, query=(APP,)),
     Route("POST",   "/v1/subscriptions/{id}/identity",    subscriptions.login, DEVICE_CHANGE, "Subscriptions", "Log in", SMALL, s.IdentityRequest, s.IdentityAnswer, query=(APP,)),
     Route("POST",   "/v1/subscriptions/{id}/location",    fences.locate,       DEVICE_CHANGE, "Subscriptions", "Say where the device is, for geofences", SMALL, Location, pl.LocationAnswer, query=(APP,)),
+    Route("GET",    "/v1/subscriptions/{id}/preferences", preferences.show,    DEVICE_READ,   "Subscriptions", "What a device is sent, as whoever holds it chose", 0, None, pf.PreferencesAnswer, query=(APP, WORDS)),
+    Route("PATCH",  "/v1/subscriptions/{id}/preferences", preferences.change,  DEVICE_CHANGE, "Subscriptions", "Choose what a device is sent", SMALL, pf.PreferencesChange, pf.PreferencesAnswer, query=(APP, WORDS)),
     Route("GET",    "/v1/subscriptions/{id}/consents",    consents.of_device,  DEVICE_READ,   "Subscriptions", "What was agreed to on a device, and taken back", 0, None, co.ConsentsAnswer, query=(APP,)),
     Route("DELETE", "/v1/subscriptions/{id}/identity",    subscriptions.logout, DEVICE_CHANGE, "Subscriptions", "Log out", SMALL, None, None, 204, query=(APP,)),
 
@@ -226,10 +232,14 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST",   "/v1/lanes/resume",                   lanes.resume,        MANAGE, "Lanes", "Try a key at a push service again now", SMALL, n.LaneResume, n.LaneResumed, query=(APP,)),
 
     Route("GET",    "/v1/sdk/config",                     sdk.config,          PUBLIC, "Pages", "What a page needs to know of its app", 0, None, SdkConfig, query=(WHICH, VISITOR)),
+    Route("GET",    "/v1/preferences",                    preferences.show_by_link, PUBLIC, "Pages", "What a device is sent, by the link of a message", 0, None, pf.PreferencesAnswer, query=(WORDS,)),
+    Route("PATCH",  "/v1/preferences",                    preferences.change_by_link, PUBLIC, "Pages", "Choose what a device is sent, by the link of a message", SMALL, pf.PreferencesChange, pf.PreferencesAnswer, query=(WORDS,)),
     Route("POST",   "/v1/receipts",                       receipts.take,       PUBLIC, "Pages", "Tell what became of notifications", SMALL, r.ReceiptsRequest, r.ReceiptsAnswer, 202),
     Route("POST",   "/v1/prompts/outcomes",               opt_ins.take,        PUBLIC, "Pages", "Tell what visitors answered when they were asked", SMALL, o.OutcomesRequest, None, 202),
     Route("GET",    "/c/{token}",                         clicks.follow,       OPEN,   "Pages", "Follow a message's link by way of the gateway, and count the click", status=302, media="text/plain"),
     Route("GET",    "/c/{token}/{place}",                 clicks.follow_button, OPEN,  "Pages", "Follow the link of one of its buttons", status=302, media="text/plain"),
+    Route("GET",    "/preferences",                       preference_page.page, OPEN,   "Pages", "The page at the other end of a message's link: what this device is sent", media="text/html"),
+    Route("GET",    "/preferences/{file}",                preference_page.file, OPEN,   "Pages", "Its script and style", media="text/css", is_documented=False),
     Route("GET",    "/sdk/v1/{file}",                     sdk.rolling_file,    OPEN,   "Pages", "The script and the worker, always the newest", media="text/javascript"),
     Route("GET",    "/sdk/{version}/{file}",              sdk.fixed_file,      OPEN,   "Pages", "The script and the worker of one version, for ever the same", media="text/javascript"),
 

@@ -6,13 +6,14 @@ they alone are sent with `Access-Control-Allow-Origin: *`, which a script with a
 
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 import gateway
 from gateway.api.answers import json_answer
 from gateway.api.call import Call
-from gateway.api.schema.sdk import SdkConfig, SdkTopic
+from gateway.api.schema.sdk import SdkConfig, SdkPreferences, SdkTopic
 from gateway.api.sdk_files import SdkFile
 from gateway.model.app import App
 from gateway.model.errors import Invalid, NotFound
@@ -39,11 +40,13 @@ async def config(call: Call) -> web.Response:
             app=to_text("app", app.public_id),
             killed=app.own.sdk_killed,
             channels=await _channels(call, app),
-            link_hosts=sorted(app.allowed_hosts),
+            # Ours with them: a message may lead to the preference page.
+            link_hosts=sorted(app.allowed_hosts | {urlsplit(call.gate.url).netloc}),
             topics=[SdkTopic(one.slug, one.name) for one in offered],
             receipts=[kind.name.lower() for kind in ReceiptKind],
             language=app.own.language,
             prompts=await prompts.of_pages(db, app, names, locale=locale),
+            preferences=SdkPreferences(url=f"{call.gate.url}/preferences"),
             worker_version=gateway.__version__,
         )
     )

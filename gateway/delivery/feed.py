@@ -59,15 +59,17 @@ class Feed:
         *,
         pressure: Pressure | None = None,
         clock: Clock = time.monotonic,
+        preferences: str = "",
     ) -> None:
         """`pressure`: what this process counts caps by; without it, one that nobody else knows the owner of.
 
-        `clock`: seconds that go on.
+        `clock`: seconds that go on. `preferences`: the address of the preference page.
         """
         self._db = db
         self._keys = keys
         self._transports = transports
         self._clock = clock
+        self._preferences = preferences
         self._rulebook = Rulebook(db, keys, pressure or Pressure(db, owner=new_id(), lease_s=LEASE_S))
         self._prepared: OrderedDict[tuple[int, int], _Kept] = OrderedDict()
 
@@ -105,7 +107,7 @@ class Feed:
         contents = [content, *(content_of(content, variant) for variant in message.terms.variants)]
         day = message.planned_at.astimezone(UTC).date()
         about = about_message(message.id, message.planned_at, message.terms.category)
-        wordings = [wording_of(app, one, about) for one in contents]
+        wordings = [wording_of(app, one, about, preferences=self._preferences) for one in contents]
         ready, *variants = (
             self._made(one, wording, message.id) for one, wording in zip(contents, wordings, strict=True)
         )

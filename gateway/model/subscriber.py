@@ -81,6 +81,8 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     person: str | None
     topics: tuple[int, ...]
     tags: dict[str, Any]
+    own: dict[str, Any]
+    """What whoever holds it chose while it was nobody's (`model.choices`)."""
     country: str | None
     region: str | None
     city: str | None

@@ -149,7 +149,7 @@ class _Speech:
 
     def render(self, device: Device, token: str, ttl_s: int) -> bytes:
         """The payload for one person. Raises `TextUnmade`."""
-        texts = self._texts(device)
+        texts = self._texts(device, token)
         silent = self._silent(texts) if "" in texts else ()
         rendering = self._renderings.get(silent)
         if rendering is None:
@@ -163,8 +163,8 @@ class _Speech:
                     payload = payload.replace(form, text.encode("utf-8", "replace"))
         return payload
 
-    def _texts(self, device: Device) -> list[str]:
-        scope = Scope(device, self._values, self._language)
+    def _texts(self, device: Device, token: str = "") -> list[str]:
+        scope = Scope(device, self._values, self._language, token)
         return [part.fill(scope) for part in self._parts]
 
     def _silent(self, texts: Sequence[str]) -> tuple[int, ...]:

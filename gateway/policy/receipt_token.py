@@ -1,10 +1,10 @@
 """The token that a message carries so that its device, and nobody else, can report what became of it.
 
-It binds app, message, device, day and the kinds of report it is good for, and is signed with a secret of the app; two
-secrets may live at once, so that one can take over from the other. 41 bytes, 55 characters: every byte is paid a
-million times. Layout: version, key id, arm (which variant) and kinds (1 byte each, the last two 4 bits of one), app
-(4), day since 2020 (2), message (8), device (8), 16 bytes of keyed BLAKE2b (RFC 7693), which takes half the time of an
-HMAC.
+It opens the preference page as well. It binds app, message, device, day and what it is good for, and is signed with a
+secret of the app; two secrets may live at once, so that one can take over from the other. 41 bytes, 55 characters: each
+byte is paid a million times. Layout: version, key id, arm (which variant) and kinds (1 byte each, the last two 4 bits
+of one), app (4), day since 2020 (2), message (8), device (8), 16 bytes of keyed BLAKE2b (RFC 7693), which takes half
+the time of an HMAC.
 """
 
 import base64
@@ -28,7 +28,9 @@ _EPOCH: Final = date(2020, 1, 1)
 _TEXT_LENGTH: Final = 55
 _KIND_BITS: Final = 4
 _KINDS: Final = (1 << _KIND_BITS) - 1
-ALL_KINDS: Final = sum(1 << kind for kind in ReceiptKind)
+PREFERENCES: Final = 1 << 3
+"""The bit of the preference page: the same token opens it, so that every message carries the link."""
+ALL_KINDS: Final = sum(1 << kind for kind in ReceiptKind) | PREFERENCES
 
 
 class ReceiptClaim(msgspec.Struct, frozen=True):
@@ -44,6 +46,11 @@ class ReceiptClaim(msgspec.Struct, frozen=True):
     def allows(self, kind: ReceiptKind) -> bool:
         """Whether the token is good for this kind of report."""
         return bool(self.kinds & (1 << kind))
+
+    @property
+    def opens_preferences(self) -> bool:
+        """Whether the token is good for the preference page."""
+        return bool(self.kinds & PREFERENCES)
 
 
 class ReceiptSigner(msgspec.Struct, frozen=True):

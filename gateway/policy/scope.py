@@ -1,8 +1,8 @@
 """What a text may name, and what it finds there for one person.
 
 `user.first_name` (attributes), `user.tags.size`, `user.id`, `user.language` (or `timezone`, `country`), the same of
-`device`, `device.platform`, `coupon.code`, `event.x`, `recommendations`, and the message's own `variables` by their
-names. What is not known reads as nothing.
+`device`, `device.platform`, `coupon.code`, `event.x`, `recommendations`, `preferences_url` (where whoever holds this
+device chooses what it is sent), and the message's own `variables` by their names. What is not known reads as nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,22 +22,28 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class Values(msgspec.Struct, frozen=True, kw_only=True):
-    """What is the same for everybody: the message's variables, the app's currency, and its zone where none is known."""
+    """What is the same for everybody: the message's variables, the app's currency, and its zone where none is known.
+
+    preferences: the address of the preference page, to which each device's own token is added.
+    """
 
     variables: Mapping[str, Any] = {}
     currency: str | None = None
     timezone: str | None = None
+    preferences: str = ""
 
 
 class Scope(dict[str, Any]):
     """The values of texts for one person, each root put together when it is first asked for.
 
-    language: of the text; None: the device's, else its person's. Money and dates are written in it.
+    language: of the text; None: the device's, else its person's. Money and dates are written in it. token: the device's
+    own of this message.
     """
 
-    __slots__ = ("_language", "device", "fixed")
+    __slots__ = ("_language", "device", "fixed", "token")
 
-    def __init__(self, device: Device, fixed: Values, language: str | None = None) -> None:
+    def __init__(self, device: Device, fixed: Values, language: str | None = None, token: str = "") -> None:
+        self.token = token
         self.device = device
         self.fixed = fixed
         self._language = language
@@ -99,7 +105,7 @@ def is_personal(root: str, variables: Mapping[str, Any]) -> bool:
 
 def reads_person(root: str, variables: Mapping[str, Any]) -> bool:
     """Whether more of the recipient has to be read than sending needs."""
-    return root not in ("coupon", "event") and is_personal(root, variables)
+    return root not in ("coupon", "event", "preferences_url") and is_personal(root, variables)
 
 
 def is_known(root: str, variables: Mapping[str, Any]) -> bool:
@@ -170,6 +176,7 @@ _ROOTS: Final[dict[str, Callable[[Scope], Any]]] = {
     "coupon": _given("coupon"),
     "event": _given("event"),
     "recommendations": _recommendations,
+    "preferences_url": lambda scope: f"{scope.fixed.preferences}#{scope.token}",
     "variables": lambda scope: scope.fixed.variables,
 }
 

@@ -28,6 +28,8 @@ NOBODY: Final = Device(0, "", 0, b"", 0, None, None)
 """Of whom nothing is known."""
 _NOT_SENT_YET: Final = {"id": "msg_0000000000000", "date": "2000-01-01", "category": "marketing"}
 """As long as what stands there later."""
+_SOME_PAGE: Final = "https://push.shop.example/preferences"
+"""Stands for the preference page where a message is only looked at."""
 _BEGINNING: Final = {"link": "https://", "deep_link": "https://", "picture": "https://"}
 
 
@@ -75,22 +77,36 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
             case "picture":
                 return partial(check_picture, param=param)
             case "deep_link":
-                return partial(check_deep_link, hosts=self.hosts, schemes=self.schemes, param=param)
+                check = partial(check_deep_link, hosts=self.hosts, schemes=self.schemes, param=param)
             case _:
-                return partial(check_link, hosts=self.hosts, param=param)
+                check = partial(check_link, hosts=self.hosts, param=param)
+        return partial(self._unless_ours, check)
+
+    def _unless_ours(self, check: Callable[[str], None], url: str) -> None:
+        """The preference page is the gateway's, whatever hosts the app has."""
+        if not (self.values.preferences and url.startswith(f"{self.values.preferences}#")):
+            check(url)
 
     def _tagged(self, url: str) -> str:
         return url if not url or has_fields(url) else tagged(url, self.utm)
 
 
-def wording_of(app: App | None, content: Content, about: Mapping[str, str] = _NOT_SENT_YET) -> Wording:
+def wording_of(
+    app: App | None, content: Content, about: Mapping[str, str] = _NOT_SENT_YET, *, preferences: str = _SOME_PAGE
+) -> Wording:
     """What the texts of an app's message are made with. Where the app is gone, no link of a field leads anywhere.
 
     about: what campaign parameters may name of the message as `{{ message.id }}`: its id, date and category.
+    preferences: the address of the preference page.
     """
     settings = AppSettings() if app is None else app.own
     return Wording(
-        values=Values(variables=content.variables, currency=settings.currency, timezone=settings.timezone),
+        values=Values(
+            variables=content.variables,
+            currency=settings.currency,
+            timezone=settings.timezone,
+            preferences=preferences,
+        ),
         language=settings.language,
         hosts=frozenset() if app is None else app.allowed_hosts,
         schemes=frozenset(settings.deep_link_schemes),

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from gateway.model.app import App
+from gateway.model.choices import OWN
 from gateway.model.ids import bucket_of_id, bucket_of_text, buckets_of_app, new_id
 from gateway.model.place import place_key
 from gateway.model.subscriber import Enrolment, Subscription, SubscriptionState
@@ -35,6 +36,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     platform: int | None = None
     topics: tuple[int, ...] | None = None
     tags: dict[str, Any] | None = None
+    own: dict[str, Any] | None = None
+    """What whoever holds it chose (`model.choices`); replaces all of it."""
     locale: str | None = None
     timezone: str | None = None
     consent: dict[str, Any] | None = None
@@ -63,6 +66,7 @@ def subscription_of(row: Record) -> Subscription:
         person=row["person"],
         topics=tuple(row["topics"]),
         tags=(row["attrs"] or {}).get("tags", {}),
+        own=(row["attrs"] or {}).get(OWN, {}),
         country=row["country"],
         region=row["region"],
         city=row["city"],
@@ -310,7 +314,7 @@ async def patch(db: Queryable, app: App, subscription_id: int, change: Change) -
         change.credential_id,
         change.platform,
         None if change.topics is None else list(change.topics),
-        None if change.tags is None else {"tags": change.tags},
+        {name: value for name, value in (("tags", change.tags), (OWN, change.own)) if value is not None} or None,
         change.locale,
         change.timezone,
         change.consent,

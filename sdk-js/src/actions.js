@@ -31,7 +31,7 @@ export function createActions({ host, store, visit }) {
     }));
     const isMoved = visit.device && visit.device.endpoint !== visit.subscription.endpoint;
     if (isMoved) await device.move(visit.device, visit.subscription); // keeps the id where it can
-    return device.enrol(visit.subscription);
+    return device.enrol(visit.subscription, true);
   }
 
   async function unsubscribe() {

@@ -41,14 +41,21 @@ export function deviceAt({ store, call, app, here, keyId }) {
     return enrol(subscription);
   }
 
-  /** Registers the browser's subscription afresh, with what the person chose. */
-  async function enrol(subscription) {
+  /** Somebody left elsewhere, by the link of a message or in the shop's own settings: no visit may bring them back. */
+  const stayAway = () => store.update('choice', (choice) => ({ ...choice, opted_out: true }));
+
+  /** Registers the browser's subscription afresh, with what the person chose. `isAsked`: they have just agreed. */
+  async function enrol(subscription, isAsked) {
     const { topics, consent } = (await store.get('choice')) || {};
     const at = here();
-    const body = { app, channel: 'webpush', ...address(subscription), ...at, topics, consent };
+    const body = { app, channel: 'webpush', ...address(subscription), ...at, topics, consent, again: !isAsked };
     const answer = await call('POST', '/v1/subscriptions', { body });
     const { id, secret } = answer.body || {};
-    if (!isOk(answer) || !id) return failure(answer);
+    if (!isOk(answer) || !id) {
+      const refusal = failure(answer);
+      if (refusal.code === 'consent_withdrawn') await stayAway();
+      return refusal;
+    }
     const device = {
       app, id, secret, endpoint: subscription.endpoint, vapid_key_id: keyId(), language: at.language, timezone: at.timezone,
       topics: topicsOf(answer, topics), user: null, seen_at_ms: Date.now(),
@@ -63,6 +70,7 @@ export function deviceAt({ store, call, app, here, keyId }) {
     if (isOk(answer)) {
       const { keys, tags, ...kept } = fields; // the browser holds the keys, the gateway the tags
       await write({ ...device, ...kept, topics: topicsOf(answer, kept.topics || device.topics), seen_at_ms: Date.now() });
+      if (answer.body && answer.body.state === 'left') await stayAway();
     }
     return answer;
   }

@@ -199,6 +199,13 @@ export function createSteeple(host, options) {
     return hasConsent ? (await enter('inbox'))[name](...args) : failed('consent_required');
   });
 
+  /** The dialog in which visitors choose what they are sent. */
+  async function choose() {
+    await look();
+    const blocked = blockedBy();
+    return blocked ? failed(blocked) : (await enter('preferences')).show();
+  }
+
   const api = {
     version: VERSION,
     subscribe: guarded('subscribe', subscribe),
@@ -211,6 +218,7 @@ export function createSteeple(host, options) {
       remove: change('topics.remove', 'changed', actions.removeTopics),
       list: () => listTopics().catch(() => []),
     },
+    preferences: { show: guarded('preferences.show', choose) },
     tags: { set: change('tags.set', 'changed', actions.setTags) },
     track: guarded('track', track),
     consent: { give: guarded('consent.give', giveConsent), withdraw: guarded('consent.withdraw', withdrawConsent) },

@@ -132,6 +132,7 @@ export function createVisit({ host, options, store }) {
     if (!result.ok) await store.set('failed_at_ms', Date.now());
     else if (action.do !== 'nothing') await store.set('failed_at_ms', undefined);
     await look();
+    if (visit.choice.opted_out && (visit.device || visit.subscription)) await leave(); // heard of it just now
     if (visit.device && action.why !== 'backing_off') await device.settleIdentity(visit.device, visit.subscription);
     return { action, result };
   }

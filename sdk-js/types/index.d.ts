@@ -149,6 +149,10 @@ export interface Steeple {
     /** Shows an active prompt of the app by its slug, else the first slide-down. */
     show(slug?: string): Promise<SteepleResult>;
   };
+  readonly preferences: {
+    /** Opens the dialog in which visitors choose what they are sent, and leave. */
+    show(): Promise<SteepleResult>;
+  };
   readonly consent: {
     give(): Promise<SteepleResult>;
     withdraw(): Promise<SteepleResult>;

@@ -15,7 +15,7 @@ async def test_a_page_learns_what_it_needs(shop: Shop):
     assert len(channel["vapid_public_key"]) == 87
     assert channel["vapid_key_id"].startswith("key_")
     assert answer.body["topics"] == [{"slug": "sale", "name": "Sales"}]
-    assert answer.body["link_hosts"] == ["shop.example"]
+    assert answer.body["link_hosts"] == ["push.example", "shop.example"]
     assert answer.body["receipts"] == ["shown", "clicked", "closed"]
     assert answer.body["killed"] is False
     assert "mailto" not in answer.text

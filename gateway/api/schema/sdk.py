@@ -15,6 +15,12 @@ class SdkTopic(msgspec.Struct, frozen=True):
     name: str
 
 
+class SdkPreferences(msgspec.Struct, frozen=True):
+    """Where the preference page is: with a message's token behind `#`, it shows what that device is sent."""
+
+    url: str
+
+
 class SdkConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The public settings of an app. `killed`: the script undoes itself and asks nobody.
 
@@ -29,4 +35,5 @@ class SdkConfig(msgspec.Struct, frozen=True, kw_only=True):
     receipts: list[str]
     language: str | None
     prompts: list[PagePrompt]
+    preferences: SdkPreferences
     worker_version: str

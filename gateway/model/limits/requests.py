@@ -2,6 +2,10 @@
 
 from typing import Final
 
+ACCEPT_LANGUAGE_CHARS_MAX: Final = 500
+ACCEPTED_LANGUAGES_MAX: Final = 20
+"""Of an Accept-Language header so much is read."""
+
 PUBLIC_BODY_BYTES_MAX: Final = 64 * 1024
 """Body of a call that anybody may make. A subscription is under 2 KiB."""
 SEND_BODY_BYTES_MAX: Final = 1024 * 1024

@@ -45,10 +45,11 @@ export class FakeGateway {
     if (part) { device.user = method === 'DELETE' ? null : sent.external_id; return answer(200, {}); }
     if (method === 'DELETE') { this.devices.delete(id); return answer(204); }
     Object.assign(device, sent);
-    return answer(200, { id, topics: device.topics });
+    return answer(200, { id, topics: device.topics, state: device.state || 'active' });
   }
 
   enrol(sent) {
+    if (sent.again && this.withdrawn) return answer(409, { error: { code: 'consent_withdrawn', message: 'left' } });
     const known = [...this.devices.values()].find((one) => one.endpoint === sent.endpoint);
     this.made += 1;
     const id = known ? known.id : `sub_${this.made}`;

@@ -1,0 +1,113 @@
+// The preference centre's decisions, and that nobody who left elsewhere is brought back by a visit.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { changeOf, fieldsOf, offered } from '../src/preferences/form.js';
+import { makePreferences } from '../src/preferences/centre.js';
+import { directionOf, wordsOf, writtenAt } from '../src/preferences/words.js';
+import { revisit, storeOf, visit } from './fakes/visit.js';
+
+/** So that the next visit tells the gateway "still here". */
+const anHourPassed = ({ host }) => storeOf(host).update('device', (device) => ({ ...device, seen_at_ms: 0 }));
+const NOW_MS = Date.UTC(2026, 10, 22, 12);
+const ANSWER = {
+  topics: [{ slug: 'news', name: 'News', subscribed: false }, { slug: 'sale', name: 'Sale', subscribed: true }],
+  frequency: null,
+  quiet_hours: null,
+  paused_until: null,
+  channels: ['webpush'],
+  channels_off: [],
+};
+
+test('what nobody changed is not sent', () => {
+  assert.equal(changeOf(ANSWER, fieldsOf(ANSWER), NOW_MS), null);
+  const chosen = {
+    ...ANSWER, frequency: { max: 3, per: 'P7D' }, quiet_hours: { from: '21:30', to: '07:00', weekends: true, holidays: true },
+    paused_until: '2026-11-29T12:00:00Z', channels_off: ['apns'],
+  };
+  assert.equal(changeOf(chosen, fieldsOf(chosen), NOW_MS), null);
+  assert.deepEqual(offered.pause(fieldsOf(chosen)), ['none', 'day', 'week', 'month', 'keep']);
+});
+
+test('a change names what differs and nothing else', () => {
+  const fields = fieldsOf(ANSWER);
+  const after = (news) => changeOf(ANSWER, { ...fields, ...news }, NOW_MS);
+  assert.deepEqual(after({ topics: ['sale', 'news'] }), { topics: ['sale', 'news'] });
+  assert.deepEqual(after({ topics: [] }), { topics: [] });
+  assert.deepEqual(after({ often: 'day' }), { frequency: { max: 1, per: 'P1D' } });
+  assert.deepEqual(after({ pause: 'week' }), { paused_until: '2026-11-29T12:00:00.000Z' });
+  assert.deepEqual(after({ quiet: true }), { quiet_hours: { from: '22:00', to: '08:00', weekends: false, holidays: false } });
+  assert.deepEqual(after({ off: ['webpush'] }), { channels_off: ['webpush'] });
+});
+
+test('a choice is taken back by the same field', () => {
+  const chosen = { ...ANSWER, frequency: { max: 1, per: 'P1D' }, quiet_hours: { from: '22:00', to: '08:00' }, paused_until: '2026-12-01T00:00:00Z' };
+  const back = { ...fieldsOf(chosen), often: 'any', quiet: false, pause: 'none' };
+  assert.deepEqual(changeOf(chosen, back, NOW_MS), { frequency: null, quiet_hours: null, paused_until: null });
+});
+
+test('a frequency that is none of ours stays as it is until another is picked', () => {
+  const chosen = { ...ANSWER, frequency: { max: 7, per: 'P3D' } };
+  const fields = fieldsOf(chosen);
+  assert.equal(fields.often, 'own');
+  assert.ok(offered.often(fields).includes('own'));
+  assert.deepEqual(changeOf(chosen, { ...fields, often: 'week' }, NOW_MS), { frequency: { max: 1, per: 'P7D' } });
+});
+
+test('words are the gateway\'s, with what belongs in them; no markup comes of a shop\'s name', () => {
+  const say = wordsOf({ texts: { intro: 'What {site} may send', n: 'On {n}' } });
+  assert.equal(say('intro', { site: '<b>shop</b>' }), 'What <b>shop</b> may send');
+  assert.equal(say('n'), 'On {n}');
+  assert.equal(say('missing'), 'missing');
+  assert.deepEqual(['ar', 'he', 'nl'].map(directionOf), ['rtl', 'rtl', 'ltr']);
+  assert.ok(writtenAt('2026-11-22T12:00:00Z', 'not a language!').length > 0);
+});
+
+test('the room does not open for who is not subscribed, nor when the gateway is away', async () => {
+  const calls = [];
+  const page = (device, choice = {}) => makePreferences({
+    host: { navigator: { language: 'nl' } },
+    options: {},
+    visit: { device, choice, look: async () => {}, call: async (...all) => { calls.push(all); return { status: 0, body: null }; } },
+  });
+  assert.equal((await page(null).show()).reason, 'not_subscribed');
+  assert.equal((await page({ id: 'sub_1' }, { opted_out: true }).show()).reason, 'not_subscribed');
+  assert.deepEqual(calls, []);
+  assert.equal((await page({ id: 'sub_1', secret: 's' }).show()).reason, 'offline');
+  assert.deepEqual(calls, [['GET', '/v1/subscriptions/sub_1/preferences?language=nl', { body: undefined, secret: 's' }]]);
+});
+
+test('a visit that mends by itself says so, a click does not', async () => {
+  const first = await visit();
+  await first.steeple.subscribe();
+  const posts = (gateway) => gateway.calls.filter((one) => one.name === 'POST /v1/subscriptions').map((one) => one.sent.again);
+  assert.deepEqual(posts(first.gateway), [false]);
+  first.gateway.devices.clear();
+  await anHourPassed(first);
+  const { gateway } = await revisit(first);
+  assert.deepEqual(posts(gateway), [false, true]);
+});
+
+test('who left by the link of a message is not brought back, and the browser\'s subscription is given up', async () => {
+  const first = await visit();
+  await first.steeple.subscribe();
+  first.gateway.only().state = 'left';
+  await anHourPassed(first);
+  const { steeple, host } = await revisit(first);
+  const { subscribed } = await steeple.state();
+  assert.equal(subscribed, false);
+  assert.equal((await storeOf(host).get('choice')).opted_out, true);
+  assert.equal(await storeOf(host).get('device'), undefined);
+});
+
+test('who left so long ago that the gateway forgot the device is not enrolled again', async () => {
+  const first = await visit();
+  await first.steeple.subscribe();
+  first.gateway.devices.clear();
+  first.gateway.withdrawn = true;
+  await anHourPassed(first);
+  const second = await revisit(first);
+  assert.equal((await second.steeple.state()).subscribed, false);
+  assert.equal((await storeOf(second.host).get('choice')).opted_out, true);
+  first.gateway.withdrawn = false;
+  assert.equal((await second.steeple.subscribe()).subscribed, true);
+});
