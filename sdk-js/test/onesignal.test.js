@@ -194,7 +194,15 @@ test('login takes Steeple\'s proof in the place of the token', async () => {
   assert.deepEqual(proofOf(undefined), {});
   const page = pageForOneSignal();
   await reached(page.workers);
-  const { gateway } = await open(page, {}, async (OneSignal) => { await settle(); await OneSignal.login('cust-17', '1795320000.5b1c'); });
+  const people = [];
+  const { gateway, OneSignal } = await open(page, {}, async (one) => {
+    one.User.addEventListener('change', ({ current }) => people.push(current.externalId));
+    await settle();
+    await one.login('cust-17', '1795320000.5b1c');
+  });
+  assert.deepEqual([OneSignal.User.externalId, people], ['cust-17', ['cust-17']]);
+  await OneSignal.logout();
+  assert.deepEqual([OneSignal.User.externalId, people], [null, ['cust-17', null]]);
   const told = gateway.calls.find((one) => one.name === 'POST /v1/subscriptions/sub_1/identity');
   assert.deepEqual(told.sent, { external_id: 'cust-17', signature: '5b1c', expires: 1795320000 });
 });

@@ -18,9 +18,10 @@ const namesOf = (list) => Object.fromEntries([].concat(list).map((name) => [name
 
 /**
  * @param {object} deps host; events, note; init(options): starts Steeple; call(work): `work(steeple)` now, in the
- *   caller's turn, or as soon as it was started; tags, picture: see tags.js and watch.js; who(): the person's id
+ *   caller's turn, or as soon as it was started; tags, picture: see tags.js and watch.js; who(): the person's id, as
+ *   learnPerson() last found it
  */
-export function createOneSignal({ host, events, note, init, call, tags, picture, who, consent }) {
+export function createOneSignal({ host, events, note, init, call, tags, picture, who, learnPerson, consent }) {
   const isSubscribed = () => picture().optedIn;
   const setTags = (change) => call(() => tags.change(change, isSubscribed));
   const ask = () => call((steeple) => steeple.subscribe());
@@ -80,8 +81,8 @@ export function createOneSignal({ host, events, note, init, call, tags, picture,
     User,
     Slidedown,
     init,
-    login: (externalId, token) => call((steeple) => steeple.login(externalId, proofOf(token))).then(() => {}),
-    logout: () => call((steeple) => steeple.logout()).then(() => {}),
+    login: (externalId, token) => call((steeple) => steeple.login(externalId, proofOf(token))).then(learnPerson),
+    logout: () => call((steeple) => steeple.logout()).then(learnPerson),
     setConsentRequired: (isRequired) => consent.require(isRequired !== false),
     setConsentGiven: (isGiven) => consent.say(isGiven !== false),
     Debug: named('Debug', { setLogLevel: () => {} }),

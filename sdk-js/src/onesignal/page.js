@@ -60,8 +60,15 @@ function createShim(host, tag) {
   const consent = createConsent(host, store, call);
   let person = null;
 
-  async function afterwards() {
+  async function learnPerson() {
+    const previous = person;
     person = ((await store.get('identity')) || {}).external_id || null;
+    const current = { externalId: person, onesignalId: picture().id };
+    if (person !== previous) events.emit('User.change', { current });
+  }
+
+  async function afterwards() {
+    await learnPerson();
     if (picture().optedIn) await tags.deliver();
   }
 
@@ -80,7 +87,7 @@ function createShim(host, tag) {
   }
 
   return createOneSignal({
-    host, events, note, call, tags, picture, consent, who: () => person, init: (given) => init(given || {}),
+    host, events, note, call, tags, picture, consent, who: () => person, learnPerson, init: (given) => init(given || {}),
   });
 }
 
