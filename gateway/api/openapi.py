@@ -100,8 +100,10 @@ def _requests(route: Route) -> tuple[Any, ...]:
 
 
 def operation_id(route: Route) -> str:
-    """`post_messages_cancel` and the like: one for each route."""
+    """`post_messages_cancel` and the like: one for each route. Pages to look at have `page` behind it."""
     words = [part for part in re.split(r"[^A-Za-z0-9]+", route.path.removeprefix("/v1")) if part]
+    if route.media == "text/html":
+        words.append("page")
     return "_".join([route.method.lower(), *words])
 
 
