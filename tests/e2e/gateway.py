@@ -33,9 +33,10 @@ class App:
         self.id: str = made["id"]
         self.snippet: str = made["snippet"]
         self.vapid_key_id: str = made["vapid_key_id"]
+        self.api_key: str = made["api_key"]
         self._gateway_url = gateway_url
         self._http = http
-        self._headers = {"Authorization": f"Bearer {made['api_key']}"}
+        self._headers = {"Authorization": f"Bearer {self.api_key}"}
 
     async def call(self, method: str, path: str, body: Any = None, *, as_page: bool = False) -> Any:
         """The answer's JSON. Fails the test with the gateway's own words when it refuses. Pages have no key."""

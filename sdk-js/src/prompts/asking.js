@@ -19,8 +19,8 @@ export function createAsking({ host, options, visit, api, enter }, notebook) {
   /** Tells the funnel, and remembers what must not be forgotten. */
   const teller = (prompt, variant) => (outcome) => {
     report({ prompt: prompt.slug, variant: variant.name, outcome });
-    if (outcome === 'denied') notebook.note(refused);
-    if (outcome === 'dismissed') notebook.note((memory, now_ms) => declined(memory, prompt.back_off_days, now_ms));
+    const changes = { denied: refused, dismissed: (memory, now_ms) => declined(memory, prompt.back_off_days, now_ms) };
+    return changes[outcome] && notebook.note(changes[outcome]);
   };
 
   /** The variant of a prompt that is this visitor's: `{speech, tell}`. Rejects where our words cannot be loaded. */

@@ -1,14 +1,16 @@
 // One prompt put to the visitor, from the question to whatever comes of it. What is pressed is carried out in the
 // click's own turn: the browser's question may be asked in no other.
 import { helpFamily } from './help.js';
+import { within } from '../time.js';
 import { askView, consentText, guideView, helpView, invitationView, onView, openingOf, thanksView } from './views.js';
 
 const THANKS_MS = 6000;
+const KEEP_MS = 400; // longer than any store that works at all
 
 /**
  * @param {object} deps
  *   host, api: the page's; surface: where it is shown; speech: {texts, words, language, topics, look}
- *   tell(outcome): hears what comes of it, in the funnel's words; onEnd(): nothing is left to say
+ *   tell(outcome): hears what comes of it, in the funnel's words, and answers when it is kept; onEnd(): nothing is left to say
  *   stays: the surface is part of the page, and goes back to what fits now instead of away
  */
 export function converse({ host, api, surface, speech, tell, onEnd, stays }) {
@@ -92,8 +94,10 @@ export function converse({ host, api, surface, speech, tell, onEnd, stays }) {
     else complainOf();
   }
 
-  function decline() {
-    tell('dismissed');
+  /** Goes away once the no is written down: whoever leaves the page that very moment is not asked again by the next. */
+  async function decline() {
+    isBusy = true;
+    await within(KEEP_MS, Promise.resolve(tell('dismissed'))).catch(() => {});
     end();
   }
 
