@@ -142,11 +142,12 @@ class Shop:
             {"subscriptions": [order.subscription]},
             "Your coffee is on its way",
             "One bag of Belfry blend, packed just now.",
+            inbox=True,
         )
 
     async def _announce(self, request: web.Request) -> web.Response:
         announcement = msgspec.json.decode(await request.read(), type=_Announcement)
-        return await self._send({"all": True}, announcement.title, announcement.body)
+        return await self._send({"all": True}, announcement.title, announcement.body, inbox={"banner": True})
 
     async def _message(self, request: web.Request) -> web.Response:
         message_id = request.match_info["id"]
@@ -165,8 +166,8 @@ class Shop:
             return _refusal(404, "There is no such phone.")
         return _json(self._phones.shown())
 
-    async def _send(self, audience: dict[str, Any], title: str, body: str) -> web.Response:
-        message = {"audience": audience, "title": title, "body": body, "url": f"{self._origins[0]}/"}
+    async def _send(self, audience: dict[str, Any], title: str, body: str, **fields: Any) -> web.Response:
+        message = {"audience": audience, "title": title, "body": body, "url": f"{self._origins[0]}/", **fields}
         return await self._ask("POST", "/v1/messages", message)
 
     async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> web.Response:

@@ -45,7 +45,8 @@ async def db(shared_database: Database) -> Database:
         " DELETE FROM person_events; DELETE FROM erasures; DELETE FROM prompts; DELETE FROM opt_ins;"
         " DELETE FROM messages; DELETE FROM chunks; DELETE FROM outcomes; DELETE FROM receipts;"
         " DELETE FROM receipt_counts; DELETE FROM secrets; DELETE FROM audit_log; DELETE FROM api_keys;"
-        " DELETE FROM app_stops; DELETE FROM stretch_leases; DELETE FROM throttles"
+        " DELETE FROM app_stops; DELETE FROM stretch_leases; DELETE FROM throttles;"
+        " DELETE FROM visitors; DELETE FROM inbox_marks"
     )
     return shared_database
 

@@ -18,7 +18,6 @@ SINCE = datetime.now(UTC) - timedelta(days=30)
 async def _filled(db: Database) -> App:
     """Thousands of messages; one in twenty stays in the inbox, half of those name somebody."""
     app = await make_app(db)
-    await db.execute("DELETE FROM visitors; DELETE FROM inbox_marks")
     await db.execute(
         """
         INSERT INTO messages (app_id, bucket, id, kind, state, content, audience, due_at, expires_at, planned_at, terms)

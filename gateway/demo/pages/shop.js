@@ -49,6 +49,8 @@ window.Steeple.push((steeple) => {
     show(await answer);
   });
   off.addEventListener('click', async () => show(await steeple.unsubscribe()));
+  steeple.on('inbox', ({ unread }) => { byId('news').textContent = unread ? ` (${unread})` : ''; });
+  byId('messages').addEventListener('click', () => steeple.inbox.show());
 });
 window.addEventListener('load', () => {
   if (!window.Steeple.version) note('push-note', WORDS.offline, 'bad');
