@@ -158,7 +158,7 @@ export interface Steeple {
     withdraw(): Promise<SteepleResult>;
   };
   readonly prompt: {
-    /** Shows the prompt of this slug, else the one with the highest priority; rests and rules do not hold it back. */
+    /** Shows the prompt of this slug, else the first slide-down, else one in our own words. */
     show(slug?: string): Promise<SteepleResult>;
   };
   /** What this person was sent, also where push was refused; a file of its own, loaded by the first of these calls. */

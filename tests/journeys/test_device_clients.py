@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import shutil
+import subprocess
 import time
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
@@ -25,21 +26,21 @@ _JAVA: Final = ROOT / "plugins" / "java"
 _LIMIT_S: Final = 60.0
 
 
-async def _run(*words: object) -> str:
-    process = await asyncio.create_subprocess_exec(*(str(word) for word in words), stdout=PIPE, stderr=PIPE)
-    said, complaint = await asyncio.wait_for(process.communicate(), _LIMIT_S)
-    assert process.returncode == 0, (said + complaint).decode()
-    return said.decode()
+def _run(*words: object) -> str:
+    command = [str(word) for word in words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
-async def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Java client and its driver, compiled for Java 11 without a warning."""
     if shutil.which("javac") is None:
         pytest.skip("needs a Java compiler: make test-deps")
     folder = tmp_path_factory.mktemp("classes")
     sources = sorted(_JAVA.rglob("*.java"))
-    await _run("javac", "-encoding", "UTF-8", "--release", "11", "-Xlint:all", "-Werror", "-d", folder, *sources)
+    _run("javac", "-encoding", "UTF-8", "--release", "11", "-Xlint:all", "-Werror", "-d", folder, *sources)
     return folder
 
 
@@ -115,9 +116,9 @@ async def app(shop: Shop, request: pytest.FixtureRequest) -> AsyncIterator[TestA
     assert await asyncio.wait_for(process.wait(), _LIMIT_S) == 0
 
 
-async def test_the_java_clients_json_is_json(classes: Path) -> None:
+def test_the_java_clients_json_is_json(classes: Path) -> None:
     """What it writes it reads, escapes included; what is no JSON it refuses."""
-    assert await _run("java", "-XX:TieredStopAtLevel=1", "-cp", classes, "steeple.JsonTest") == "json ok\n"
+    assert _run("java", "-XX:TieredStopAtLevel=1", "-cp", classes, "steeple.JsonTest") == "json ok\n"
 
 
 async def test_an_app_lives_through_its_client(app: TestApp) -> None:
