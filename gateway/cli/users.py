@@ -50,6 +50,20 @@ def export(gateway: Gateway, *, user: str) -> None:
 @command.command()
 @with_gateway
 @click.argument("user", metavar="ID")
+def consents(gateway: Gateway, *, user: str) -> None:
+    """Show what a person agreed to, when, where and how, and what they took back."""
+    said = gateway.call("GET", f"{_path(user)}/consents")
+    rows = [
+        (one["at"], one["act"], one["how"], one.get("page") or "", one.get("text") or ", ".join(one.get("topics", [])))
+        for one in said["data"]
+    ]
+    columns = ("when", "what", "how", "where", "words or topics")
+    say(said, table(columns, rows) if rows else "There is no consent on record.")
+
+
+@command.command()
+@with_gateway
+@click.argument("user", metavar="ID")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def erase(gateway: Gateway, *, user: str, yes: bool) -> None:
     """Erase a person with all of their devices. It cannot be undone."""
