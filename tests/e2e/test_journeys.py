@@ -69,10 +69,28 @@ async def test_a_button_leads_to_its_own_page_and_a_dismissal_is_counted_as_one(
 async def test_a_customer_is_reached_by_name_and_with_everybody(
     browser: Browser, shop: Shop, notifications_daemon: NotificationDaemon
 ) -> None:
-    """Whether the shop names the customer or everybody, the same browser shows it."""
+    """Whether the shop names the customer or everybody, the same browser shows it.
+
+    What was tracked there before the shop knew who it is, on a page that was left in that moment, is the customer's.
+    """
     visitor = await Visitor.arrive(browser, shop.origin)
     subscription = await visitor.subscribe()
+    looked = await visitor.page.evaluate("Steeple.track('view_item', {items: [{item_id: 'taper'}]})")
+    assert (looked["ok"], looked["reason"]) == (True, None), looked
+    await visitor.page.evaluate(
+        "void (Steeple.track('add_to_cart', {currency: 'EUR', value: 49.8}), location.assign('/cart'))"
+    )
+    await visitor.page.wait_for("location.pathname === '/cart' && (window.heard || []).some(([name]) => name === 'ready')")
     await shop.app.call("PATCH", f"/v1/subscriptions/{subscription}", {"user": "cust-17"})
+    counted: dict[str, int] = {}
+
+    async def are_counted() -> bool:
+        events = (await shop.app.call("GET", "/v1/users/cust-17"))["events"]
+        counted.update({name: one["count"] for name, one in events.items()})
+        return len(counted) > 1
+
+    await until(are_counted, what="both events counted")
+    assert counted == {"view_item": 1, "add_to_cart": 1}
 
     for name, audience in (("you", {"users": ["cust-17"]}), ("all of you", {"all": True})):
         title = shop.words(f"For {name}")
