@@ -9,11 +9,19 @@ from aiohttp import web
 from gateway.api.answers import json_answer, no_content
 from gateway.api.apps import app_in_path
 from gateway.api.call import Call, decoder_of
-from gateway.api.schema.apps import CredentialAnswer, CredentialPage, CredentialRequest, RotateRequest
+from gateway.api.schema.apps import (
+    CredentialAnswer,
+    CredentialPage,
+    CredentialRequest,
+    KeyMeterAnswer,
+    KeyMeterPage,
+    RotateRequest,
+)
 from gateway.model.ids import to_text
 from gateway.store import credentials as store
 from gateway.store.credentials import StoredCredential
-from gateway.tenancy import credentials
+from gateway.tenancy import credentials, key_meter
+from gateway.tenancy.key_meter import KeyReading
 
 _NEW: Final = decoder_of(CredentialRequest)
 _ROTATE: Final = decoder_of(RotateRequest)
@@ -51,13 +59,37 @@ async def rotate(call: Call) -> web.Response:
     return json_answer(_answer(made), status=HTTPStatus.CREATED)
 
 
+async def meter(call: Call) -> web.Response:
+    """GET /v1/apps/{id}/credentials/meter"""
+    app = await app_in_path(call)
+    readings = await key_meter.read(call.services.database, app, now=call.now())
+    return json_answer(KeyMeterPage([_reading(one) for one in readings], None))
+
+
 async def retire(call: Call) -> web.Response:
     """DELETE /v1/apps/{id}/credentials/{key}"""
     app = await app_in_path(call)
     public_id = credentials.parse_credential_id(call.request.match_info["key"])
-    await credentials.retire(call.services.database, app, public_id, actor=call.actor)
+    force = call.flag("force")
+    await credentials.retire(
+        call.services.database, app, public_id, actor=call.actor, now=call.now(), force=force
+    )  # fmt: skip
     call.services.keyring.forget(app)
     return no_content()
+
+
+def _reading(one: KeyReading) -> KeyMeterAnswer:
+    return KeyMeterAnswer(
+        id=to_text("key", one.key.public_id),
+        channel=one.key.provider,
+        current=one.key.is_current,
+        current_at=one.key.current_at,
+        devices=one.devices,
+        share=one.share,
+        came_over=one.came_over,
+        last_seen_at=one.last_seen_at,
+        may_retire_at=one.may_retire_at,
+    )
 
 
 def _answer(one: StoredCredential) -> CredentialAnswer:

@@ -94,6 +94,7 @@ from gateway.subscribers.request import Location
 APP: Final = Query("app", "The app, where the key is the installation's.")
 PAGE: Final = (APP, Query("limit", "Rows of the page, 1 to 100.", "integer"), Query("after", "`next` of the page before."))
 DRY: Final = Query("dry_run", "true: answer who would get it and when, and send nothing.", "boolean")
+FORCE: Final = Query("force", "true: although devices need it. They are lost.", "boolean")
 STATE: Final = Query("state", "Only those in this state.")
 SERIES: Final = Query("series", "Only the messages that this one made, as its schedule recurs.")
 USER: Final = Query("user", "Only this user's.")
@@ -222,7 +223,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET",    "/v1/apps/{id}/credentials",          credentials.page,    READ,   "Apps", "List an app's keys at its providers", 0, None, a.CredentialPage),
     Route("POST",   "/v1/apps/{id}/credentials",          credentials.load,    MANAGE, "Apps", "Bring a key that is used elsewhere", SMALL, a.CredentialRequest, a.CredentialAnswer, 201, "plain"),
     Route("POST",   "/v1/apps/{id}/credentials/rotate",   credentials.rotate,  MANAGE, "Apps", "Make a successor key", SMALL, a.RotateRequest, a.CredentialAnswer, 201, "plain"),
-    Route("DELETE", "/v1/apps/{id}/credentials/{key}",    credentials.retire,  MANAGE, "Apps", "Retire a key", SMALL, None, None, 204),
+    Route("GET",    "/v1/apps/{id}/credentials/meter",    credentials.meter,   READ,   "Apps", "See who has moved to which key, and when an old one may go", 0, None, a.KeyMeterPage),
+    Route("DELETE", "/v1/apps/{id}/credentials/{key}",    credentials.retire,  MANAGE, "Apps", "Retire a key", SMALL, None, None, 204, query=(FORCE,)),
 
     Route("GET",    "/v1/keys",                           keys.page,           MANAGE, "Keys", "List API keys", 0, None, a.KeyPage, query=(APP,)),
     Route("POST",   "/v1/keys",                           keys.create,         MANAGE, "Keys", "Make an API key", SMALL, a.KeyRequest, a.IssuedKey, 201, "sealed"),

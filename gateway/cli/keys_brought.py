@@ -1,5 +1,6 @@
 """What `steeple keys apns`, `fcm` and `vapid` have in common: bringing a key that others issued, saying it, its end."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -57,7 +58,7 @@ def retire(settings: Settings, *, app_name: str, key_id: str, force: bool) -> No
     async def work(it: Installation) -> int:
         app = await it.app(app_name)
         public_id = credentials.parse_credential_id(key_id)
-        return await credentials.retire(it.db, app, public_id, actor=ACTOR, force=force)
+        return await credentials.retire(it.db, app, public_id, actor=ACTOR, now=datetime.now(UTC), force=force)
 
     lost = use(settings, work)
     say({"id": key_id, "retired": True, "lost": lost}, f"{key_id} is retired; {lost:,} subscriptions are lost.")

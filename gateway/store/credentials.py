@@ -21,7 +21,17 @@ class StoredCredential(msgspec.Struct, frozen=True, kw_only=True):
     sealed: bytes
     is_current: bool
     created_at: datetime
+    current_at: datetime | None
     retired_at: datetime | None
+
+
+class KeyUse(msgspec.Struct, frozen=True, kw_only=True):
+    """Live devices that are reached with a credential only; `came_over`: those older than the current one's day."""
+
+    credential_id: int
+    devices: int
+    came_over: int
+    last_seen_at: datetime | None
 
 
 def _credential(row: Record) -> StoredCredential:
@@ -38,7 +48,7 @@ async def insert(
         SELECT $1::int, coalesce(max(id), 0) + 1, $2::bigint, $3::text, $4::jsonb, $5::bytea
         FROM credentials WHERE app_id = $1
         ON CONFLICT DO NOTHING
-        RETURNING app_id, id, public_id, provider, public, sealed, is_current, created_at, retired_at
+        RETURNING app_id, id, public_id, provider, public, sealed, is_current, created_at, current_at, retired_at
         """,
         app_id,
         public_id,
@@ -53,7 +63,7 @@ async def list_of_app(db: Queryable, app_id: int) -> list[StoredCredential]:
     """Every credential of the app, retired ones too, the oldest first; at most `CREDENTIALS_PER_APP_MAX`."""
     rows = await db.fetch(
         """
-        SELECT app_id, id, public_id, provider, public, sealed, is_current, created_at, retired_at
+        SELECT app_id, id, public_id, provider, public, sealed, is_current, created_at, current_at, retired_at
         FROM credentials WHERE app_id = $1 ORDER BY id
         """,
         app_id,
@@ -65,7 +75,7 @@ async def get(db: Queryable, app_id: int, credential_id: int) -> StoredCredentia
     """The credential that subscriptions name by this number."""
     row = await db.fetchrow(
         """
-        SELECT app_id, id, public_id, provider, public, sealed, is_current, created_at, retired_at
+        SELECT app_id, id, public_id, provider, public, sealed, is_current, created_at, current_at, retired_at
         FROM credentials WHERE app_id = $1 AND id = $2
         """,
         app_id,
@@ -78,7 +88,7 @@ async def get_by_public_id(db: Queryable, app_id: int, public_id: int) -> Stored
     """The credential that `key_...` names, if it is this app's."""
     row = await db.fetchrow(
         """
-        SELECT app_id, id, public_id, provider, public, sealed, is_current, created_at, retired_at
+        SELECT app_id, id, public_id, provider, public, sealed, is_current, created_at, current_at, retired_at
         FROM credentials WHERE app_id = $1 AND public_id = $2
         """,
         app_id,
@@ -91,7 +101,7 @@ async def list_all(db: Queryable) -> list[StoredCredential]:
     """Every credential there is, for sealing them anew."""
     rows = await db.fetch(
         """
-        SELECT app_id, id, public_id, provider, public, sealed, is_current, created_at, retired_at
+        SELECT app_id, id, public_id, provider, public, sealed, is_current, created_at, current_at, retired_at
         FROM credentials ORDER BY app_id, id
         """
     )
@@ -125,7 +135,8 @@ async def unset_current(db: Queryable, app_id: int, provider: str) -> None:
 async def set_current(db: Queryable, app_id: int, credential_id: int) -> bool:
     """Makes a live credential the one for new subscriptions; call `unset_current` before, in the same transaction."""
     tag = await db.execute(
-        "UPDATE credentials SET is_current = true WHERE app_id = $1 AND id = $2 AND retired_at IS NULL",
+        "UPDATE credentials SET is_current = true, current_at = now()"
+        " WHERE app_id = $1 AND id = $2 AND retired_at IS NULL",
         app_id,
         credential_id,
     )
@@ -157,14 +168,35 @@ async def replace_sealed(db: Queryable, app_id: int, credential_id: int, *, old:
     return tag == "UPDATE 1"
 
 
-async def count_subscriptions(db: Queryable, app: App, credential_id: int) -> int:
-    """Live devices that are reached with this credential only. Reads all of the app: for operators, not for sends."""
-    return await db.fetchval(
+async def uses(db: Queryable, app: App, provider: str, current_at: datetime | None) -> list[KeyUse]:
+    """What each credential at the provider is needed for. Reads all of the app: for operators, not for sends."""
+    rows = await db.fetch(
         """
-        SELECT count(*) FROM subscriptions
+        SELECT credential_id, count(*)::int AS devices,
+               count(*) FILTER (WHERE created_at < $4::timestamptz)::int AS came_over, max(seen_at) AS last_seen_at
+        FROM subscriptions
+        WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND provider = $3 AND state = 0
+        GROUP BY credential_id
+        """,
+        app.id,
+        buckets_of_app(home=app.home, spread=app.spread),
+        provider,
+        current_at,
+    )
+    return [KeyUse(**dict(row)) for row in rows]
+
+
+async def need(db: Queryable, app: App, credential_id: int) -> KeyUse:
+    """The same of one credential, whatever it is current since."""
+    row = await db.fetchrow(
+        """
+        SELECT $3::int AS credential_id, count(*)::int AS devices, 0 AS came_over, max(seen_at) AS last_seen_at
+        FROM subscriptions
         WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND credential_id = $3 AND state = 0
         """,
         app.id,
         buckets_of_app(home=app.home, spread=app.spread),
         credential_id,
     )
+    assert row is not None
+    return KeyUse(**dict(row))

@@ -4,12 +4,15 @@ A subscription can only be reached with the key it was made with (a push service
 new subscriptions while the old key lives on, until no subscription needs it.
 """
 
+from datetime import datetime
+
 from gateway.model.app import App
 from gateway.model.errors import Conflict, GatewayError, Invalid
 from gateway.model.ids import from_text, new_id, to_text
-from gateway.model.limits import CREDENTIALS_PER_APP_MAX, INSERT_ATTEMPTS_MAX
+from gateway.model.limits import CREDENTIALS_PER_APP_MAX, INSERT_ATTEMPTS_MAX, KEY_IDLE_DAYS
+from gateway.policy.key_rotation import may_retire_at
 from gateway.store import audit, credentials
-from gateway.store.credentials import StoredCredential
+from gateway.store.credentials import KeyUse, StoredCredential
 from gateway.store.database import Queryable
 from gateway.tenancy.secrets import opened
 from gateway.transports import find, names
@@ -114,6 +117,9 @@ async def make_current(db: Queryable, app: App, public_id: int, *, actor: str) -
 
 async def _made_current(db: Queryable, app: App, stored: StoredCredential, *, actor: str) -> StoredCredential:
     await credentials.lock_of_app(db, app.id)
+    known = await credentials.get(db, app.id, stored.id)
+    if known is not None and known.is_current:
+        return known  # since when it is current is counted from, so it is not said again
     await credentials.unset_current(db, app.id, stored.provider)
     if not await credentials.set_current(db, app.id, stored.id):
         raise _unknown()
@@ -136,20 +142,16 @@ async def export(db: Queryable, vault: Vault, app: App, public_id: int, *, actor
     return secret
 
 
-async def retire(db: Queryable, app: App, public_id: int, *, actor: str, force: bool = False) -> int:
+async def retire(db: Queryable, app: App, public_id: int, *, actor: str, now: datetime, force: bool = False) -> int:
     """Takes a key out of use for ever; the number of live devices that cannot be reached any more.
 
     Refused (`credential_in_use`) while there are any, or while new ones are made with it, unless forced.
     """
     async with db.transaction() as tx:
         stored = await _live(tx, app, public_id)
-        needing = await credentials.count_subscriptions(tx, app, stored.id)
-        if needing and not force:
-            raise Conflict(
-                "credential_in_use",
-                f"{needing} live subscriptions can only be reached with this key. Wait until they have come back with "
-                "its successor, or force it and lose them.",
-            )
+        use = await credentials.need(tx, app, stored.id)
+        if use.devices and not force:
+            raise Conflict("credential_in_use", _still_needed(use, now=now))
         if stored.is_current and not force:
             raise Conflict(
                 "credential_in_use", "New subscriptions are made with this key: rotate it first, or force it."
@@ -161,9 +163,19 @@ async def retire(db: Queryable, app: App, public_id: int, *, actor: str, force: 
             actor=actor,
             action="credential_retired",
             target=to_text("key", public_id),
-            detail={"subscriptions_lost": needing},
+            detail={"subscriptions_lost": use.devices},
         )
-    return needing
+    return use.devices
+
+
+def _still_needed(use: KeyUse, *, now: datetime) -> str:
+    free_at = may_retire_at(is_current=False, devices=use.devices, last_seen_at=use.last_seen_at, now=now)
+    assert free_at is not None, "it is one of a key that is not current"
+    return (
+        f"{use.devices} live subscriptions can only be reached with this key; each moves to its successor at its next "
+        f"visit. By {free_at:%Y-%m-%d} those who are left will have stayed away for {KEY_IDLE_DAYS} days. Wait, or "
+        "force it and lose them."
+    )
 
 
 async def _live(db: Queryable, app: App, public_id: int) -> StoredCredential:

@@ -1,11 +1,12 @@
 """Apps, keys, credentials and topics over HTTP."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from gateway.wire.vapid import VapidKey
-from tests.api.world import Gateway, Shop
+from tests.api.world import Gateway, Shop, browser
 
 
 async def test_the_operator_makes_and_ends_an_app(gateway: Gateway, shop: Shop):
@@ -136,6 +137,43 @@ async def test_a_key_that_devices_need_is_not_retired(shop: Shop):
     await shop.call("POST", f"{path}/rotate", {"channel": "webpush"})
     answer = await shop.call("DELETE", f"{path}/{old['id']}")
     assert (answer.status, answer.code) == (409, "credential_in_use")
+
+
+async def test_the_meter_tells_who_has_moved_and_when_an_old_key_may_go(shop: Shop):
+    """Two devices of the old key; one comes back, and is given the new one under its id; a third is new."""
+    path = f"/v1/apps/{shop.id}/credentials"
+    moving, _staying = await shop.enrol(), await shop.enrol()
+    new = (await shop.call("POST", f"{path}/rotate", {"channel": "webpush"})).body
+    own = {"Authorization": f"Bearer {moving['secret']}"}
+    moved = {**browser(), "vapid_key_id": new["id"]}
+    del moved["channel"]
+    assert (await shop.page("PATCH", f"/v1/subscriptions/{moving['id']}", moved, headers=own)).status == 200
+    await shop.enrol(vapid_key_id=new["id"])
+
+    old, current = (await shop.call("GET", f"{path}/meter")).body["data"]
+
+    assert (old["current"], old["devices"], old["share"], old["came_over"]) == (False, 1, 0.3333, 0)
+    assert (current["id"], current["current"], current["devices"], current["came_over"]) == (new["id"], True, 2, 1)
+    assert current["may_retire_at"] is None
+    day, free = datetime.fromisoformat(old["last_seen_at"]), datetime.fromisoformat(old["may_retire_at"])
+    assert free - day == timedelta(days=180)
+    refused = await shop.call("DELETE", f"{path}/{old['id']}")
+    assert (refused.status, refused.code) == (409, "credential_in_use")
+    assert f"By {free:%Y-%m-%d} " in refused.text
+    assert (await shop.call("DELETE", f"{path}/{old['id']}?force=maybe")).param == "force"
+    assert (await shop.call("DELETE", f"{path}/{old['id']}?force=true")).status == 204
+    assert [one["id"] for one in (await shop.call("GET", f"{path}/meter")).body["data"]] == [new["id"]]
+
+
+async def test_a_key_is_current_since_the_first_time(shop: Shop):
+    """Said again that it is current, it is so since the same day: who came over is still counted."""
+    path = f"/v1/apps/{shop.id}/credentials"
+    brought = VapidKey.generate().to_pem().decode()
+    wanted = {"channel": "webpush", "private_key": brought, "current": True}
+    await shop.call("POST", path, wanted)
+    since = (await shop.call("GET", f"{path}/meter")).body["data"][1]["current_at"]
+    await shop.call("POST", path, wanted)
+    assert (await shop.call("GET", f"{path}/meter")).body["data"][1]["current_at"] == since
 
 
 async def test_topics_are_made_listed_and_deleted(shop: Shop):

@@ -47,6 +47,9 @@ async def test_subscribers_move_to_a_new_key_without_noticing(
     assert (await back.subscription())["endpoint"] != old_endpoint
     assert await back.page.evaluate("asked") == 0
     assert {device["id"] for device in await app.devices()} == {early_id, late_id}
+    old, current = (await app.call("GET", f"/v1/apps/{app.id}/credentials/meter"))["data"]
+    assert (old["devices"], current["devices"], current["came_over"]) == (0, 2, 1)
+    await served.steeple("keys", "vapid", "retire", "--app", app.id, old["id"])
     title = shop.words("Under one key")
     again = await app.send({"subscriptions": [early_id]}, title=title)
     await notifications_daemon.wait_for(title)

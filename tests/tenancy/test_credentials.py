@@ -1,6 +1,8 @@
 """Keys at providers: brought in any usual form, succeeded without losing anybody, retired only with open eyes."""
 
 import asyncio
+from datetime import UTC, datetime
+from typing import Final
 
 import msgspec
 import pytest
@@ -14,6 +16,8 @@ from gateway.tenancy.credentials import export, load, make_current, parse_creden
 from gateway.tenancy.keyring import Keyring
 from gateway.wire.vapid import VapidKey
 from gateway.wire.vault import Vault
+
+_NOW: Final = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
 
 def _enrolment(credential_id: int, number: int) -> Enrolment:
@@ -51,10 +55,10 @@ async def test_a_key_in_use_is_not_retired_unless_one_insists(database: Database
     await rotate(database, vault, created.app, "webpush", actor="test")
 
     with pytest.raises(GatewayError, match="3 live subscriptions") as refused:
-        await retire(database, created.app, first, actor="test")
+        await retire(database, created.app, first, actor="test", now=_NOW)
     assert (refused.value.code, refused.value.status) == ("credential_in_use", 409)
 
-    assert await retire(database, created.app, first, actor="test", force=True) == 3
+    assert await retire(database, created.app, first, actor="test", now=_NOW, force=True) == 3
     assert set(await Keyring(database, vault).credentials(created.app.id)) == {2}
 
 
@@ -62,7 +66,7 @@ async def test_the_current_key_is_not_retired_by_mistake(database: Database, cre
     """Without a current key nobody could subscribe any more."""
     assert created.vapid_key_public_id is not None
     with pytest.raises(GatewayError, match="rotate it first"):
-        await retire(database, created.app, created.vapid_key_public_id, actor="test")
+        await retire(database, created.app, created.vapid_key_public_id, actor="test", now=_NOW)
 
 
 @pytest.mark.parametrize("form", ["pem", "scalar", "json"])
@@ -126,7 +130,7 @@ async def test_the_keys_of_another_app_do_not_exist(database: Database, vault: V
     for attempt in (
         export(database, vault, other, public_id, actor="test"),
         make_current(database, other, public_id, actor="test"),
-        retire(database, other, public_id, actor="test", force=True),
+        retire(database, other, public_id, actor="test", now=_NOW, force=True),
     ):
         with pytest.raises(GatewayError) as refused:
             await attempt

@@ -180,6 +180,31 @@ class CredentialPage(msgspec.Struct, frozen=True):
     next: str | None
 
 
+class KeyMeterAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How many devices are reached with a key only. `share`: of all at its channel, 0 to 1.
+
+    `came_over`: those that were there before the key was current, and moved to it at a visit. `may_retire_at`: when the
+    last device that needs the key will have stayed away for 180 days; null while new devices are made with it.
+    """
+
+    id: str
+    channel: str
+    current: bool
+    current_at: datetime | None
+    devices: int
+    share: float
+    came_over: int
+    last_seen_at: datetime | None
+    may_retire_at: datetime | None
+
+
+class KeyMeterPage(msgspec.Struct, frozen=True):
+    """The live keys, the oldest first."""
+
+    data: list[KeyMeterAnswer]
+    next: str | None
+
+
 class TopicRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new topic."""
 

@@ -9,6 +9,8 @@ MISS_KEPT_S: Final = 1.0
 """The same for "there is no such thing": a flood of wrong ids or keys asks the database once a second for each."""
 KEPT_ENTRIES_MAX: Final = 10_000
 """Apps (or keys) that a process remembers at once; the one not asked for the longest is forgotten first."""
+KEY_IDLE_DAYS: Final = 180
+"""An old key may go when the last device that needs it has stayed away for so long: they hardly come back."""
 API_KEY_NAME_CHARS_MAX: Final = 100
 API_KEY_TEXT_CHARS_MAX: Final = 128
 """Longer texts are no keys, and are not looked at."""
