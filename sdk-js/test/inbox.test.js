@@ -154,6 +154,18 @@ test('the view of messages is loaded when there is something to show', async () 
   assert.deepEqual(core.shown.at(-1), ['banner', ['msg_2', 'msg_1']]);
 });
 
+test('what the shop asks for itself is shown as a banner, too, where the page watches and nowhere else', async () => {
+  for (const isWatching of [true, false]) {
+    const { core, room, post } = roomWith([]);
+    if (isWatching) await room.watch();
+    post.messages = [message('msg_1', { banner: true })];
+    await core.store.update('inbox', (kept) => kept && { ...kept, at_ms: 0 });
+    await room.list();
+    await turn();
+    assert.deepEqual(core.shown.map(([what]) => what), isWatching ? ['inbox-view', 'banner'] : []);
+  }
+});
+
 test('a page that nobody looks at asks nothing', async () => {
   const { core, room, post } = roomWith([]);
   core.becomeVisible('hidden');

@@ -3,6 +3,7 @@ const byId = (id) => document.getElementById(id);
 const [on, off, order, campaign] = ['on', 'off', 'order', 'campaign'].map(byId);
 const POLL_MS = 700;
 const QUIET_POLLS = 40; // receipts come in for a while after the last push went out
+const INBOX_POLLS = 9; // the gateway knows of new messages in inboxes after some seconds
 const COUNTS = ['audience', 'sent', 'failed', 'gone', 'shown', 'clicked'];
 
 const WORDS = {
@@ -110,6 +111,7 @@ async function watch(id, name) {
     } catch (fault) {
       note('campaign-note', fault.message, 'bad');
     }
+    if (quiet === INBOX_POLLS) window.Steeple.push((steeple) => steeple.inbox.list());
     await new Promise((done) => { setTimeout(done, POLL_MS); });
   }
 }

@@ -6,13 +6,16 @@ import { pageOf, withoutOver, withRead } from './entries.js';
 const ROWS = 20;
 const ROWS_MAX = 100;
 
-export function createBox({ host, store, emit }, reader) {
+/** @param {function} hear gets the first page whenever it was looked at or changed */
+export function createBox({ host, store, emit }, reader, hear) {
   let told = null; // what listeners heard last
 
-  function tell({ items, unread }) {
+  function tell(page) {
+    const { items, unread } = page;
     const news = `${unread} ${items.map(({ id }) => id)}`;
     if (news !== told) emit('inbox', { unread, items });
     told = news;
+    hear(page);
   }
 
   async function kept() {

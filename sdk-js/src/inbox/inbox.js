@@ -16,7 +16,7 @@ const shown = ({ page, ...answer }) => (answer.ok
 export function createInbox(core) {
   const { host, visit, enter } = core;
   const reader = createReader(core);
-  const box = createBox(core, reader);
+  const box = createBox(core, reader, (page) => watcher.isOn() && offer(page));
   const read = (ids) => box.mark(ids);
   let panel = null;
   let banner = null;
@@ -28,9 +28,9 @@ export function createInbox(core) {
     banner = banner || view.banner({ read });
   }
 
-  /** Only what may be a banner loads the view of one. */
+  /** Only what may be a banner loads the view of one. A banner that cannot be shown is nobody's fault. */
   async function offer(page) {
-    if (!banner && bannerOf(page, [])) await views();
+    if (!banner && bannerOf(page, [])) await views().catch(() => {});
     if (banner) banner.offer(page);
   }
 
@@ -40,7 +40,7 @@ export function createInbox(core) {
     return ready.ok ? work(...args) : ready;
   };
 
-  const watcher = createWatch(host, { ask: allowed(() => box.first(FRESH_MS)), show: offer });
+  const watcher = createWatch(host, allowed(() => box.first(FRESH_MS)));
 
   /** `{items, unread, next}`: the newest, or with `after` what `next` said. */
   async function list({ limit, after } = {}) {

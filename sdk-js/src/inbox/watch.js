@@ -2,8 +2,8 @@
 import { OK } from '../wire.js';
 import { nextWait } from './waiting.js';
 
-/** @param {{ask: function, show: function}} deps `ask()` the box's first page, `show(page)` what is new in it */
-export function createWatch(host, { ask, show }) {
+/** @param {function} ask answers with the box's first page */
+export function createWatch(host, ask) {
   const { document } = host;
   let timer = null;
   let waited = 0;
@@ -20,10 +20,7 @@ export function createWatch(host, { ask, show }) {
     isAsking = false;
     const { page } = found;
     const isNews = Boolean(page) && (page.items[0] || {}).id !== newest;
-    if (page) {
-      newest = (page.items[0] || {}).id;
-      show(page);
-    }
+    if (page) newest = (page.items[0] || {}).id;
     waited = nextWait({ waited_ms: waited, poll_s: (page || {}).poll_s, isOk: found.ok && !found.isStale, isNews, draw: Math.random() });
     clearTimeout(timer);
     if (isStarted) timer = setTimeout(turn, waited);
@@ -46,5 +43,5 @@ export function createWatch(host, { ask, show }) {
     return OK;
   }
 
-  return { start, stop };
+  return { start, stop, isOn: () => isStarted };
 }
