@@ -21,6 +21,25 @@ test('each call of the API is made in the page of usage that tsc checks', async 
   assert.deepEqual(paths.filter((path) => !usage.includes(`steeple.${path}(`)), []);
 });
 
+/** The options of the manual's table as a script reads them: `data-prompt-accent-text` is `promptAccentText`. */
+function optionsOf(manual) {
+  const rows = manual.split('## Options')[1].split('\n## ')[0].split('\n').filter((line) => line.startsWith('| `data-'));
+  return rows.flatMap((row) => {
+    const names = [...row.split('|')[1].matchAll(/`(?:data)?-([a-z-]+)/g)].map(([, name]) => name);
+    const [family] = names[0].split('-');
+    const whole = row.split('|')[1].match(/`-/) ? names.map((name, at) => (at ? `${family}-${name}` : name)) : names;
+    return whole.map((name) => name.replace(/-([a-z])/g, (_, letter) => letter.toUpperCase()));
+  });
+}
+
+test('each attribute of the script tag is an option in the types', async () => {
+  const [types, manual] = await Promise.all([read('../types/index.d.ts'), read('../../docs/reference/sdk.md')]);
+  const typed = types.split('interface SteepleOptions')[1].split('\n}')[0];
+  const options = optionsOf(manual);
+  assert.ok(options.includes('promptAccentText') && options.length > 8, options.join());
+  assert.deepEqual(options.filter((name) => !new RegExp(`\\b${name}\\??:`).test(typed)), []);
+});
+
 test('what the manual calls an event has its type', async () => {
   const [types, manual] = await Promise.all([read('../types/index.d.ts'), read('../../docs/reference/sdk.md')]);
   const events = [...manual.split('## Events')[1].split('\n## ')[0].matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);

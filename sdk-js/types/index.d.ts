@@ -157,10 +157,6 @@ export interface Steeple {
     give(): Promise<SteepleResult>;
     withdraw(): Promise<SteepleResult>;
   };
-  readonly prompt: {
-    /** Shows the prompt of this slug, else the first slide-down, else one in our own words. */
-    show(slug?: string): Promise<SteepleResult>;
-  };
   /** What this person was sent, also where push was refused; a file of its own, loaded by the first of these calls. */
   readonly inbox: {
     list(page?: { limit?: number; after?: string }): Promise<InboxPage>;
@@ -188,6 +184,16 @@ export interface SteepleOptions {
   language?: string;
   consent?: 'required';
   receipts?: 'off';
+  /** How prompts look on this page. */
+  promptScheme?: 'light' | 'dark' | 'auto';
+  promptPosition?: 'top' | 'bottom' | 'bottom-left' | 'bottom-right' | 'top-left' | 'top-right';
+  promptAccent?: string;
+  promptAccentText?: string;
+  promptBackground?: string;
+  promptText?: string;
+  /** The worker file of another provider, whose visitors are to come over; `migrateEnd` ends it as they do. */
+  migrate?: string;
+  migrateEnd?: '';
   /** The page hears of news in the inbox, and shows banners. */
   inbox?: 'on';
   inboxScheme?: 'light' | 'dark' | 'auto';

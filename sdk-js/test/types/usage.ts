@@ -19,7 +19,6 @@ export async function everyCall(): Promise<void> {
   await steeple.topics.remove('sale');
   const [offer]: TopicOffer[] = await steeple.topics.list();
   await steeple.tags.set({ plan: 'gold', visits: 3, old: null });
-  await steeple.prompt.show('welcome');
   await steeple.preferences.show();
   await steeple.track('add_to_cart', { currency: 'EUR', value: 49.8, items: [{ item_id: 'sku-5', quantity: 2 }], list: 'sale' });
   await steeple.consent.give();
