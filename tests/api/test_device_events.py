@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway.model.ids import to_text
+from gateway.model.ids import from_text, to_text
+from gateway.store import device_events, persons
 from gateway.subscribers.identity import signature_of
 from tests.api.world import Answer, Shop
 
@@ -204,3 +205,29 @@ async def test_one_device_does_not_flood(shop: Shop):
     assert 5 <= len(refused) <= 10
     assert int(refused[0].headers["Retry-After"]) >= 1
     assert (await _track(shop, other, _CART)).status == 202
+
+
+async def test_what_nobody_logs_in_for_is_forgotten_after_a_month(shop: Shop):
+    """Younger events stay, and so do the facts that filters ask."""
+    db = shop.gateway.services.database
+    device = await shop.enrol()
+    await _track(shop, device, _CART, {**_CART, "id": "e-2"})
+    await db.execute(
+        "UPDATE device_events SET at = at - interval '31 days' WHERE app_id = $1 AND id = 'e-1'", shop.app.id
+    )
+    assert await device_events.prune(db) >= 1
+    left = await db.fetch("SELECT id FROM device_events WHERE app_id = $1", shop.app.id)
+    assert [row["id"] for row in left] == ["e-2"]
+    assert await _reached(shop, "add_to_cart") == 1
+
+
+async def test_erasing_a_person_takes_what_their_devices_tracked(shop: Shop):
+    """Also what was not made theirs yet, because the device became theirs by a file."""
+    db = shop.gateway.services.database
+    device = await shop.enrol()
+    await _track(shop, device, _CART)
+    number = from_text("sub", device["id"])
+    assert number is not None
+    await persons.attach(db, shop.app, "cust-8", number)
+    assert (await shop.call("DELETE", "/v1/users/cust-8")).status == 204
+    assert await db.fetchval("SELECT count(*) FROM device_events WHERE app_id = $1", shop.app.id) == 0

@@ -43,6 +43,7 @@ async def db(shared_database: Database) -> Database:
         "DELETE FROM apps; DELETE FROM credentials; DELETE FROM topics; DELETE FROM lanes; DELETE FROM processes;"
         " DELETE FROM subscriptions; DELETE FROM addresses; DELETE FROM persons; DELETE FROM idempotency;"
         " DELETE FROM person_events; DELETE FROM erasures; DELETE FROM prompts; DELETE FROM opt_ins;"
+        " DELETE FROM device_events;"
         " DELETE FROM messages; DELETE FROM chunks; DELETE FROM outcomes; DELETE FROM receipts;"
         " DELETE FROM receipt_counts; DELETE FROM secrets; DELETE FROM audit_log; DELETE FROM api_keys;"
         " DELETE FROM app_stops; DELETE FROM stretch_leases; DELETE FROM throttles;"

@@ -200,6 +200,7 @@ async def _owned(db: Database) -> dict[str, int]:
         "addresses": "SELECT count(*) FROM addresses",
         "persons": "SELECT count(*) FROM persons",
         "person_events": "SELECT count(*) FROM person_events",
+        "device_events": "SELECT count(*) FROM device_events",
         "erasures": "SELECT count(*) FROM erasures",
         "messages": "SELECT count(*) FROM messages",
         "chunks": "SELECT count(*) FROM chunks",
@@ -248,6 +249,7 @@ _SMALL_TABLES: Final[tuple[LiteralString, ...]] = (
     INSERT INTO person_events (app_id, bucket, day, person, id, name, at)
     VALUES ($1, 7, current_date - 50, 'cust-1', 'e', 'viewed', now())
     """,
+    "INSERT INTO device_events (app_id, bucket, sub_id, id, name, at) VALUES ($1, 7, 5, 'e', 'viewed', now())",
     "INSERT INTO erasures (app_id, bucket, id, names, subs) VALUES ($1, 7, 1, '{cust-2}', '{}')",
     """
     INSERT INTO idempotency (app_id, bucket, key, request_hash, expires_at)
