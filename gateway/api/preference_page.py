@@ -27,7 +27,7 @@ _SHORT: Final = "public, max-age=300"
 
 async def page(call: Call) -> web.Response:
     """GET /preferences"""
-    language = language_of(accepted(call.request.headers.get("Accept-Language")))
+    language = language_of((call.query("language"), *accepted(call.request.headers.get("Accept-Language"))))
     answer = _answer(_page(language), "text/html; charset=utf-8")
     answer.headers["Vary"] = "Accept-Language"
     answer.headers["Content-Language"] = language

@@ -240,7 +240,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST",   "/v1/prompts/outcomes",               opt_ins.take,        PUBLIC, "Pages", "Tell what visitors answered when they were asked", SMALL, o.OutcomesRequest, None, 202),
     Route("GET",    "/c/{token}",                         clicks.follow,       OPEN,   "Pages", "Follow a message's link by way of the gateway, and count the click", status=302, media="text/plain"),
     Route("GET",    "/c/{token}/{place}",                 clicks.follow_button, OPEN,  "Pages", "Follow the link of one of its buttons", status=302, media="text/plain"),
-    Route("GET",    "/preferences",                       preference_page.page, OPEN,   "Pages", "The page at the other end of a message's link: what this device is sent", media="text/html"),
+    Route("GET",    "/preferences",                       preference_page.page, OPEN,   "Pages", "The page at the other end of a message's link: what this device is sent", query=(WORDS,), media="text/html"),
     Route("GET",    "/preferences/{file}",                preference_page.file, OPEN,   "Pages", "Its script and style", media="text/css", is_documented=False),
     Route("GET",    "/sdk/v1/{file}",                     sdk.rolling_file,    OPEN,   "Pages", "The script and the worker, always the newest", media="text/javascript"),
     Route("GET",    "/sdk/{version}/{file}",              sdk.fixed_file,      OPEN,   "Pages", "The script and the worker of one version, for ever the same", media="text/javascript"),

@@ -55,7 +55,7 @@ export function makePreferences({ host, options, store, visit, api, emit }, styl
     const shell = make('steeple-preferences', {});
     const panel = createPanel({ document, now_ms: Date.now, heading: 'h2', save: ask });
     const close = make('button', { type: 'button', class: 'close', 'aria-label': news.texts.close, onclick: () => dialog.close() }, '\u00d7');
-    const dialog = make('dialog', { 'aria-labelledby': 'title' }, make('div', { class: 'box' }, panel.element, close));
+    const dialog = make('dialog', { 'aria-labelledby': 'title' }, make('div', { class: 'box' }, panel.element), close);
     dialog.addEventListener('close', () => { shell.remove(); open = null; });
     shadowOf(host, shell, styles).append(dialog);
     panel.show(news);

@@ -2,6 +2,7 @@
 // The token goes out in a header alone: no log, no referrer and no cookie has it.
 (() => {
   const token = location.hash.slice(1);
+  const language = new URLSearchParams(location.search).get('language');
   const part = (id) => document.getElementById(id);
 
   function tell(id) {
@@ -11,7 +12,7 @@
   /** What holds, or what holds after a change; null where the gateway does not say. */
   async function ask(change) {
     try {
-      const answer = await fetch('v1/preferences', {
+      const answer = await fetch(`v1/preferences${language ? `?language=${encodeURIComponent(language)}` : ''}`, {
         method: change ? 'PATCH' : 'GET',
         headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
         body: change ? JSON.stringify(change) : undefined,
