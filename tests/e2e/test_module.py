@@ -1,4 +1,4 @@
-"""The ES module in a shop's own bundle, in a real browser; one of them is enough, the page script runs in both."""
+"""The ES module in a shop's own bundle, and a pinned version, in one real browser: the page script runs in both."""
 
 from typing import Final
 
@@ -7,6 +7,8 @@ import pytest
 from e2e.drivers.firefox import Firefox
 from e2e.gateway import Served
 from e2e.shop import SUBSCRIBE_S, Shop, json_text
+from gateway import __version__
+from gateway.api.sdk_files import SdkFiles
 from scripts.node import SDK
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("browsers")]
@@ -54,4 +56,21 @@ async def test_a_shop_that_bundles_the_module_has_all_of_it(firefox: Firefox, sh
         for request in firefox.requests[seen:]
     )
     assert (await shop.app.device(await page.evaluate("done.id")))["language"] == "nl"
+    await page.close()
+
+
+async def test_a_page_that_pins_a_version_by_its_hash_gets_it_and_nothing_else(
+    firefox: Firefox, shop: Shop, served: Served
+) -> None:
+    """With the hash of the docs push works, rooms included; with any other the browser runs nothing."""
+    right = SdkFiles(SDK / "dist").fixed[__version__, "steeple.js"].integrity
+    for path, integrity in (("/pinned", right), ("/forged", f"sha384-{'A' * 64}")):
+        tag = f'src="{served.url}/sdk/{__version__}/steeple.js" integrity="{integrity}" crossorigin="anonymous"'
+        shop.site.files[path] = f'<!doctype html><title>Pinned</title><script {tag} data-app="{shop.app.id}"></script>'
+
+    page = await firefox.new_page(shop.origin + "/pinned")
+    shown = await page.evaluate("Steeple.prompt.show()")
+    assert shown["ok"], shown
+    await page.goto(shop.origin + "/forged")
+    assert await page.evaluate("typeof Steeple") == "undefined"
     await page.close()
