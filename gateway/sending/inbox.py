@@ -75,14 +75,16 @@ class Inboxes:
         """So many entries behind `after`, newest first."""
         waiting = [one for one in look.candidates if after is None or one.place < after]
         entries: list[Entry] = []
+        unread = 0
         for start in range(0, len(waiting), INBOX_LOOKED_AT):
             batch = waiting[start : start + INBOX_LOOKED_AT]
-            entries += await self._entries(look, await arrived(self._db, look.app, look.reader, batch))
+            arrivals = await arrived(self._db, look.app, look.reader, batch)
+            unread += await self._read_into(entries, look, arrivals, rows_max=limit + 1)
             if len(entries) > limit:
                 break
         return Page(
             entries=entries[:limit],
-            unread=sum(not one.is_read for one in entries) if after is None else None,
+            unread=unread if after is None else None,
             following=entries[limit - 1].place if len(entries) > limit else None,
         )
 
@@ -94,18 +96,27 @@ class Inboxes:
             if marks != held:
                 await inbox_marks.write(tx, app, reader.marked_as, marks, at=now)
 
-    async def _entries(self, look: Look, arrivals: list[Arrival]) -> list[Entry]:
-        found: list[Entry] = []
+    async def _read_into(self, entries: list[Entry], look: Look, arrivals: list[Arrival], *, rows_max: int) -> int:
+        """Adds entries up to so many; how many of all are unread. What was sent has words, looked at or not."""
+        unread = 0
         for place, arrival in enumerate(arrivals):
             if place % INBOX_YIELD_EVERY == 0:
                 await asyncio.sleep(0)
+            is_read = look.marks.has(arrival.message.id, arrival.at)
+            is_counted_only = len(entries) >= rows_max
+            if is_counted_only and (is_read or arrival.is_sent):
+                unread += not is_read
+                continue
             words = await said(self._db, look.app, arrival, look.reader.device)
-            if words is not None:
-                found.append(_entry(arrival, words, look.marks))
-        return found
+            if words is None:
+                continue
+            unread += not is_read
+            if not is_counted_only:
+                entries.append(_entry(arrival, words, is_read=is_read))
+        return unread
 
 
-def _entry(arrival: Arrival, words: Said, marks: Marks) -> Entry:
+def _entry(arrival: Arrival, words: Said, *, is_read: bool) -> Entry:
     message, terms = arrival.message, arrival.message.terms
     return Entry(
         id=message.id,
@@ -114,7 +125,7 @@ def _entry(arrival: Arrival, words: Said, marks: Marks) -> Entry:
         until=None if terms.inbox is None else terms.inbox.until,
         said=words,
         category=terms.category,
-        is_read=marks.has(message.id, arrival.at),
+        is_read=is_read,
         is_banner=terms.inbox is not None and terms.inbox.banner,
     )
 
