@@ -194,3 +194,24 @@ test('two tags of two apps in one page: the first is the page\'s, the other chan
   assert.equal(host.Steeple, first);
   assert.equal((await openStore(host).get('settings')).app, 'app_1');
 });
+
+test('a visit has the worker send what a dead network kept back, and says nothing where nothing waits', async () => {
+  const first = await visit();
+  await first.steeple.subscribe();
+  const worker = fakeWorkerScope({ indexedDB: first.host.indexedDB, gateway: first.gateway });
+  listen(worker);
+  await worker.push(message());
+  first.gateway.isDown = true;
+  await worker.click(worker.registration.open[0]);
+  first.gateway.isDown = false;
+  const [registration] = first.host.navigator.serviceWorker.registrations;
+  assert.deepEqual(registration.told, []);
+
+  await revisit(first);
+
+  assert.deepEqual(registration.told, ['steeple:flush']);
+  await worker.play('message', { data: registration.told[0] });
+  assert.deepEqual(first.gateway.receipts.map(({ kind }) => kind), ['shown', 'clicked']);
+  await revisit(first);
+  assert.equal(registration.told.length, 1);
+});

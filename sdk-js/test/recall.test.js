@@ -110,6 +110,13 @@ test('Chromium, with no tab and no other notification, is shown the neutral line
   assert.deepEqual(titles(scope.registration.open), ['My shop']);
 });
 
+test('a tab in the background is not looked at', async () => {
+  const scope = awake();
+  scope.clients.addTab('https://shop.example/').visibilityState = 'hidden';
+  await scope.push(neutral());
+  assert.deepEqual(titles(scope.registration.shown), ['My shop']);
+});
+
 test('Firefox: a second quiet one within a week shows the neutral line; after a week one may pass again', async () => {
   const scope = firefox();
   const takeBack = (number) => scope.push(neutral({ tag: `msg_${number}` }, { m: `msg_1${number}`, r: `msg_${number}` }));

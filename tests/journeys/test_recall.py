@@ -1,5 +1,6 @@
 """A message that was sent wrongly: nothing more of it goes out, and it is closed or replaced where it went."""
 
+import asyncio
 from typing import Any
 
 from gateway.model.ids import to_text
@@ -86,6 +87,20 @@ async def test_a_recall_in_the_middle_reaches_exactly_those_who_got_it(world: Wo
     assert len(set(told)) == len(told)
 
 
+async def test_a_recall_waits_for_what_is_on_the_wire(world: World, shop: Shop):
+    """Whoever's push was under way when it was recalled has it a second later, and is told as well."""
+    await shop.devices(3)
+    world.faults(Rule(kind="delay", latency_ms=1200))
+    message = await shop.send()
+    await shop.under_way(message)
+    said = await recalled(shop, message)
+    assert said["stopped"]
+    world.faults()
+    first = await shop.done(message, state="cancelled")
+    assert first["counts"]["sent"] == 3
+    assert (await shop.done(said["id"]))["counts"]["sent"] == 3
+
+
 async def test_a_recall_is_made_once(shop: Shop):
     """Asked again it is the same one and nobody is pushed to again; other words are a 409 that names it."""
     await shop.devices(2)
@@ -100,6 +115,18 @@ async def test_a_recall_is_made_once(shop: Shop):
     status, _, _ = await shop.call("POST", f"/v1/messages/{message}/recall")
     assert status == 409
     assert len(await shop.tokens_reached(said["id"])) == 2
+
+
+async def test_several_recalls_at_once_are_one(shop: Shop):
+    """Two people notice the mistake in the same moment: one recall, and each device hears of it once."""
+    await shop.devices(2)
+    message = await shop.send()
+    await shop.done(message)
+    answers = await asyncio.gather(*(recalled(shop, message) for _ in range(6)))
+    (made,) = {answer["id"] for answer in answers}
+    assert (await shop.done(made))["counts"]["sent"] == 2
+    listed = (await shop.call("GET", "/v1/messages"))[2]["data"]
+    assert {one["id"] for one in listed} == {message, made}
 
 
 async def test_a_recall_may_be_recalled(world: World, shop: Shop):

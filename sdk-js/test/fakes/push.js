@@ -43,7 +43,8 @@ export class FakePushManager {
 export class FakeRegistration {
   constructor(scope, scriptURL) {
     this.scope = scope;
-    this.active = { scriptURL, state: 'activated', addEventListener() {} };
+    this.told = []; // what pages said to the worker
+    this.active = { scriptURL, state: 'activated', addEventListener() {}, postMessage: (data) => this.told.push(data) };
     this.pushManager = new FakePushManager();
     this.open = [];
     this.shown = [];
