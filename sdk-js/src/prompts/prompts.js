@@ -18,7 +18,6 @@ export function createPrompts(core) {
   const asking = createAsking(core, notebook);
   const placed = new Set();
   let cart = null; // what the shop told of it last, on this page
-  let hasAsked = false; // unbidden, once a page
   let waits = [];
 
   const offered = () => visit.config.prompts || [];
@@ -26,12 +25,11 @@ export function createPrompts(core) {
   async function mayComeUp(isKept) {
     const state = await api.state();
     const { opted_out: optedOut } = visit.choice;
-    return !hasAsked && mayAsk(notebook.now(), { ...state, opted_out: optedOut, is_kept: isKept }, Date.now());
+    return mayAsk(notebook.now(), { ...state, opted_out: optedOut, is_kept: isKept }, Date.now());
   }
 
   async function comeUp(prompt, isKept) {
     if (!await mayComeUp(isKept)) return failed('not_now');
-    hasAsked = true;
     const done = await asking.present(prompt, false);
     if (done.ok) await notebook.note((memory, now_ms) => shown(memory, prompt.back_off_days, now_ms));
     return done;

@@ -34,11 +34,19 @@ function positionOf(kind, position) {
   return CORNERS.includes(position) ? position : 'bottom-right';
 }
 
+/** A ground and its letters go together: who replaces the ground alone gets letters that can be read on it. */
+const pair = (theme, ground, ink, [ownGround, ownInk]) => (
+  ownGround || ownInk ? { [ground]: ownGround || theme[ground], [ink]: ownInk } : {}
+);
+
 /** A theme with what the script tag says of it: `data-prompt-accent`, `-accent-text`, `-background`, `-text`, `-scheme`, `-position`. */
-function themeOf(theme, { promptAccent, promptAccentText, promptBackground, promptText, promptScheme, promptPosition }) {
-  const own = { accent: promptAccent, accent_text: promptAccentText, background: promptBackground, text: promptText, scheme: promptScheme, position: promptPosition };
-  return { ...theme, ...JSON.parse(JSON.stringify(own)) }; // without what the tag does not say
-}
+const themeOf = (theme, data) => ({
+  ...theme,
+  ...pair(theme, 'accent', 'accent_text', [data.promptAccent, data.promptAccentText]),
+  ...pair(theme, 'background', 'text', [data.promptBackground, data.promptText]),
+  scheme: data.promptScheme || theme.scheme,
+  position: data.promptPosition || theme.position,
+});
 
 /**
  * @param {object} prompt as in the settings; variant: the one drawn for this visitor
