@@ -30,6 +30,8 @@ class How(IntEnum):
     """The shop's server, with a key."""
     LINK = 4
     """The gateway's own preference page, by the link of a message."""
+    IMPORT = 5
+    """Given elsewhere, and brought along with the device."""
 
 
 ACT_WORDS: Final[dict[int, str]] = {act.value: act.name.lower() for act in ConsentAct}

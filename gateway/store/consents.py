@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from gateway.model.app import App
 from gateway.model.consent import ConsentRecord
 from gateway.store.database import Queryable, Record
@@ -40,6 +42,33 @@ async def add(db: Queryable, app: App, record: ConsentRecord) -> None:
         record.salt,
         record.before,
         record.hash,
+    )
+
+
+async def add_many(db: Queryable, app: App, records: Sequence[ConsentRecord]) -> None:
+    """Adds the first records of many new devices, in the transaction that makes them.
+
+    A device that comes back under its own id has records already, and they stay as they are.
+    """
+    await db.execute(
+        """
+        INSERT INTO consents (app_id, bucket, sub_id, seq, kind, how, at, person, said, salt, before, hash)
+        SELECT $1, bucket, sub_id, 1, kind, how, at, person, said::jsonb, salt, '', hash
+        FROM unnest($2::smallint[], $3::bigint[], $4::smallint[], $5::smallint[], $6::timestamptz[], $7::text[],
+                    $8::text[], $9::bytea[], $10::bytea[])
+             AS n (bucket, sub_id, kind, how, at, person, said, salt, hash)
+        ON CONFLICT DO NOTHING
+        """,
+        app.id,
+        [bucket_of(app, one.subscription_id) for one in records],
+        [one.subscription_id for one in records],
+        [one.act for one in records],
+        [one.how for one in records],
+        [one.at for one in records],
+        [one.person for one in records],
+        [msgspec.json.encode(one.said).decode() for one in records],
+        [one.salt for one in records],
+        [one.hash for one in records],
     )
 
 

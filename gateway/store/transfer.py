@@ -7,7 +7,7 @@ again.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -15,11 +15,12 @@ import asyncpg
 import msgspec
 
 from gateway.model.app import App
+from gateway.model.consent import ConsentRecord
 from gateway.model.errors import StoreUnavailable
 from gateway.model.ids import new_id
 from gateway.model.limits import IMPORT_ATTEMPTS_MAX, SUBSCRIPTIONS_PER_PERSON_MAX
 from gateway.model.subscriber import SubscriptionState
-from gateway.store import copies
+from gateway.store import consents, copies
 from gateway.store.database import Queryable, Record
 from gateway.store.faults import was_deadlock
 from gateway.store.persons import Renamed, give_lists, names_of, person_bucket_of, shed
@@ -72,13 +73,20 @@ class _Placed(msgspec.Struct, frozen=True, gc=False):
     bucket: int
 
 
-async def write(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> Written:
-    """Inserts the new devices and updates the known ones, all or none of them; each address occurs once."""
+Ledger = Callable[[int, ImportedDevice], ConsentRecord]
+"""The record of a new device's consent, by the id that the device was given."""
+
+
+async def write(db: Queryable, app: App, devices: Sequence[ImportedDevice], *, ledger: Ledger) -> Written:
+    """Inserts the new devices and updates the known ones, all or none of them; each address occurs once.
+
+    The consent that a new device comes with is written down with it.
+    """
     for attempt in range(1, IMPORT_ATTEMPTS_MAX + 1):
         try:
             named = await _with_own_names(db, app, devices)
             async with db.transaction() as tx:
-                written, people = await _write(tx, app, named)
+                written, people = await _write(tx, app, named, ledger)
         except (StoreUnavailable, asyncpg.UniqueViolationError, Renamed) as fault:
             # Somebody else took the same rows, or an id or a name that the file wants, in the same moment.
             if isinstance(fault, StoreUnavailable) and not was_deadlock(fault):
@@ -105,13 +113,16 @@ async def _with_own_names(db: Queryable, app: App, devices: Sequence[ImportedDev
     ]
 
 
-async def _write(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> tuple[Written, _People]:
+async def _write(db: Queryable, app: App, devices: Sequence[ImportedDevice], ledger: Ledger) -> tuple[Written, _People]:
     placed, owned = await _place(db, app, devices)
     held = await _lock(db, app, [one for one in placed if one.id in owned]) if owned else {}
     new = [one for one in placed if one.id not in held]
     known = [one for one in placed if one.id in held]
     if new:
         await _insert(db, app, new)
+        records = [ledger(one.id, one.device) for one in new if one.device.consent is not None]
+        if records:
+            await consents.add_many(db, app, records)
     if known:
         await _update(db, app, known)
     people = await _attach(db, app, new, known, held)

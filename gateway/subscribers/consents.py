@@ -1,7 +1,7 @@
 """Writing to the ledger of consents, in the transaction that does what the record tells."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from gateway.model.limits import CONSENTS_PER_DEVICE_MAX
 from gateway.policy.consent_chain import FIRST, SALT_BYTES, sealed
 from gateway.store import consents
 from gateway.store.database import Queryable
+from gateway.store.transfer import ImportedDevice
 
 _FROM_CONSENT = {"text": "text", "at": "said_at", "page": "page", "location": "location"}
 
@@ -58,6 +59,28 @@ async def note(
         hash=b"",
     )
     await consents.add(db, app, sealed(record, app=to_text("app", app.public_id)))
+
+
+def brought(app: App, *, now: datetime) -> Callable[[int, ImportedDevice], ConsentRecord]:
+    """Makes the first record of a device that an import brings with its consent."""
+    occasion, name = Occasion(now, How.IMPORT), to_text("app", app.public_id)
+
+    def record_of(subscription_id: int, device: ImportedDevice) -> ConsentRecord:
+        record = ConsentRecord(
+            subscription_id=subscription_id,
+            seq=1,
+            act=ConsentAct.GIVEN,
+            how=How.IMPORT,
+            at=now,
+            person=device.person,
+            said=said_of(msgspec.json.decode(device.consent or "{}"), occasion),
+            salt=secrets.token_bytes(SALT_BYTES),
+            before=FIRST,
+            hash=b"",
+        )
+        return sealed(record, app=name)
+
+    return record_of
 
 
 def said_of(

@@ -19,7 +19,8 @@ from gateway.model.limits import EXPORT_PAGE_ROWS, IMPORT_WRITES_MAX, TOPICS_PER
 from gateway.store import subscriptions, topics, transfer
 from gateway.store.credentials import list_of_app as credentials_of_app
 from gateway.store.database import Queryable
-from gateway.store.transfer import ImportedDevice, Written
+from gateway.store.transfer import ImportedDevice, Ledger, Written
+from gateway.subscribers.consents import brought
 from gateway.subscribers.imports import ImportReport, Tally, batches
 from gateway.subscribers.rows import Draft, LineReader, line_of, overlay
 from gateway.subscribers.topics import made
@@ -59,15 +60,16 @@ class Transfer:
         Raises `StoreUnavailable` when the database goes away meanwhile: what was committed stays, and the same file
         can be sent again. A line may be as long as it likes; one over 16 KiB is refused (see `rows.lines_of`).
         """
+        now = now or datetime.now(UTC)
         reader = LineReader(
             self._transports,
             list((await self._keys.credentials(app.id)).values()),
             address_key=await self._keys.address_key(),
-            now=now or datetime.now(UTC),
+            now=now,
         )
         tally = Tally()
         resolver = _Topics(self._db, app)
-        async with _Writer(self._db, app, tally) as writer:
+        async with _Writer(self._db, app, tally, brought(app, now=now)) as writer:
             async for drafts in batches(lines, tally, reader.read):
                 await writer.write(_distinct(await resolver.resolved(drafts, tally), tally))
                 if on_progress is not None:
@@ -97,9 +99,10 @@ class Transfer:
 class _Writer:
     """Writes batches in the background, a few at once; leaving the block waits for the rest, or gives them up."""
 
-    def __init__(self, db: Queryable, app: App, tally: Tally) -> None:
+    def __init__(self, db: Queryable, app: App, tally: Tally, ledger: Ledger) -> None:
         self._db = db
         self._app = app
+        self._ledger = ledger
         self._tally = tally
         self._under_way: deque[tuple[asyncio.Task[Written], Collection[bytes]]] = deque()
 
@@ -123,7 +126,7 @@ class _Writer:
         ):
             await self._finish_one()
         if devices:
-            task = asyncio.create_task(transfer.write(self._db, self._app, list(devices.values())))
+            task = asyncio.create_task(transfer.write(self._db, self._app, list(devices.values()), ledger=self._ledger))
             self._under_way.append((task, devices.keys()))
 
     async def _finish_one(self) -> None:

@@ -68,6 +68,22 @@ async def test_a_page_that_mends_by_itself_brings_nobody_back(shop: Shop) -> Non
     assert (await visitor.enrol(consent=CONSENT, again=True))[0] == 200
 
 
+async def test_consents_that_come_with_a_file_are_written_down_once(shop: Shop) -> None:
+    """What people agreed to elsewhere is on record here, with its words; the same file again adds nothing."""
+    lines = [{"consent": CONSENT, "user": "ada"}, {}, {"consent": {**CONSENT, "text": "Prices."}}]
+    first, second, third = await shop.devices(3, lines=lines)
+    said = [await _ledger(shop, one.id) for one in (first, second, third)]
+    assert [[(one["act"], one["how"], one["text"]) for one in each["data"]] for each in said] == [
+        [("given", "import", TEXT)], [], [("given", "import", "Prices.")],
+    ]  # fmt: skip
+    assert all(each["intact"] for each in said)
+    exported = await shop.world.session.get(
+        shop.world.url + "/v1/subscriptions/export", headers={"Authorization": f"Bearer {shop.api_key}"}
+    )
+    await shop.take([json.loads(text) for text in (await exported.text()).splitlines()])
+    assert len(await _lines(shop)) == 2
+
+
 async def _prune(shop: Shop) -> None:
     await shop.world.db.execute(
         "UPDATE subscriptions SET ended_at = now() - interval '31 days' WHERE app_id = $1 AND state <> 0", shop.app.id

@@ -58,7 +58,7 @@ async def test_a_message_carries_its_link(shop: Shop) -> None:
     assert (said["consent"]["text"], said["texts"]["title"]) == (CONSENT["text"], "Meldingen")
     status, said = await _open(shop, token, {"topics": ["news"], "frequency": {"max": 1, "per": "P1D"}})
     assert (status, said["frequency"]) == (200, {"max": 1, "per": "P1D"})
-    assert await _acts(shop, device.id) == [("changed", "link")]
+    assert await _acts(shop, device.id) == [("given", "import"), ("changed", "link")]
     assert (await shop.done(await shop.send({"topics": "news"})))["skipped_by"] == {"capped": 1}
 
 

@@ -10,15 +10,15 @@ class ConsentAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """One record: who agreed (or took it back, or changed the topics), when, to which words, where and how.
 
     at: when the gateway heard it; said_at: the device's own word. page: where, as far as it is known. how: `page`,
-    `app`, `server` (with a key) or `link` (the preference page). seal: BLAKE2b-256 over the record and `before`, under
-    `salt`, in hex.
+    `app`, `server` (with a key), `link` (the preference page) or `import` (given elsewhere, and brought along). seal:
+    BLAKE2b-256 over the record and `before`, under `salt`, in hex.
     """
 
     subscription: str
     number: int
     act: Literal["given", "withdrawn", "changed"]
     at: datetime
-    how: Literal["page", "app", "server", "link"]
+    how: Literal["page", "app", "server", "link", "import"]
     user: str | None = None
     text: str | None = None
     said_at: str | None = None
