@@ -142,6 +142,18 @@ async def test_all_devices_of_somebody_leave_together(shop: Shop) -> None:
     ]
 
 
+async def test_who_comes_back_brings_back_no_device_that_is_gone(shop: Shop) -> None:
+    """Taking it back for all devices means those that left, not those that the push service has given up."""
+    left, gone = [await Visitor(shop, f"203.0.113.{n}").enrolled() for n in (31, 32)]
+    for one in (left, gone):
+        await shop.call("PATCH", f"/v1/subscriptions/{one.id}", {"user": "ada"})
+    await shop.world.db.execute("UPDATE subscriptions SET state = 1 WHERE id = $1", gone.device.number)
+    token = await _link(shop, left.id)
+    await _open(shop, token, {"subscribed": False})
+    await _open(shop, token, {"subscribed": True, "everywhere": True})
+    assert [(await one.shown())["state"] for one in (left, gone)] == ["active", "gone"]
+
+
 async def test_a_link_that_is_not_good_changes_nothing(world: World, shop: Shop) -> None:
     """Forged, foreign, old, of a receipt only, or of a device that is no more: one answer for all; nothing moves."""
     visitor = await Visitor(shop, "203.0.113.28").enrolled(consent=CONSENT)

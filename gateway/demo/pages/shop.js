@@ -1,6 +1,6 @@
 // The demo shop's own script: what a shop would write around the snippet, and what its back office would show.
 const byId = (id) => document.getElementById(id);
-const [on, off, order, campaign] = ['on', 'off', 'order', 'campaign'].map(byId);
+const [on, off, choose, order, campaign] = ['on', 'off', 'choose', 'order', 'campaign'].map(byId);
 const POLL_MS = 700;
 const QUIET_POLLS = 40; // receipts come in for a while after the last push went out
 const INBOX_POLLS = 9; // the gateway knows of new messages in inboxes after some seconds
@@ -35,6 +35,7 @@ function show(state) {
   const held = document.activeElement === on || document.activeElement === off;
   on.hidden = !state.supported || state.subscribed;
   off.hidden = !state.subscribed;
+  choose.hidden = !state.subscribed;
   order.disabled = !device;
   if (held) (on.hidden ? off : on).focus();
   note('push-note', ...wordsFor(state));
@@ -50,6 +51,7 @@ window.Steeple.push((steeple) => {
     show(await answer);
   });
   off.addEventListener('click', async () => show(await steeple.unsubscribe()));
+  choose.addEventListener('click', () => steeple.preferences.show());
   steeple.on('inbox', ({ unread }) => { byId('news').textContent = unread ? ` (${unread})` : ''; });
   byId('messages').addEventListener('click', () => steeple.inbox.show());
 });
