@@ -18,15 +18,16 @@ async def test_the_page_trusts_nobody_and_remembers_nothing(shop: Shop):
     """Scripts and styles of this gateway alone, no frame around it, no referrer, no cookie, nothing in the markup."""
     status, headers, body = await _get(shop, "/preferences")
     assert status == 200
-    policy = dict(part.strip().partition(" ")[::2] for part in headers["content-security-policy"].split(";"))
+    parts = [part.strip().partition(" ") for part in headers["content-security-policy"].split(";")]
+    policy = {name: value for name, _, value in parts}
     assert policy["default-src"] == policy["frame-ancestors"] == policy["form-action"] == "'none'"
     assert policy["script-src"] == policy["connect-src"] == policy["style-src"] == "'self'"
     assert policy["require-trusted-types-for"] == "'script'"
     assert (headers["referrer-policy"], "set-cookie" in headers) == ("no-referrer", False)
     assert not re.search(r"https?://|<script>|<style|\son\w+=", body)
-    parts = re.findall(r'(?:src|href)="([^":]+)"', body)
-    assert parts == ["preferences/page.css", "sdk/v1/preferences.js", "preferences/page.js"]
-    assert [(await _get(shop, f"/{part}"))[0] for part in (parts[0], parts[2])] == [200, 200]
+    files = re.findall(r'(?:src|href)="([^":]+)"', body)
+    assert files == ["preferences/page.css", "sdk/v1/preferences.js", "preferences/page.js"]
+    assert [(await _get(shop, f"/{file}"))[0] for file in (files[0], files[2])] == [200, 200]
     assert (await _get(shop, "/preferences/texts.json"))[0] == 404
 
 

@@ -9,7 +9,7 @@ import pytest
 from e2e.drivers.browser import Browser, Page, until
 from e2e.drivers.notifications import NotificationDaemon
 from e2e.gateway import Served
-from e2e.shop import Shop, Visitor
+from e2e.shop import Shop, Visitor, json_text
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("browsers")]
 
@@ -154,8 +154,9 @@ async def test_who_left_by_the_link_is_not_brought_back_by_a_visit(
     """The shop's page hears of it at the next visit, gives the browser's subscription up, and asks nobody."""
     visitor, subscription = await _subscribed(browser, shop)
     token = await _token(visitor, shop, notifications_daemon, subscription)
-    await shop.app.call("PATCH", f"/v1/subscriptions/{subscription}/preferences", {"subscribed": False})
-    assert token
+    request = {"method": "PATCH", "headers": {"Authorization": f"Bearer {token}"}, "body": '{"subscribed": false}'}
+    asked = f"fetch({json_text(served.url + '/v1/preferences')}, {json_text(request)}).then(({{status}}) => status)"
+    assert await visitor.page.evaluate(asked) == 200
     await visitor.wait_an_hour()
     await visitor.leave()
     back = await Visitor.arrive(browser, shop.origin)
