@@ -96,6 +96,17 @@ test('a gateway that refuses or is away is told as such; what was heard last sta
   assert.deepEqual([(await room.list()).items.length, (await room.list({ after: 'x' })).reason], [1, 'offline']);
 });
 
+test('an answer that is none of ours harms nobody: the call fails, a watching page goes on', async () => {
+  const { post, room, core } = roomWith([]);
+  const { call } = post;
+  core.visit.call = async (method, path, wish) => (method === 'GET' ? { status: 200, body: { hello: 'portal' } } : call(method, path, wish));
+  const strange = createInbox(core);
+  assert.equal((await strange.watch()).ok, true);
+  await assert.rejects(strange.list(), TypeError); // which the page script answers as "internal"
+  core.visit.call = call;
+  assert.equal((await room.list()).ok, true);
+});
+
 test('marks go to the gateway and to what is kept, and listeners hear the new count', async () => {
   const { post, core, room } = roomWith([message('msg_1'), message('msg_2')]);
   await room.list();
