@@ -77,6 +77,17 @@ test('an option the browser refuses costs the option, not the message', async ()
   assert.deepEqual(scope.registration.shown.map(({ title, body }) => [title, body]), [['Sale', 'Now']]);
 });
 
+test('the count on the app\'s icon is the message\'s; one that says none leaves it, and a refusal costs nothing', async () => {
+  const counts = [];
+  const scope = awake();
+  scope.navigator.setAppBadge = async (count) => { counts.push(count); if (count === 5) throw new TypeError('not installed'); };
+  await scope.push(message({ app_badge: 3 }));
+  await scope.push(message({}, { m: 'msg_2', t: 'token-2' }));
+  await scope.push(message({ app_badge: 5 }, { m: 'msg_3', t: 'token-3' }));
+  assert.deepEqual(counts, [3, 5]);
+  assert.deepEqual(kinds(scope), ['shown', 'shown', 'shown']);
+});
+
 test('a second delivery of an open message changes nothing and is not counted again', async () => {
   const scope = awake();
   await scope.push(message({ renotify: true }));
