@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { boot } from '../src/onesignal/page.js';
 import { proofOf } from '../src/onesignal/api.js';
+import { autoPromptOf } from '../src/onesignal/auto.js';
 import { openStore } from '../src/store.js';
 import { KEY } from './fakes/gateway.js';
 import { pageForOneSignal, reached, ROOT, SCRIPT, THEIR_KEY } from './fakes/onesignal.js';
@@ -237,6 +238,35 @@ test('calls that Steeple does not have answer, harmlessly, and say so once', asy
   const lines = host.console.lines.filter((line) => line.includes('does nothing here'));
   assert.deepEqual(lines.map((line) => /OneSignal\.(\S+) does/.exec(line)[1]),
     ['init.promptOptions', 'User.addEmail', 'Session.sendOutcome', 'Nobody.knows.this']);
+});
+
+const slidedown = (delay) => ({ promptOptions: { slidedown: { prompts: [{ type: 'push', autoPrompt: true, delay }] } } });
+
+test('when init lets a slide-down come up by itself, and when it does not', () => {
+  assert.deepEqual(autoPromptOf(slidedown()), { views: 1, delay_s: 20 });
+  assert.deepEqual(autoPromptOf(slidedown({ pageViews: 3, timeDelay: 5 })), { views: 3, delay_s: 5 });
+  assert.deepEqual(autoPromptOf({ promptOptions: { slidedown: { autoPrompt: true, timeDelay: 1, pageViews: 2 } } }), { views: 2, delay_s: 1 });
+  const none = [{}, { promptOptions: {} }, { promptOptions: { slidedown: null } }, { promptOptions: { slidedown: { prompts: 'x' } } }, { promptOptions: { slidedown: { enabled: true } } },
+    { promptOptions: { slidedown: { prompts: [null, { type: 'sms', autoPrompt: true }, { type: 'push' }] } } }];
+  none.forEach((init) => assert.equal(autoPromptOf(init), null));
+});
+
+test('a slide-down of init comes up from its page view on, unless the gateway has prompts or the question is settled', async () => {
+  const shownAt = async (options, prompts = []) => {
+    const page = pageForOneSignal({ permission: 'default', tables: null, ...options });
+    const shows = [];
+    page.host.Steeple = { version: '0.1.0', on: () => () => {}, state: async () => ({}), prompt: { show: async () => shows.push(1) } };
+    await openStore({ indexedDB: page.databases }).set('config', { prompts });
+    await open(page, slidedown({ pageViews: 2, timeDelay: 0 }));
+    const first = shows.length;
+    const next = again(page);
+    next.host.Steeple = page.host.Steeple;
+    await open(next, slidedown({ pageViews: 2, timeDelay: 0 }));
+    return [first, shows.length];
+  };
+  assert.deepEqual(await shownAt({}), [0, 1]);
+  assert.deepEqual(await shownAt({}, [{ slug: 'welcome' }]), [0, 0]);
+  assert.deepEqual(await shownAt({ permission: 'denied' }), [0, 0]);
 });
 
 test('both queues are taken over: functions of today, lists of version 15', async () => {

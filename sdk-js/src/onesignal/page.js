@@ -5,6 +5,7 @@ import { createSteeple } from '../page.js';
 import { takeOverQueue } from '../queue.js';
 import { drawerOf, openStore } from '../store.js';
 import { createOneSignal } from './api.js';
+import { comeUp } from './auto.js';
 import { createNotes } from './harmless.js';
 import { readLegacy } from './legacy.js';
 import { createMove } from './move.js';
@@ -13,7 +14,7 @@ import { createTags, KEPT } from './tags.js';
 import { createWatch } from './watch.js';
 
 const SELECTOR = 'script[src*="/onesignal.js"]';
-const PROMPTS = 'Steeple\'s prompts are made at the gateway (steeple prompts), not in init.';
+const PROMPTS = 'how prompts look and what they say is set at the gateway (steeple prompts).';
 
 /** A Steeple that the page has anyway is used as it is; else one is made that brings OneSignal's visitors over. */
 function openSteeple(host, options) {
@@ -83,7 +84,9 @@ function createShim(host, tag) {
     watch(steeple, afterwards);
     open();
     await made.start();
-    return consent.recall();
+    await consent.recall();
+    comeUp({ host, store, steeple, given }).catch((error) => complain(host, error)); // init does not wait for it
+    return undefined;
   }
 
   return createOneSignal({

@@ -1,6 +1,6 @@
 // OneSignal's tags: a page sets, removes and reads them whether or not the visitor is subscribed. What is not at the
 // gateway yet waits in our store, for the subscription.
-export const KEPT = 'onesignal'; // {coming, tags, unsent, decided} in our store
+export const KEPT = 'onesignal'; // {coming, tags, unsent, decided, views} in our store
 
 const TAGS_MAX = 100; // as many as a device may have at the gateway
 
