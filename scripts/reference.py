@@ -20,6 +20,7 @@ _FOLDER: Final = ROOT / "docs" / "reference"
 sys.path.insert(0, str(ROOT))
 
 from gateway.api.reference import pages as http_pages  # noqa: E402 - the checkout's own package, wherever it is installed
+from gateway.api.sdk_files import SdkFiles  # noqa: E402 - as above
 from gateway.cli.command import steeple  # noqa: E402 - as above
 from gateway.config import PREFIX, SECRET_SETTINGS, Settings  # noqa: E402 - as above
 from gateway.model.delivery import REASONS, Code, state_of  # noqa: E402 - as above
@@ -58,6 +59,15 @@ _OUTCOMES_HEAD: Final = f"""# What becomes of a recipient
 {_HEAD}
 `counts` of a message count recipients by state; `failed_by` and `skipped_by` by reason. The number is what the store
 keeps, one byte each.
+"""
+
+_INTEGRITY_HEAD: Final = f"""# Hashes of the SDK's files
+
+{_HEAD}
+For pages that pin a version of the page script (Subresource Integrity). A version's files never change, and the gateway
+goes on serving them after an upgrade. What is loaded later (rooms, words of prompts) belongs to the same version; the
+rooms are held by hashes inside the pinned script. A worker cannot be pinned: browsers know no integrity for
+`importScripts`.
 """
 
 
@@ -157,6 +167,26 @@ def outcomes_page() -> str:
     return _page(_OUTCOMES_HEAD, *_table(("counted as", "reason", "number"), rows))
 
 
+def integrity_page() -> str:
+    """The hash of every script that pages fetch by version, the newest version first."""
+    fixed = SdkFiles(ROOT / "sdk-js" / "dist").fixed
+    versions = sorted({version for version, _ in fixed}, key=_by_number, reverse=True)
+    tag = (
+        f'<script src="https://push.shop.example/sdk/{versions[0]}/steeple.js" data-app="app_..." defer\n'
+        f'  integrity="{fixed[versions[0], "steeple.js"].integrity}" crossorigin="anonymous"></script>'
+    )
+    lines = ["```html", tag, "```"]
+    for version in versions:
+        scripts = sorted(name for held, name in fixed if held == version and name.endswith(".js"))
+        rows = [(f"`/sdk/{version}/{name}`", f"`{fixed[version, name].integrity}`") for name in scripts]
+        lines += ["", f"## {version}", "", *_table(("file", "integrity"), rows)]
+    return _page(_INTEGRITY_HEAD, *lines)
+
+
+def _by_number(version: str) -> list[int]:
+    return [int(part) for part in version.partition("-")[0].split(".")]
+
+
 def _page(*lines: str) -> str:
     return "\n".join([*lines, ""])
 
@@ -170,7 +200,13 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[st
 
 def pages() -> dict[Path, str]:
     """Every generated page of docs/reference and its text."""
-    own = {"settings.md": settings_page, "cli.md": cli_page, "metrics.md": metrics_page, "outcomes.md": outcomes_page}
+    own = {
+        "settings.md": settings_page,
+        "cli.md": cli_page,
+        "metrics.md": metrics_page,
+        "outcomes.md": outcomes_page,
+        "integrity.md": integrity_page,
+    }
     return {**{_FOLDER / name: make() for name, make in own.items()}, **http_pages()}
 
 

@@ -25,9 +25,9 @@ test('each call of the API is made in the page of usage that tsc checks', async 
 function optionsOf(manual) {
   const rows = manual.split('## Options')[1].split('\n## ')[0].split('\n').filter((line) => line.startsWith('| `data-'));
   return rows.flatMap((row) => {
-    const names = [...row.split('|')[1].matchAll(/`(?:data)?-([a-z-]+)/g)].map(([, name]) => name);
-    const [family] = names[0].split('-');
-    const whole = row.split('|')[1].match(/`-/) ? names.map((name, at) => (at ? `${family}-${name}` : name)) : names;
+    const names = [...row.split('|')[1].matchAll(/`(data)?-([a-z-]+)/g)];
+    const [family] = names[0][2].split('-');
+    const whole = names.map(([, isWhole, name]) => (isWhole ? name : `${family}-${name}`));
     return whole.map((name) => name.replace(/-([a-z])/g, (_, letter) => letter.toUpperCase()));
   });
 }
