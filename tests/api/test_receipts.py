@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.model.ids import from_text
+from gateway.model.limits import RECEIPT_QUEUE_MAX
 from tests.api.world import Answer, Shop
 
 _TODAY = datetime.now(UTC).date()
@@ -142,3 +143,19 @@ async def test_the_devices_clock_is_believed_within_reason(shop: Shop):
     rows = await shop.gateway.services.database.fetch("SELECT at FROM receipts WHERE app_id = $1", shop.app.id)
     assert len(rows) == 2
     assert all(abs((datetime.now(UTC) - row["at"]).total_seconds()) < 60 for row in rows)
+
+
+async def test_a_flood_is_told_when_to_come_again_and_loses_nothing(shop: Shop):
+    """While the database stands still so many wait and no more: the others hear 429; those who waited are counted."""
+    message, device = await _sent(shop), await shop.enrol()
+    batch = [{"token": await shop.token(message, device["id"], day=_TODAY), "kind": "shown"}] * 20
+    async with shop.gateway.services.database.transaction() as tx:
+        await tx.execute("LOCK TABLE receipts IN EXCLUSIVE MODE")
+        flood = [asyncio.create_task(_report(shop, *batch)) for _ in range(RECEIPT_QUEUE_MAX // 20 + 12)]
+        await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)
+    answers = await asyncio.gather(*flood)
+    refused = [one for one in answers if one.status == 429]
+    assert 1 <= len(refused) <= 12
+    assert (refused[0].code, refused[0].headers["Retry-After"]) == ("rate_limited", "5")
+    assert {one.status for one in answers} == {202, 429}
+    assert await _counts(shop, message) == {0: 1}
