@@ -59,18 +59,30 @@ async def lag_s(db: Queryable) -> float:
 
 
 async def copy(db: Queryable, app: App, persons: Sequence[str]) -> int:
-    """Brings the devices of those of these people up to date that are behind; how many people that were."""
+    """Brings the devices of those of these people up to date that are behind; how many people that were.
+
+    `db` is the pool: in a transaction of the caller's, its commit would not wait for the disk either.
+    """
     for attempt in range(1, PEOPLE_WRITE_ATTEMPTS_MAX + 1):
-        sources = await _read(db, app, persons)
         try:
-            await _write(db, app, sources)
+            return await _copy_once(db, app, persons)
         except StoreUnavailable as fault:
             if attempt == PEOPLE_WRITE_ATTEMPTS_MAX or not was_deadlock(fault):
                 raise
-            continue
-        await _mark(db, app, sources)
-        return len(sources)
     return 0
+
+
+async def _copy_once(db: Queryable, app: App, persons: Sequence[str]) -> int:
+    """One transaction, so that a copy and its mark are there together, or not; nobody waits until it is on disk.
+
+    A crash of the database may take back the latest of these, and with them their marks: the loop makes them again.
+    """
+    async with db.transaction() as tx:
+        await tx.execute("SET LOCAL synchronous_commit = off")
+        sources = await _read(tx, app, persons)
+        await _write(tx, app, sources)
+        await _mark(tx, app, sources)
+    return len(sources)
 
 
 async def _read(db: Queryable, app: App, persons: Sequence[str]) -> list[Source]:
