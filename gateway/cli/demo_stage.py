@@ -16,6 +16,7 @@ from aiohttp import web
 
 from gateway.cli.client import Gateway, Refused
 from gateway.cli.demo_phones import Phones
+from gateway.cli.demo_prompt import offer_prompt
 from gateway.cli.installation import ACTOR, Installation, opened
 from gateway.config import Settings, load
 from gateway.demo.shop import Shop, ShopSettings
@@ -140,7 +141,8 @@ class Stage:
             return await _set_up_app(installation, self._shop_origins, phones)
 
     async def _fill(self, gateway: Gateway, sandbox: Sandbox, phones: Phones, made: _Ready) -> None:
-        """Virtual devices for the app; those of an earlier demo are no longer played by anybody."""
+        """A prompt and virtual devices for the app; those of an earlier demo are no longer played by anybody."""
+        await asyncio.to_thread(offer_prompt, gateway)
         await asyncio.to_thread(_forget_visitors, gateway)
         of_phones = phones.import_lines(user_prefix=_VISITOR)
         browsers = sandbox.mint_lines(

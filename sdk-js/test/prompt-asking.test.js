@@ -70,7 +70,7 @@ async function pageWith(prompts, { answer = { ok: true, reason: null }, state = 
 /** The page after its prompts had their chance to come up. */
 async function visit(prompts, given) {
   const page = await pageWith(prompts, given);
-  await page.room.start();
+  assert.deepEqual(await page.room.start(), { ok: true, reason: null }); // the page script reads it
   await soon();
   return page;
 }

@@ -22,7 +22,7 @@ async function pageWith({ kinds = ['slidedown'], killed = false, ...overrides } 
   const host = fakeWindow({ ...overrides, gateway });
   const calls = [];
   openRoom(host, 'prompts', (core) => ({
-    start: async () => { calls.push(['start', core.visit.config.prompts.length]); },
+    start: async () => { calls.push(['start', core.visit.config.prompts.length]); return { ok: true, reason: null }; },
     show: async (slug) => { calls.push(['show', slug]); return { ok: true, reason: null }; },
   }));
   boot(host);

@@ -116,8 +116,18 @@ def test_the_shop_is_strict(demo: Demo) -> None:
         assert b"@GATEWAY@" not in content
         assert b"@APP@" not in content
     page = _ask(urls["shop"])[2].decode()
+    assert 'data-steeple-prompt="stay-posted"' in page
     assert " style=" not in page
     assert "onclick" not in page
+
+
+def test_visitors_are_asked_by_a_prompt_of_the_gateway(demo: Demo) -> None:
+    """What the page asks is kept at the gateway, where it can be changed."""
+    _, urls = demo
+    config = f"{urls['gateway']}/v1/sdk/config?app={urls['app']}"
+    (prompt,) = json.loads(_ask(config)[2])["prompts"]
+    assert (prompt["slug"], prompt["kind"]) == ("stay-posted", "inline")
+    assert prompt["variants"][0]["texts"]["en"]["yes"] == "Yes, tell me"
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,10 @@ Promise.resolve(document.querySelector('steeple-prompt').shadowRoot.getAnimation
     .then(() => axe.run({include: ['steeple-prompt']}, {resultTypes: ['violations', 'incomplete']}))
     .then(({violations, incomplete}) => [...violations, ...incomplete.filter(({id}) => id === 'color-contrast')]
         .map(({id, nodes}) => [id, ...nodes.map(({target, any}) => [target, any.map((one) => one.message)])]))"""
+_ARRIVED: Final = """document.querySelectorAll('steeple-prompt, #own').forEach((one) => {
+    if (one.shadowRoot) one.shadowRoot.getAnimations().forEach((moving) => moving.finish());
+    if (one.dataset.kind === 'inline' || one.id) one.scrollIntoView({block: 'end'});
+})"""
 _SMALL: Final = """[...document.querySelector('steeple-prompt').shadowRoot.querySelectorAll('button, label')]
     .filter((one) => Math.round(one.getBoundingClientRect().height) < 44).map((one) => one.textContent)"""
 _LAID_OUT: Final = """[scrollY, ...[...document.body.querySelectorAll('*')].map((one) => {
@@ -188,7 +192,12 @@ async def test_pictures_to_look_at(preview: Page, browser: Browser, width: int, 
         "ios": {"visitor": "iphone", "position": "bottom"},
     }
     for scheme, (name, wishes) in product(("light", "dark"), looks.items()):
+        await preview.screenshot(width=width, height=800, dark=scheme == "dark")
         await show(preview, scheme=scheme, **wishes)
+        if name == "bell":
+            await preview.click("steeple-prompt >>> button")
+            await preview.wait_for("document.querySelectorAll('steeple-prompt').length === 2")
+        await preview.evaluate(_ARRIVED)
         picture = await preview.screenshot(width=width, height=800, dark=scheme == "dark")
         (folder / f"prompt-{name}-{browser.name}-{width}-{scheme}.png").write_bytes(picture)
         assert int.from_bytes(picture[16:20], "big") == width

@@ -118,7 +118,7 @@ async def test_push_on_a_site_in_five_minutes(
     browser: Browser, served: Served, website: Shop, notifications_daemon: NotificationDaemon, tmp_path: Path
 ) -> None:
     """A question, a no that is respected, colours of one's own, a yes, the first push: all by the page's own lines."""
-    text = _HOW_TO.read_text("utf-8")
+    text, said = _HOW_TO.read_text("utf-8"), len(browser.console)
     folder = Path(os.environ.get("STEEPLE_ARTEFACTS") or tmp_path)
     await follow(text, served, website, tmp_path, only="prompts create")
     await browser.grant(website.origin, "prompt")
@@ -151,4 +151,5 @@ async def test_push_on_a_site_in_five_minutes(
     await notifications_daemon.wait_for("It works")
     await counted(website, asked=2, dismissed=1, yes=1, granted=1 if isinstance(browser, Firefox) else 0)
     assert website.site.policy_reports == []
+    assert [line for line in browser.console[said:] if "Steeple:" in line] == []
     await page.close()

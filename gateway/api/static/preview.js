@@ -156,7 +156,7 @@ async function begin() {
   const draw = () => { remember(); show().catch((fault) => { byId('state').textContent = fault.message; }); };
   form.addEventListener('change', draw);
   form.addEventListener('submit', (event) => { event.preventDefault(); draw(); });
-  system.addEventListener('change', draw);
+  system.addEventListener('change', () => { if (form.elements.scheme.value === 'auto') draw(); });
   await show();
 }
 

@@ -1,6 +1,6 @@
 // The demo shop's own script: what a shop would write around the snippet, and what its back office would show.
 const byId = (id) => document.getElementById(id);
-const [on, off, choose, order, campaign] = ['on', 'off', 'choose', 'order', 'campaign'].map(byId);
+const [choose, order, campaign] = ['choose', 'order', 'campaign'].map(byId);
 const POLL_MS = 700;
 const QUIET_POLLS = 40; // receipts come in for a while after the last push went out
 const INBOX_POLLS = 9; // the gateway knows of new messages in inboxes after some seconds
@@ -10,7 +10,7 @@ const WORDS = {
   unsupported: 'This browser (or a private window) has no push. The right half works all the same.',
   ios_home_screen: 'On an iPhone, add this page to the home screen first.',
   denied: 'Notifications are blocked for this page; the browser’s site settings can allow them again.',
-  dismissed: 'The question was closed. Press the button when you like.',
+  dismissed: 'The question was closed. Say yes when you like.',
   timeout: 'The browser’s push service did not answer. Is this machine online?',
   push_service: 'The browser could not reach its push service. Is this machine online? The right half works offline.',
   offline: 'The gateway does not answer. Is the demo still running?',
@@ -32,25 +32,14 @@ function wordsFor(state) {
 
 function show(state) {
   device = state.subscribed ? state.id : null;
-  const held = document.activeElement === on || document.activeElement === off;
-  on.hidden = !state.supported || state.subscribed;
-  off.hidden = !state.subscribed;
   choose.hidden = !state.subscribed;
   order.disabled = !device;
-  if (held) (on.hidden ? off : on).focus();
   note('push-note', ...wordsFor(state));
 }
 
 window.Steeple = window.Steeple || [];
 window.Steeple.push((steeple) => {
   ['ready', 'changed', 'subscribed', 'unsubscribed', 'denied', 'error'].forEach((name) => steeple.on(name, show));
-  on.addEventListener('click', async () => {
-    // First thing in the click: Safari refuses once anything was awaited.
-    const answer = steeple.subscribe({ consentText: byId('consent').textContent });
-    note('push-note', 'Asking the browser …');
-    show(await answer);
-  });
-  off.addEventListener('click', async () => show(await steeple.unsubscribe()));
   choose.addEventListener('click', () => steeple.preferences.show());
   steeple.on('inbox', ({ unread }) => { byId('news').textContent = unread ? ` (${unread})` : ''; });
   byId('messages').addEventListener('click', () => steeple.inbox.show());

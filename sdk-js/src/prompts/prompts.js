@@ -1,6 +1,6 @@
 // The room of prompts: which one comes up, and when.
 // Entered by the page script where the settings name prompts, and when the shop calls `Steeple.prompt.show()`.
-import { failed } from '../wire.js';
+import { failed, OK } from '../wire.js';
 import { createAsking } from './asking.js';
 import { placesOf, shopFacts, trackedFacts } from './markup.js';
 import { hasOrdered, mayAsk, ordered, seen, shown } from './memory.js';
@@ -77,11 +77,13 @@ export function createPrompts(core) {
     consider();
   }
 
+  /** The page view. Answers like a public call, and `show` does too. */
   async function start() {
     await notebook.note(seen);
     if (shopFacts(document).has_ordered) await notebook.note(ordered);
     api.on('tracked', hear);
     consider();
+    return OK;
   }
 
   /** Within a click a prompt is shown in any case; unbidden as seldom as the automatic ones. */
