@@ -80,7 +80,9 @@ async def test_a_customer_is_reached_by_name_and_with_everybody(
     await visitor.page.evaluate(
         "void (Steeple.track('add_to_cart', {currency: 'EUR', value: 49.8}), location.assign('/cart'))"
     )
-    await visitor.page.wait_for("location.pathname === '/cart' && (window.heard || []).some(([name]) => name === 'ready')")
+    await visitor.page.wait_for(
+        "location.pathname === '/cart' && (window.heard || []).some(([name]) => name === 'ready')"
+    )
     await shop.app.call("PATCH", f"/v1/subscriptions/{subscription}", {"user": "cust-17"})
     counted: dict[str, int] = {}
 

@@ -92,6 +92,21 @@ class ChromiumPage:
         """Until the expression is truthy."""
         return await until(lambda: self.evaluate(js_predicate), what=js_predicate, timeout_s=timeout_s)
 
+    async def slow_down(self, times: float) -> None:
+        """Give the tab a processor that is so many times slower, and begin to count its main thread's time."""
+        await self._call("Emulation.setCPUThrottlingRate", rate=times)
+        await self._call("Performance.enable", timeDomain="threadTicks")
+
+    async def scripting_ms(self) -> float:
+        """How long its main thread has compiled and run scripts since `slow_down`, as the processor counts it."""
+        metrics = (await self._call("Performance.getMetrics"))["metrics"]
+        spent = {one["name"]: one["value"] for one in metrics}
+        return 1000 * (spent["ScriptDuration"] + spent["V8CompileDuration"])
+
+    async def forget(self, origin: str) -> None:
+        """Clear what the origin has stored, workers included."""
+        await self._call("Storage.clearDataForOrigin", origin=origin, storageTypes="all")
+
     async def go_offline(self, *, offline: bool = True) -> None:
         """Cut the tab's network, or mend it."""
         await self._call(
@@ -174,10 +189,14 @@ class Chromium:
 
     async def new_page(self, url: str) -> ChromiumPage:
         """A new tab in front, loaded."""
-        target = (await self.call("Target.createTarget", url="about:blank"))["targetId"]
-        page = await self._page(target, url)
+        page = await self.new_tab()
         await page.goto(url)
         return page
+
+    async def new_tab(self) -> ChromiumPage:
+        """A new tab in front, empty."""
+        target = (await self.call("Target.createTarget", url="about:blank"))["targetId"]
+        return await self._page(target, "about:blank")
 
     async def new_private_page(self, url: str) -> ChromiumPage:
         """A new tab in an incognito window, loaded."""
