@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from e2e.drivers.browser import Browser
+from e2e.drivers.firefox import Firefox
 from e2e.drivers.notifications import NotificationDaemon
 from e2e.gateway import Served
 from e2e.sender import Sender
@@ -88,6 +89,19 @@ async def test_a_page_of_another_origin_is_told_so(browser: Browser, site: Site,
     assert f"{site.other_origin} one of the app's origins" in answer["message"]
     assert [line for line in browser.console if site.other_origin in line and "Steeple" in line]
     assert await shop.app.devices() == []
+    await visitor.leave()
+
+
+async def test_a_site_that_may_keep_nothing_is_told_so(firefox: Firefox, shop: Shop) -> None:
+    """The person forbids the site to keep data: no push, a reason, no fault in the page and no line in its console."""
+    await firefox.block_storage(shop.origin)
+    lines = len(firefox.console)
+    visitor = await Visitor.arrive(firefox, shop.origin)
+
+    assert (await visitor.press("yes"))["reason"] == "unsupported"
+
+    assert await visitor.page.evaluate("faults") == []
+    assert [line for line in firefox.console[lines:] if "Steeple" in line] == []
     await visitor.leave()
 
 
