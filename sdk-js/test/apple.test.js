@@ -92,7 +92,9 @@ test('simulated Safari 18.4: without a worker file the window subscribes by itse
   const result = await host.click(() => host.Steeple.subscribe());
   assert.deepEqual([result.ok, host.pushManager.made], [true, 1]);
   const next = again(safariWindow, host);
-  const ready = await arrive(next);
+  const arriving = arrive(next);
+  assert.equal((await next.Steeple.state()).subscribed, true, 'also before anything is asked of the gateway');
+  const ready = await arriving;
   assert.deepEqual([ready.subscribed, ready.id, host.gateway.made], [true, result.id, 1]);
   assert.equal((await next.Steeple.unsubscribe()).ok, true);
   assert.deepEqual([await host.pushManager.getSubscription(), host.gateway.devices.size], [null, 0]);

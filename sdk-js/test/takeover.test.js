@@ -83,6 +83,15 @@ test('who comes over and leaves is not fetched back by the next visit', async ()
   assert.deepEqual([second.ready.subscribed, second.gateway.devices.size], [false, 0]);
 });
 
+test('who left us before the shop moved is not fetched back by way of the other provider', async () => {
+  const browser = browserOfTheirs();
+  const first = await arrive(browser, {});
+  await first.steeple.subscribe();
+  await first.steeple.unsubscribe();
+  const second = await arrive(first, MIGRATES);
+  assert.deepEqual([second.ready.subscribed, second.gateway.devices.size], [false, 0]);
+});
+
 test('the room is not asked for again once a browser has come over', async () => {
   const first = await arrive(browserOfTheirs(), MIGRATES);
   const second = await revisit(first, { document: { ...first.host.document } }); // in this page nothing can be loaded
