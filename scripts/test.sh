@@ -13,6 +13,7 @@ python=.venv/bin/python
 status=0
 unsteady_max=5
 mkdir -p artefacts
+export STEEPLE_ARTEFACTS="${STEEPLE_ARTEFACTS:-$PWD/artefacts/pictures}" # what tests drew in browsers, to be looked at
 : > artefacts/unsteady.txt
 
 part() {
