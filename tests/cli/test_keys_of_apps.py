@@ -57,6 +57,7 @@ async def test_keys_are_brought_and_work(shell: Shell, sandbox: Sandbox, tmp_pat
     google = (await shell("keys", "fcm", "add", "--app", "shop", account, "--json")).json
     checked = await shell("keys", "check", "--app", "shop", "--json")
     listed = (await shell("keys", "list", "--app", "shop", "--json")).json
+    metered = (await shell("keys", "meter", "--app", "shop", "--json")).json
 
     assert (apple["public"]["bundle_ids"], apple["is_current"]) == ([BUNDLE], True)
     assert google["public"]["project_id"] == PROJECT
@@ -65,6 +66,9 @@ async def test_keys_are_brought_and_work(shell: Shell, sandbox: Sandbox, tmp_pat
         [("webpush", ""), ("apns", ""), ("fcm", "")],
     )
     assert [one["id"] for one in listed][1:] == [apple["id"], google["id"]]
+    assert [(one["id"], one["devices"], one["may_retire_at"]) for one in metered] == [
+        (one["id"], 0, None) for one in listed
+    ]
     assert "PRIVATE" not in json.dumps([apple, google, listed])
     assert sandbox.ledger.counters["accepted"] == 0
 
