@@ -56,7 +56,7 @@ class Orders:
     def _web_push(self, number: int) -> Push:
         receiver = audience.receiver(self._points, number)
         shown = {**_shown(), "navigate": campaign.MESSAGE["url"], "icon": campaign.MESSAGE["icon"]}
-        payload = {"web_push": 8030, "notification": {**shown, "data": {"steeple": _ids()}}}
+        payload = {"web_push": 8030, "mutable": True, "notification": {**shown, "data": {"steeple": _ids()}}}
         return Push(receiver.described(audience.endpoint(self._sink)), _text(payload))
 
     def _apns(self, _number: int) -> Push:
