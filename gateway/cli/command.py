@@ -17,6 +17,7 @@ from gateway.store.embedded import EmbeddedPostgresError
 
 REFUSED: Final = 1
 WRONG_USAGE: Final = 2
+_NO_TEXT: Final = "What was typed, or the file that was named, is not UTF-8. See `steeple --help`."
 
 _VERBS: Final[dict[str, str]] = {
     "serve": "serve",
@@ -113,6 +114,9 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; nothing more can be said
         return REFUSED
+    except UnicodeError:  # a word of the shell or a file may be any bytes
+        complain({"type": "invalid_request", "code": "usage", "message": _NO_TEXT}, as_json=as_json)
+        return WRONG_USAGE
     except (click.Abort, KeyboardInterrupt):
         return REFUSED
     except (GatewayError, Refused, EmbeddedPostgresError, click.ClickException, OSError) as fault:

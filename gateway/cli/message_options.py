@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from gateway import transports
-from gateway.cli.options import Id, json_object_in
+from gateway.cli.options import Id, json_object_in, object_at
 
 _AUDIENCE: Final = ("topics", "users", "subscriptions", "languages", "channels", "all", "segment", "lists")
 _LIMITS: Final = ("per_minute", "cap", "on_cap")
@@ -26,13 +26,13 @@ def with_message(verb: Callable[..., Any]) -> Callable[..., Any]:
 def request_of(message: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
     """The request: the file's fields, then what the options say."""
     given = {name: _plain(value) for name, value in flags.items() if value is not None and value != ()}
-    audience = {**message.get("audience", {}), **{name: given.pop(name) for name in _AUDIENCE if name in given}}
+    audience = {**object_at(message, "audience"), **{name: given.pop(name) for name in _AUDIENCE if name in given}}
     limits = {name: given.pop(name) for name in _LIMITS if name in given}
     if limits:
-        given["limits"] = {**message.get("limits", {}), **limits}
+        given["limits"] = {**object_at(message, "limits"), **limits}
     schedule = {name: given.pop(name) for name in _SCHEDULE if name in given}
     if schedule:
-        given["schedule"] = {**message.get("schedule", {}), **schedule}
+        given["schedule"] = {**object_at(message, "schedule"), **schedule}
     inbox = {field: given.pop(name) for name, field in _INBOX.items() if name in given}
     if inbox:
         before = message.get("inbox")
@@ -55,7 +55,7 @@ def _json_object(_ctx: click.Context, _option: click.Parameter, text: str | None
         return None
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, RecursionError) as fault:
         raise click.BadParameter(f"it is not a JSON object such as '{{\"order\": 17}}' ({fault})") from None
 
 

@@ -81,8 +81,16 @@ def json_object_in(name: str) -> dict[str, Any]:
     raw = sys.stdin.buffer.read(SEND_BODY_BYTES_MAX) if name == "-" else Path(name).read_bytes()
     try:
         return msgspec.json.decode(raw, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise click.BadParameter(f"{name} holds no JSON object: {fault}") from None
+
+
+def object_at(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    """The object under this name of a file, for options to add to; empty where it is left out. Raises `UsageError`."""
+    held = fields.get(name, {})
+    if not isinstance(held, dict):
+        raise click.UsageError(f"The file says `{name}`, and it is no JSON object.")
+    return held
 
 
 def absolute(folder: str | None) -> str | None:

@@ -10,7 +10,7 @@ import msgspec
 from gateway.cli.answer import hint, say, table
 from gateway.cli.client import Gateway
 from gateway.cli.command import Verbs
-from gateway.cli.options import json_object_in, with_gateway
+from gateway.cli.options import json_object_in, object_at, with_gateway
 from gateway.model.limits import OPT_IN_DAYS_DEFAULT, OPT_IN_KEPT_DAYS
 from gateway.model.prompt import Kind
 
@@ -146,8 +146,8 @@ def _fields(given: dict[str, Any], held: dict[str, Any]) -> dict[str, Any]:
     fields = dict(given["file"])
     words = {name: given[name] for name in _WORDS if given[name] is not None}
     if words:
-        texts, language = {**held, **fields.get("texts", {})}, given["language"]
-        fields["texts"] = {**texts, language: {**texts.get(language, {}), **words}}
+        texts, language = {**held, **object_at(fields, "texts")}, given["language"]
+        fields["texts"] = {**texts, language: {**object_at(texts, language), **words}}
     return fields if given["kind"] is None else {**fields, "kind": given["kind"]}
 
 

@@ -20,7 +20,7 @@ def json_or_file(_ctx: click.Context, _option: click.Parameter, value: str | Non
     text = Path(value[1:]).read_bytes() if value.startswith("@") else value.encode()
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise click.BadParameter('expected a JSON object, such as {"topics": "sale"}, or @FILE') from None
 
 

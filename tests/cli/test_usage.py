@@ -52,6 +52,34 @@ def test_wrong_usage_is_a_sentence(terminal: Terminal, words: list[str]) -> None
     assert said.err.count("\n") == 1
 
 
+DEEP = '{"data": ' + "[" * 100_000 + "}"
+WRONG_FILES = {
+    "texts of a prompt that are none": (["prompts", "create", "welcome", "--title", "Hello"], '{"texts": 5}'),
+    "texts of a language that are none": (["prompts", "create", "welcome", "--no", "Later"], '{"texts": {"en": "x"}}'),
+    "an audience that is none": (["send", "--all"], '{"audience": "everybody"}'),
+    "a schedule that is none": (["send", "--all", "--at", "tomorrow"], '{"schedule": null}'),
+    "a message without a bottom": (["send", "--all"], DEEP),
+    "a title that is no text": (["send", "--all", "--title", "\udcff"], "{}"),
+}
+
+
+@pytest.mark.parametrize(("words", "file"), WRONG_FILES.values(), ids=WRONG_FILES.keys())
+def test_a_wrong_file_is_a_sentence(terminal: Terminal, words: list[str], file: str) -> None:
+    """What options add to may be anything: a file is as hostile as what is typed."""
+    said = terminal(*words, "--file", "-", "--key", "x", stdin=file)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("steeple: ")
+    assert said.err.count("\n") == 1
+
+
+def test_a_file_of_other_bytes_is_a_sentence(installed: Terminal) -> None:
+    """Somebody names the wrong file."""
+    (installed.folder / "key.pem").write_bytes(b"\xff\xfe\x00")
+    said = installed("keys", "vapid", "import", "--app", "shop", "key.pem")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == "steeple: What was typed, or the file that was named, is not UTF-8. See `steeple --help`.\n"
+
+
 def test_wrong_usage_is_an_object_for_programs(terminal: Terminal) -> None:
     """A program branches on a code."""
     said = terminal("send", "--title", "Hello", "--json")
