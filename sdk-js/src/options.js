@@ -9,6 +9,9 @@ function gatewayOf(source) {
   return url.origin + (folder > 0 ? url.pathname.slice(0, folder) : '');
 }
 
+/** What the tag wants done about another push provider, as it is kept once it was done; a changed wish is a new one. */
+export const takeoverWish = ({ migrate, migrateEnd }) => migrate && `${migrate} ${migrateEnd}`;
+
 /** The tag that loaded us. A module bundle has no currentScript, so the page is searched as well. */
 export const ownTag = (document) => document.currentScript || document.querySelector(SELECTOR);
 

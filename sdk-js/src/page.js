@@ -2,6 +2,7 @@
 // never rejects. The words of `reason` and the events are listed in docs/reference/sdk.md.
 import { createActions, UNCHANGED } from './actions.js';
 import { complain, createEvents, turns } from './calls.js';
+import { takeoverWish } from './options.js';
 import { isFault, snapshot } from './state.js';
 import { createRooms } from './rooms.js';
 import { drawerOf, openStore } from './store.js';
@@ -113,8 +114,8 @@ export function createSteeple(host, options) {
 
   /** Whether visitors of another provider are to come over, as the shop's tag says, and this one may not have yet. */
   const mayTakeOver = async () => {
-    const { migrate } = options.data;
-    return migrate && permission(host) === 'granted' && !visit.choice.opted_out && migrate !== await store.get('migrated');
+    const wish = takeoverWish(options.data);
+    return wish && permission(host) === 'granted' && !visit.choice.opted_out && wish !== await store.get('migrated');
   };
 
   async function mend() {

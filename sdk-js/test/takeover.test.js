@@ -98,6 +98,15 @@ test('the room is not asked for again once a browser has come over', async () =>
   assert.deepEqual([second.ready.ok, second.ready.subscribed], [true, true]);
 });
 
+test('who came over while both reached them is with us alone once the shop says so', async () => {
+  const browser = browserOfTheirs();
+  const first = await arrive(browser, MIGRATES);
+  await arrive(first, MIGRATES);
+  assert.equal(browser.theirs.isGone, false);
+  const last = await arrive(first, ENDS);
+  assert.deepEqual([last.ready.subscribed, browser.theirs.isGone, await browser.theirs.pushManager.getSubscription()], [true, true, null]);
+});
+
 test('a worker is known by its file, whatever its query and state', () => {
   const at = (state, scriptURL) => ({ [state]: { scriptURL } });
   const page = 'https://shop.example/cart';

@@ -121,7 +121,6 @@ async def test_visitors_of_another_provider_come_over_and_it_is_left_in_peace_un
     await notifications_daemon.wait_for(title)
 
     say_in_tag(shop, "data-migrate-end")
-    await visitor.page.evaluate(_STORE.format("kept.delete('migrated')"))
     assert (await _next_view(visitor))["id"] == state["id"]
     assert await _workers(visitor.page) == ["/steeple/worker.js"]
     await visitor.leave()
@@ -218,18 +217,6 @@ async def test_a_private_window_is_told_what_it_can_have(browser: Browser, shop:
     )
     assert await private.evaluate("faults") == []
     await private.close()
-
-
-_STORE: Final = """new Promise((resolve, reject) => {{
-    const opening = indexedDB.open("steeple", 1);
-    opening.onerror = () => reject(opening.error);
-    opening.onsuccess = () => {{
-        const transaction = opening.result.transaction("kv", "readwrite");
-        const kept = transaction.objectStore("kv");
-        {};
-        transaction.oncomplete = () => {{ opening.result.close(); resolve(true); }};
-    }};
-}})"""
 
 
 async def _next_view(visitor: Visitor) -> dict[str, Any]:

@@ -4,6 +4,7 @@
 // The shop names the provider's worker file in `data-migrate`. Without more, that worker and its subscription are left
 // in peace, and both providers reach the visitor; with `data-migrate-end` they are ended, and only they, once the
 // visitor is with us.
+import { takeoverWish } from '../options.js';
 import { openRoom } from '../rooms.js';
 
 const REGISTRATIONS_MAX = 50;
@@ -62,7 +63,7 @@ export function makeTakeover({ host, options, store, api, actions, act }) {
       step = decideTakeover(await facts());
     }
     if (step === 'end') await Promise.all(registrations.map(end));
-    if (step === 'end' || step === 'over') await store.set('migrated', migrate);
+    if (step === 'end' || step === 'over') await store.set('migrated', takeoverWish(options.data));
     return { ok: true, reason: null };
   }
 
