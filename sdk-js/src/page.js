@@ -150,7 +150,7 @@ export function createSteeple(host, options) {
     const done = await arrive();
     emit('ready', done);
     if (done.ok) flush();
-    if (options.data.inbox) inbox('watch')();
+    if (options.data.inbox === 'on') inbox('watch')();
     if (done.ok || done.reason === 'ios_home_screen') guarded('prompts', () => prompts((room) => room.start(), hasPrompts))();
     return done;
   };

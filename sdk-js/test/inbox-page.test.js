@@ -28,9 +28,10 @@ test('each call reaches the room, and its answer the page', async () => {
 
 test('a page that does not use the inbox never lets the room in; one that says so watches', async () => {
   assert.deepEqual((await pageWith()).calls, []);
+  const off = await pageWith({ attributes: { inbox: 'off' } });
   const { calls } = await pageWith({ attributes: { inbox: 'on' } });
   for (let turns = 0; turns < 100 && !calls.length; turns += 1) await new Promise((resolve) => { setTimeout(resolve, 5); });
-  assert.deepEqual(calls, [['watch']]);
+  assert.deepEqual([calls, off.calls], [[['watch']], []]);
 });
 
 test('before the consent nothing is read, watched or loaded', async () => {
