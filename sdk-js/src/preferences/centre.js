@@ -69,6 +69,7 @@ export function makePreferences({ host, options, store, visit, api, emit }, styl
     if (!visit.device || (visit.choice || {}).opted_out) return failed('not_subscribed');
     const news = await ask();
     if (!news) return failed('offline', 'no answer from the gateway about this subscription');
+    if (open) return OK; // the button was clicked twice
     open = drawn(news);
     host.document.documentElement.append(open.shell);
     open.dialog.showModal();
