@@ -186,7 +186,7 @@ export interface SteepleOptions {
   receipts?: 'off';
   /** How prompts look on this page. */
   promptScheme?: 'light' | 'dark' | 'auto';
-  promptPosition?: 'top' | 'bottom' | 'bottom-left' | 'bottom-right' | 'top-left' | 'top-right';
+  promptPosition?: 'top' | 'bottom' | 'middle' | 'bottom-left' | 'bottom-right' | 'top-left' | 'top-right';
   promptAccent?: string;
   promptAccentText?: string;
   promptBackground?: string;
