@@ -1,9 +1,9 @@
 """Group commit: what many callers bring within a moment is written together, and each is answered when it is committed.
 
-Who comes after a pause is written at once; behind it batches begin at even distances, one at a time, so that many
-callers, or a slow database, make batches larger rather than more. What waits is bounded:
-beyond it callers hear 429 and bring it again. Where a batch fails for a reason of our own, its callers' items are tried
-by themselves, so that one of them cannot keep the others from being written.
+Who comes after a pause is written at once; behind it batches begin at even distances, one at a time, and one that is
+due while another is being written goes on filling up: many callers, or a slow database, make batches larger rather than
+more. What waits is bounded: beyond it callers hear 429 and bring it again. Where a batch fails for a reason of our own,
+its callers' items are tried by themselves, so that one of them cannot keep the others from being written.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ class GroupCommit(Generic[Item, Fate]):
         batch = self._batch
         if batch is None:
             batch = self._batch = _Batch()
-            self._timer = loop.call_at(max(loop.time(), self._next_s), self._start_flush)
+            self._timer = loop.call_at(max(loop.time(), self._next_s), self._flush_if_idle)
         done: asyncio.Future[Sequence[Fate]] = loop.create_future()
         batch.callers.append((items, done))
         batch.size += len(items)
@@ -90,6 +90,16 @@ class GroupCommit(Generic[Item, Fate]):
         if batch.size >= self._batch_max:
             self._start_flush()
         return done
+
+    def _flush_if_idle(self) -> None:
+        self._timer = None
+        if not self._flushes:
+            self._start_flush()
+
+    def _flushed(self, task: "asyncio.Task[None]") -> None:
+        self._flushes.discard(task)
+        if self._timer is None:  # its time came while this one was being written
+            self._flush_if_idle()
 
     def _start_flush(self) -> None:
         if self._timer is not None:
@@ -100,7 +110,7 @@ class GroupCommit(Generic[Item, Fate]):
             self._next_s = asyncio.get_running_loop().time() + self._flush_s
             task = asyncio.get_running_loop().create_task(self._flush(batch))
             self._flushes.add(task)
-            task.add_done_callback(self._flushes.discard)
+            task.add_done_callback(self._flushed)
 
     async def _flush(self, batch: _Batch[Item, Fate]) -> None:
         try:
