@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from gateway.model.app import App
-from gateway.model.errors import GatewayError
+from gateway.model.errors import GatewayError, StoreUnavailable
 from gateway.model.limits import (
     DEVICE_EVENTS_ADOPTED_MAX,
     EVENT_BATCH_MAX,
@@ -71,12 +71,16 @@ class _Told(msgspec.Struct, frozen=True):
     claim: Claim | None
 
 
+_End = Fate | StoreUnavailable
+"""What became of an event, or why it was not written."""
+
+
 class Tracker:
     """Takes events for the whole process. Close it before the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._together: GroupCommit[_Told, Fate] = GroupCommit(
+        self._together: GroupCommit[_Told, _End] = GroupCommit(
             self._write,
             flush_s=EVENT_FLUSH_S,
             batch_max=EVENT_BATCH_MAX,
@@ -106,34 +110,45 @@ class Tracker:
         """Writes what waits."""
         await self._together.aclose()
 
-    async def _put(self, told: Sequence[_Told]) -> Sequence[Fate]:
+    async def _put(self, told: Sequence[_Told]) -> list[Fate]:
         try:
-            return await self._together.put(told)
+            return [_fate_of(end) for end in await self._together.put(told)]
         except GatewayError as fault:
             if fault.kind == "rate_limit":
                 EVENTS.labels("any", "refused").inc(len(told))
             raise
 
-    async def _write(self, told: Sequence[_Told]) -> Sequence[Fate]:
+    async def _write(self, told: Sequence[_Told]) -> Sequence[_End]:
+        """App after app: one that cannot be written now takes nothing away from the others."""
         by_app: dict[int, list[int]] = {}
         for place, one in enumerate(told):
             by_app.setdefault(one.app.id, []).append(place)
-        fates = [Fate.DENIED] * len(told)
+        ends: list[_End] = [Fate.DENIED] * len(told)
         for places in by_app.values():
             some = [told[place] for place in places]
-            for place, fate in zip(places, await _written(self._database, some[0].app, some), strict=True):
-                fates[place] = fate
-        return fates
+            for place, end in zip(places, await _written(self._database, some[0].app, some), strict=True):
+                ends[place] = end
+        return ends
 
 
-async def _written(db: Queryable, app: App, told: Sequence[_Told]) -> list[Fate]:
+def _fate_of(end: _End) -> Fate:
+    if isinstance(end, StoreUnavailable):
+        raise end
+    return end
+
+
+async def _written(db: Queryable, app: App, told: Sequence[_Told]) -> Sequence[_End]:
     """What became of each, all of one app."""
     fates = [Fate.DENIED] * len(told)
     open_ones = list(range(len(told)))
-    for _ in range(PEOPLE_WRITE_ATTEMPTS_MAX):
-        open_ones = await _attempt(db, app, told, open_ones, fates)
-        if not open_ones:
-            break
+    try:
+        for _ in range(PEOPLE_WRITE_ATTEMPTS_MAX):
+            open_ones = await _attempt(db, app, told, open_ones, fates)
+            if not open_ones:
+                break
+    except StoreUnavailable as fault:
+        # People's events may be committed by then: told that they are not, a server would bring them again.
+        return [fault if fate is Fate.DENIED else fate for fate in fates]
     return fates
 
 
