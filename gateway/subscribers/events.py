@@ -130,21 +130,30 @@ def _own_id_of(said: EventFields | DeviceEventFields) -> str | None:
     """The teller's own id; of a purchase its transaction: a thank-you page is loaded again, the server tells it too."""
     transaction = said.properties.get("transaction_id")
     if said.id is None and said.name == "purchase" and isinstance(transaction, str) and transaction:
-        return f"transaction:{transaction}"[:EVENT_ID_CHARS_MAX]
+        own_id = f"transaction:{transaction}"
+        return own_id if _is_id(own_id) else f"transaction:-{_digest(transaction.encode())}"
     return said.id
 
 
 def _id_of(said: EventFields | DeviceEventFields, own_id: str | None, user: str, *, param: str) -> str:
     """The teller's own id, or one made of what the event says; without a time nothing tells two events apart."""
     if own_id is not None:
-        if not own_id or len(own_id) > EVENT_ID_CHARS_MAX or not own_id.isprintable():
+        if not _is_id(own_id):
             text = f"An event's id has 1 to {EVENT_ID_CHARS_MAX} printable characters."
             raise Invalid("field_invalid", text, param=param)
         return own_id
     if said.at is None:
         return f"-{new_id():x}"
     content = msgspec.json.encode([said.name, user, said.at.astimezone(UTC), said.properties], order="deterministic")
-    return f"-{hashlib.blake2b(content, digest_size=_HASH_BYTES).hexdigest()}"
+    return f"-{_digest(content)}"
+
+
+def _is_id(text: str) -> bool:
+    return 0 < len(text) <= EVENT_ID_CHARS_MAX and text.isprintable()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=_HASH_BYTES).hexdigest()
 
 
 async def taken_in(db: Queryable, app: App, events: Sequence[Event]) -> list[bool]:

@@ -96,6 +96,17 @@ async def test_a_purchase_is_known_by_its_transaction(shop: Shop):
     assert (await _events_of(shop, "cust-3"))["purchase"]["sum"] == 80
 
 
+@pytest.mark.parametrize("transaction", ["T" * 200, "T\n77"])
+async def test_a_transaction_of_any_form_is_one_purchase(shop: Shop, transaction: str):
+    """However shops number them: the same one counts once, and one that ends otherwise is another."""
+    device = await shop.enrol()
+    await _login(shop, device, "cust-5")
+    for number in (transaction, transaction, f"{transaction}8"):
+        answer = await _track(shop, device, {"name": "purchase", "properties": {"transaction_id": number, "value": 5}})
+        assert answer.status == 202, answer.text
+    assert (await _events_of(shop, "cust-5"))["purchase"]["count"] == 2
+
+
 async def test_items_say_what_an_event_is_worth(shop: Shop):
     """Without a value, price times quantity of the items, as shops' tags have them."""
     device = await shop.enrol()
