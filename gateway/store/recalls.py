@@ -5,7 +5,7 @@ from datetime import date
 
 from gateway.model.delivery import Code
 from gateway.model.ids import bucket_of_message
-from gateway.model.limits import PART_CHUNK_RECIPIENTS_MAX
+from gateway.model.limits import PART_CHUNK_RECIPIENTS_MAX, RECALL_BUCKETS_AT_ONCE
 from gateway.store.database import Queryable
 
 
@@ -41,8 +41,19 @@ async def insert_lists(
 ) -> int:
     """Writes everybody whom a push service took the message `of` for into lists of `message_id`; how many.
 
-    `day` is that of `of`. Devices of people who were erased since are not among them.
+    `day` is that of `of`. Devices of people who were erased since are not among them. A few buckets at a time: of ten
+    million people one statement would sort all ids, and run into its time limit however often it is tried.
     """
+    written = 0
+    for start in range(0, len(buckets), RECALL_BUCKETS_AT_ONCE):
+        some = buckets[start : start + RECALL_BUCKETS_AT_ONCE]
+        written += await _insert_lists(db, app_id=app_id, buckets=some, message_id=message_id, of=of, day=day)
+    return written
+
+
+async def _insert_lists(
+    db: Queryable, *, app_id: int, buckets: Sequence[int], message_id: int, of: int, day: date
+) -> int:
     rows = await db.fetch(
         """
         INSERT INTO chunks (app_id, bucket, msg_id, part, lo, attempt, hi, cursor, ids, expected, due_at)

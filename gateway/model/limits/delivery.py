@@ -99,3 +99,5 @@ Chromium would hold back the next one. `sdk-js/src/payload.js` has its copy of i
 # --- recall -----------------------------------------------------------------------------------------------------------
 RECALL_LOOK_AGAIN_S: Final = 0.5
 """A recall is looked at so often while groups of the message that it takes back are still under way."""
+RECALL_BUCKETS_AT_ONCE: Final = 32
+"""Whose people are written down by one statement: of the largest app that is a few hundred thousand."""
