@@ -1,5 +1,6 @@
 """What lies in an app's inboxes for more than names: read for all readers together, every few seconds."""
 
+import asyncio
 import hashlib
 from datetime import datetime, timedelta
 from typing import Final
@@ -39,11 +40,15 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class Shelf:
-    """Remembers for each app what was planned last. Bounded, and never older than a few seconds."""
+    """Remembers for each app what was planned last. Bounded, and never older than a few seconds.
+
+    Readers who come while it is being read wait for that answer: after a push there are thousands of them at once.
+    """
 
     def __init__(self, db: Queryable) -> None:
         self._db = db
         self._kept: dict[int, tuple[datetime, list[Candidate]]] = {}
+        self._reading: dict[int, asyncio.Task[list[Candidate]]] = {}
 
     async def candidates(self, app: App, reader: Reader, *, now: datetime) -> list[Candidate]:
         """All that the reader may find, the newest first: for whoever fits, and naming this reader."""
@@ -54,6 +59,14 @@ class Shelf:
         kept = self._kept.get(app.id)
         if kept is not None and timedelta() <= now - kept[0] < _KEPT:
             return kept[1]
+        reading = self._reading.get(app.id)
+        if reading is None:
+            reading = self._reading[app.id] = asyncio.create_task(self._read(app, now=now))
+            reading.add_done_callback(lambda _: self._reading.pop(app.id))
+        # Whoever gives up waiting does not take the answer away from the others.
+        return await asyncio.shield(reading)
+
+    async def _read(self, app: App, *, now: datetime) -> list[Candidate]:
         rows = await inbox.campaigns(self._db, app, since=now - _HORIZON, limit=INBOX_CAMPAIGNS_MAX)
         named = await names_of_many(self._db, app, [one.audience for one in rows])
         found = [Candidate(one, names) for one, names in zip(rows, named, strict=True)]
