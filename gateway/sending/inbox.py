@@ -23,7 +23,9 @@ from gateway.store.database import Database
 
 Place = tuple[datetime, int]
 """Where a page begins: behind the message of this moment and id."""
-_IN_VERSION: Final = ("person", "locale", "country", "region", "city", "platform", "topics", "lists", "attrs", "facts")
+_IN_VERSION: Final = (
+    "person", "locale", "timezone", "country", "region", "city", "platform", "topics", "lists", "attrs", "facts",
+)  # fmt: skip
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

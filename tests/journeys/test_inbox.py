@@ -11,7 +11,7 @@ from gateway.store import pruning
 from tests.journeys.notifications import shown
 from tests.journeys.readers import Guest, proof_of, sent
 from tests.journeys.test_coupons import pool
-from tests.journeys.visitors import Visitor
+from tests.journeys.visitors import ORIGIN, Visitor
 from tests.journeys.world import Shop
 
 
@@ -168,6 +168,21 @@ async def test_a_second_look_costs_next_to_nothing(shop: Shop) -> None:
         known = {"If-None-Match": news["ETag"]}
         if change == "read":
             await sent(shop, "Two")
+
+
+async def test_who_travels_reads_times_of_the_new_place(shop: Shop) -> None:
+    """A device that tells another zone has other texts: what it has already is not the answer any more."""
+    ada = await Visitor(shop, "203.0.113.5").enrolled(timezone="Europe/Amsterdam")
+    await sent(shop, "Sale", body="Times of {{ device.timezone }}")
+    url = f"{shop.world.url}/v1/subscriptions/{ada.id}/inbox"
+    headers = {"Origin": ORIGIN, "Authorization": f"Bearer {ada.secret}"}
+    async with shop.world.session.get(url, headers=headers) as answer:
+        known = {**headers, "If-None-Match": answer.headers["ETag"]}
+    assert (await ada.change(timezone="America/New_York"))[0] == 200
+    async with shop.world.session.get(url, headers=known) as answer:
+        assert answer.status == 200
+        (sale,) = (await answer.json())["data"]
+    assert sale["body"] == "Times of America/New_York"
 
 
 async def test_what_was_called_off_or_is_over_goes(shop: Shop) -> None:
