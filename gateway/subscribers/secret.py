@@ -43,8 +43,12 @@ def fits(secret: str, subscription: Subscription | None) -> bool:
 
 def fits_hash(secret: str, held: bytes | None) -> bool:
     """Whether this is the secret that is kept so; takes as long where nothing is kept."""
-    is_same = hmac.compare_digest(hash_of(secret), held or _NO_HASH)
-    return is_same and held is not None
+    return is_hash(hash_of(secret), held)
+
+
+def is_hash(shown: bytes, held: bytes | None) -> bool:
+    """The same for who has the hash of what was shown, and the secret no more."""
+    return hmac.compare_digest(shown, held or _NO_HASH) and held is not None
 
 
 async def authorised(db: Queryable, app: App, subscription_id: int, secret: str | None) -> Subscription:

@@ -5,11 +5,9 @@ and written once, however many events there are of them. What a device tracks is
 is kept for the device, whose filters see it at once, and becomes the person's at the login (`adopt`).
 """
 
-import hmac
 from collections import Counter
 from collections.abc import Sequence
 from enum import Enum
-from typing import Final
 
 import msgspec
 
@@ -29,10 +27,8 @@ from gateway.store.database import Connection, Database, Queryable
 from gateway.store.device_events import Claimant, DeviceEvent
 from gateway.store.group_commit import GroupCommit
 from gateway.subscribers.events import Event, taken_in
-from gateway.subscribers.secret import hash_of
+from gateway.subscribers.secret import hash_of, is_hash
 from gateway.telemetry import EVENTS
-
-_NO_HASH: Final = bytes(32)
 
 
 class Fate(Enum):
@@ -59,8 +55,7 @@ class Claim(msgspec.Struct, frozen=True):
 
     def is_of(self, known: Claimant | None) -> bool:
         """Whether it is true; takes as long for a device that does not exist."""
-        held = None if known is None else known.secret_hash
-        return hmac.compare_digest(self.secret_hash, held or _NO_HASH) and held is not None
+        return is_hash(self.secret_hash, None if known is None else known.secret_hash)
 
 
 class _Told(msgspec.Struct, frozen=True):
