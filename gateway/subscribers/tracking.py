@@ -6,7 +6,7 @@ is kept for the device, whose filters see it at once, and becomes the person's a
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum
 
 import msgspec
@@ -178,30 +178,31 @@ async def _attempt(
 
 async def _keep(db: Queryable, app: App, events: dict[int, DeviceEvent], fates: list[Fate]) -> list[int]:
     """Stores events of devices that are nobody's; returns those whose device is somebody's by now."""
-    currency = app.own.currency
-
-    async def work(tx: Connection) -> tuple[set[int], set[tuple[int, str]]]:
-        held = await device_events.lock_nameless(tx, app, {one.subscription_id for one in events.values()})
-        wanted = {(one.subscription_id, one.id): one for one in events.values() if one.subscription_id in held}
-        fresh = await device_events.insert(tx, app, list(wanted.values())) if wanted else set()
-        for key in fresh:
-            one = wanted[key]
-            amount = amount_of(one.data or {}, currency=currency)
-            facts = with_event(held[one.subscription_id], one.name, at_s=int(one.at.timestamp()), amount=amount)
-            held[one.subscription_id] = facts
-        if fresh:
-            await device_events.save_facts(tx, app, {number: held[number] for number, _ in fresh})
-        return set(held), fresh
-
     async with db.transaction() as tx:
-        held, fresh = await work(tx)
-    left = set(fresh)
+        held, left = await _stored(tx, app, events.values())
     for place, one in events.items():
         key = one.subscription_id, one.id
         if one.subscription_id in held:
             fates[place] = Fate.COUNTED if key in left else Fate.REPEATED
             left.discard(key)
     return [place for place, one in events.items() if one.subscription_id not in held]
+
+
+async def _stored(
+    tx: Connection, app: App, events: Collection[DeviceEvent]
+) -> tuple[Collection[int], set[tuple[int, str]]]:
+    """Which of the devices are nobody's still, and (device, id) of each event of theirs that is new."""
+    held = await device_events.lock_nameless(tx, app, {one.subscription_id for one in events})
+    wanted = {(one.subscription_id, one.id): one for one in events if one.subscription_id in held}
+    fresh = await device_events.insert(tx, app, list(wanted.values())) if wanted else set()
+    for key in fresh:
+        one = wanted[key]
+        amount = amount_of(one.data or {}, currency=app.own.currency)
+        facts = with_event(held[one.subscription_id], one.name, at_s=int(one.at.timestamp()), amount=amount)
+        held[one.subscription_id] = facts
+    if fresh:
+        await device_events.save_facts(tx, app, {number: held[number] for number, _ in fresh})
+    return held, fresh
 
 
 async def adopt(db: Queryable, app: App, subscription_id: int, person: str) -> int:
