@@ -25,7 +25,8 @@ async def of_device(call: Call) -> web.Response:
     device = await call.services.enroller.get(app, device_number(call, secret), secret)
     db = call.services.database
     found = await consents.of_device(db, app, device.id)
-    return json_answer(ConsentsAnswer(data=_answers(found), intact=await is_intact(db, app, found)))
+    told = found if secret is None else [_without_others(one, device.person) for one in found]
+    return json_answer(ConsentsAnswer(data=_answers(told), intact=await is_intact(db, app, found)))
 
 
 async def of_user(call: Call) -> web.Response:
@@ -39,6 +40,11 @@ async def export(call: Call) -> web.StreamResponse:
     """GET /v1/consents/export"""
     app = await call.app_for(call.query("app"))
     return await streamed(call, lines(call.services.database, app), media=_NDJSON)
+
+
+def _without_others(record: ConsentRecord, person: str | None) -> ConsentRecord:
+    """Browsers are shared: whoever holds one now is not told who was logged in there before."""
+    return record if record.person == person else msgspec.structs.replace(record, person=None)
 
 
 def _answers(records: list[ConsentRecord]) -> list[ConsentAnswer]:

@@ -91,6 +91,22 @@ async def _prune(shop: Shop) -> None:
     await pruning.prune(shop.world.db)
 
 
+async def test_a_browser_does_not_tell_who_was_logged_in_there_before(shop: Shop) -> None:
+    """On a shared computer the page learns that topics were changed, and not by whom; the shop's server learns both."""
+    visitor = await Visitor(shop, "203.0.113.14").enrolled(consent=CONSENT)
+    await shop.call("PATCH", f"/v1/subscriptions/{visitor.id}", {"user": "ada@shop.example"})
+    await visitor.change(topics=["sale"])
+    users = [
+        one.get("user") for one in (await visitor.call("GET", f"/v1/subscriptions/{visitor.id}/consents"))[1]["data"]
+    ]
+    assert users == [None, "ada@shop.example"]
+    await shop.call("PATCH", f"/v1/subscriptions/{visitor.id}", {"user": "bob"})
+    status, said = await visitor.call("GET", f"/v1/subscriptions/{visitor.id}/consents")
+    assert (status, [one["act"] for one in said["data"]], said["intact"]) == (200, ["given", "changed"], True)
+    assert "ada" not in json.dumps(said)
+    assert [one.get("user") for one in (await _ledger(shop, visitor.id))["data"]] == [None, "ada@shop.example"]
+
+
 async def test_a_person_is_shown_all_of_it_also_of_devices_that_are_gone(shop: Shop) -> None:
     """The export of a person holds what they agreed to on a phone that they no longer have."""
     visitor = await Visitor(shop, "203.0.113.10").enrolled(consent=CONSENT)
