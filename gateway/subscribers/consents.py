@@ -12,9 +12,11 @@ from gateway.model.consent import ConsentAct, ConsentRecord, How
 from gateway.model.errors import Conflict
 from gateway.model.ids import to_text
 from gateway.model.limits import CONSENTS_PER_DEVICE_MAX
+from gateway.model.subscriber import Subscription
 from gateway.policy.consent_chain import FIRST, SALT_BYTES, sealed
 from gateway.store import consents
 from gateway.store.database import Queryable
+from gateway.store.subscriptions import Change
 from gateway.store.transfer import ImportedDevice
 
 _FROM_CONSENT = {"text": "text", "at": "said_at", "page": "page", "location": "location"}
@@ -96,6 +98,10 @@ def said_of(
     return said
 
 
-def is_news(consent: Mapping[str, Any] | None, held: Mapping[str, Any] | None) -> bool:
-    """Whether a consent is another one than the device gave before."""
-    return consent is not None and msgspec.to_builtins(dict(consent)) != held
+def act_of(said: Change, held: Subscription) -> ConsentAct | None:
+    """What a change is to the ledger; None: the device had agreed to the same before."""
+    if said.consent is not None and msgspec.to_builtins(dict(said.consent)) != held.consent:
+        return ConsentAct.GIVEN
+    if said.topics is not None and set(said.topics) != set(held.topics):
+        return ConsentAct.CHANGED
+    return None

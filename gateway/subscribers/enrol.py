@@ -26,7 +26,7 @@ from gateway.store import consents, persons, places, subscriptions
 from gateway.store.database import Queryable
 from gateway.store.subscriptions import Change, Filters
 from gateway.subscribers import people, topics
-from gateway.subscribers.consents import Occasion, is_news, note, said_of
+from gateway.subscribers.consents import Occasion, act_of, note, said_of
 from gateway.subscribers.location import carried_over, check_location, covers_location, located
 from gateway.subscribers.preferences import (
     check_consent,
@@ -221,12 +221,10 @@ class Enroller:
         self, app: App, found: Subscription, said: Change, slugs: Sequence[str] | None, occasion: Occasion
     ) -> Subscription | None:
         """Changes the row; in one transaction with its record, where it changes what was agreed to."""
-        if is_news(said.consent, found.consent):
-            act, agreed = ConsentAct.GIVEN, said.consent
-        elif said.topics is not None and set(said.topics) != set(found.topics):
-            act, agreed = ConsentAct.CHANGED, None
-        else:
+        act = act_of(said, found)
+        if act is None:
             return await subscriptions.patch(self._db, app, found.id, said)
+        agreed = said.consent if act is ConsentAct.GIVEN else None
         async with self._db.transaction() as tx:
             changed = await subscriptions.patch(tx, app, found.id, said)
             if changed is not None:
@@ -298,9 +296,10 @@ class Enroller:
                 await places.forget_position(tx, app, found.id)
             await self._locate(tx, app, found.id, arrival.place, position)
             known = await subscriptions.patch(tx, app, found.id, said)
-            if is_back or is_news(said.consent, found.consent):
-                told = said_of(agreed, arrival.occasion, topics=raw.topics)
-                await note(tx, app, found.id, ConsentAct.GIVEN, arrival.occasion, person=found.person, said=told)
+            act = ConsentAct.GIVEN if is_back else act_of(said, found)
+            if act is not None:
+                told = said_of(agreed if act is ConsentAct.GIVEN else None, arrival.occasion, topics=raw.topics)
+                await note(tx, app, found.id, act, arrival.occasion, person=found.person, said=told)
         ENROLMENTS.labels("revived" if is_back else "refreshed").inc()
         if known is None:
             raise Conflict("endpoint_taken", "The endpoint is being registered elsewhere at this moment; try again.")

@@ -54,6 +54,16 @@ async def test_what_is_repeated_is_written_once(shop: Shop) -> None:
     assert [one["text"] for one in (await _ledger(shop, visitor.id))["data"]] == [TEXT, "Prices, too."]
 
 
+async def test_an_opt_in_again_with_other_topics_is_written_down(shop: Shop) -> None:
+    """A page that asks a subscriber for topics anew changes what they agreed to, and the ledger has it; once."""
+    visitor = await Visitor(shop, "203.0.113.15").enrolled(consent=CONSENT, topics=["sale"])
+    for _ in range(2):
+        await visitor.enrol(consent=CONSENT, topics=["news", "sale"])
+    said = await _ledger(shop, visitor.id)
+    assert [(one["act"], one["topics"]) for one in said["data"]] == [("given", ["sale"]), ("changed", ["news", "sale"])]
+    assert ("text" in said["data"][-1], said["intact"]) == (False, True)
+
+
 async def test_a_page_that_mends_by_itself_brings_nobody_back(shop: Shop) -> None:
     """Whoever left stays away until they agree anew, also when the device's row is long gone."""
     visitor = await Visitor(shop, "203.0.113.9").enrolled(consent=CONSENT)
