@@ -291,18 +291,21 @@ class Enroller:
                     credential_id=said.credential_id or found.credential_id,
                     wire=arrival.address.wire,
                 )
+            known = await subscriptions.patch(tx, app, found.id, said)
+            if known is None:
+                raise Conflict(
+                    "endpoint_taken", "The endpoint is being registered elsewhere at this moment; try again."
+                )
+            _check_returns(raw, has_left=known.state == SubscriptionState.LEFT)  # they may have left just now
             is_back = await subscriptions.revive(tx, app, found.id)
             if not covers_location(agreed):
                 await places.forget_position(tx, app, found.id)
             await self._locate(tx, app, found.id, arrival.place, position)
-            known = await subscriptions.patch(tx, app, found.id, said)
             act = ConsentAct.GIVEN if is_back else act_of(said, found)
             if act is not None:
                 told = said_of(agreed if act is ConsentAct.GIVEN else None, arrival.occasion, topics=raw.topics)
                 await note(tx, app, found.id, act, arrival.occasion, person=found.person, said=told)
         ENROLMENTS.labels("revived" if is_back else "refreshed").inc()
-        if known is None:
-            raise Conflict("endpoint_taken", "The endpoint is being registered elsewhere at this moment; try again.")
         return known
 
     async def _move(self, app: App, found: Subscription, patch: ChangeRequest) -> None:

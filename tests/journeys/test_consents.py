@@ -1,14 +1,16 @@
 """Who agreed to what, when, where and how, and who took it back: the ledger."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
-from gateway.store import pruning
+from gateway.store import pruning, subscriptions
 from gateway.subscribers import erase
 from tests.journeys.visitors import Visitor
 from tests.journeys.world import Shop
+from tests.store.waiting import wait_for_a_lock
 
 TEXT = "Yes, tell me about sales. I can stop this at any time."
 CONSENT = {"text": TEXT, "at": "2026-11-01T10:00:00Z", "page": "https://shop.example/cart"}
@@ -76,6 +78,19 @@ async def test_a_page_that_mends_by_itself_brings_nobody_back(shop: Shop) -> Non
     status, _ = await visitor.enrol(consent={**CONSENT, "at": "2026-11-20T10:00:00Z"})
     assert status == 201
     assert (await visitor.enrol(consent=CONSENT, again=True))[0] == 200
+
+
+async def test_who_leaves_in_the_moment_when_a_page_mends_has_left(shop: Shop) -> None:
+    """The page had found them subscribed; that they leave before it is done counts for more."""
+    visitor = await Visitor(shop, "203.0.113.16").enrolled(consent=CONSENT)
+    async with shop.world.db.transaction() as tx:
+        await subscriptions.end(tx, shop.app, visitor.device.number)
+        mending = asyncio.create_task(visitor.enrol(consent=CONSENT, again=True))
+        await wait_for_a_lock(shop.world.db)
+    status, said = await mending
+    assert (status, said["error"]["code"]) == (409, "consent_withdrawn")
+    assert (await visitor.shown())["state"] == "left"
+    assert [one["act"] for one in (await _ledger(shop, visitor.id))["data"]] == ["given"]
 
 
 async def test_consents_that_come_with_a_file_are_written_down_once(shop: Shop) -> None:
