@@ -198,6 +198,22 @@ async def get(db: Queryable, app: App, subscription_id: int) -> Subscription | N
     return None if row is None else subscription_of(row)
 
 
+async def lock(db: Queryable, app: App, subscription_id: int) -> Subscription | None:
+    """One device, whatever its state, which nobody else changes until the end of the transaction."""
+    row = await db.fetchrow(
+        """
+        SELECT id, provider, state, credential_id, wire, person, topics, attrs, country, region, city, lat, lon,
+               geo_timezone, located_by, located_at, timezone, locale, platform, secret_hash, consent, created_at,
+               enrolled_at, registered_at, seen_at, ended_at
+        FROM subscriptions WHERE app_id = $1 AND bucket = $2 AND id = $3 FOR UPDATE
+        """,
+        app.id,
+        bucket_of(app, subscription_id),
+        subscription_id,
+    )
+    return None if row is None else subscription_of(row)
+
+
 async def get_many(db: Queryable, app: App, ids: Sequence[int]) -> list[Subscription]:
     """Those of the devices that exist, in the order of their ids."""
     rows = await db.fetch(

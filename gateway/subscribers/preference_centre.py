@@ -131,7 +131,7 @@ class _Work(msgspec.Struct, frozen=True):
 
     async def on_device(self, tx: Connection, number: int, *, own: Mapping[str, Any], is_other: bool = False) -> None:
         """Topics and choices of this device, and whether it is there at all."""
-        found = await subscriptions.get(tx, self.app, number)
+        found = await subscriptions.lock(tx, self.app, number)
         if found is None:
             return
         if not is_other and (self.numbers is not None or own):

@@ -1,5 +1,6 @@
 """The preference centre: by the device's secret, and by the link that every message carries."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -8,9 +9,12 @@ import pytest
 from gateway.model.event import ReceiptKind
 from gateway.model.ids import from_text
 from gateway.policy.receipt_token import PREFERENCES, ReceiptSigner
+from gateway.store import subscriptions
+from gateway.store.subscriptions import Change
 from tests.journeys.notifications import shown
 from tests.journeys.visitors import Visitor
 from tests.journeys.world import Shop, World
+from tests.store.waiting import wait_for_a_lock
 
 CONSENT = {"text": "Yes, tell me about sales.", "at": "2026-11-01T10:00:00Z", "page": "https://shop.example/cart"}
 
@@ -109,6 +113,19 @@ async def test_a_page_of_the_shop_does_it_with_the_secret(world: World, shop: Sh
     assert (said["paused_until"] is not None, said["language"]) == (True, "ar")
     await visitor.call("PATCH", f"/v1/subscriptions/{visitor.id}/preferences", {"paused_until": None})
     assert (await shop.done(await shop.send()))["counts"]["sent"] == 1
+
+
+async def test_two_choices_made_at_once_both_hold(shop: Shop) -> None:
+    """Neither takes back what the other one has just saved."""
+    visitor = await Visitor(shop, "203.0.113.33").enrolled()
+    async with shop.world.db.transaction() as tx:
+        await subscriptions.patch(tx, shop.app, visitor.device.number, Change(own={"frequency": "1/P7D"}))
+        wish = {"quiet_hours": {"from": "22:00", "to": "08:00"}}
+        saving = asyncio.create_task(visitor.call("PATCH", f"/v1/subscriptions/{visitor.id}/preferences", wish))
+        await wait_for_a_lock(shop.world.db)
+    status, said = await saving
+    assert (status, said["frequency"]) == (200, {"max": 1, "per": "P7D"})
+    assert said["quiet_hours"]["from"] == "22:00"
 
 
 async def test_what_somebody_chooses_holds_on_all_devices_of_theirs(shop: Shop) -> None:
