@@ -1,7 +1,9 @@
-"""Why nobody mends the ledger of consents in secret: each record is sealed together with the one before.
+"""How mending the ledger of consents shows: each record is sealed together with the one before.
 
 The seal is keyed BLAKE2b (RFC 7693) under a salt of the record's own. With the record it proves that the record is the
 one that was written; without it, when the record was erased, it tells nothing, since nobody can try out what it says.
+No key of ours is in it: who cuts off the last records of a device, or seals all of them anew, is found out only by an
+export that was kept elsewhere.
 """
 
 import hmac
