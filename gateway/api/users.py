@@ -138,7 +138,7 @@ async def export_one(call: Call) -> web.StreamResponse:
     services = call.services
     person = await call.gate.users.get(app, name_in_path(call))
     user = msgspec.json.encode(await _answer(call, app, person))
-    pieces = told(services.database, app, person, services.transports, user=user)
+    pieces = told(services.database, app, person, services.transports, user=user, now=call.now())
     return await streamed(call, pieces, media="application/json")
 
 

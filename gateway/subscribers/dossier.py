@@ -1,12 +1,14 @@
 """Everything we hold on a person, for the person: one JSON document, written in pieces."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import datetime
 from functools import reduce
 from typing import Any, Final
 
 import msgspec
 
 from gateway.model.app import App
+from gateway.model.choices import OWN, Choices, choices_of
 from gateway.model.delivery import REASONS, Code, state_of
 from gateway.model.event import ReceiptKind
 from gateway.model.ids import to_text
@@ -29,6 +31,7 @@ from gateway.store import (
 from gateway.store.credentials import list_of_app as credentials_of_app
 from gateway.store.database import Queryable
 from gateway.store.persons import person_bucket_of
+from gateway.subscribers.choices import choices_shown
 from gateway.subscribers.consent_book import of_person, shown
 from gateway.subscribers.rows import line_of
 from gateway.transports.base import Transport
@@ -37,12 +40,13 @@ _KINDS: Final = {kind.value: kind.name.lower() for kind in ReceiptKind}
 
 
 async def told(
-    db: Queryable, app: App, person: Person, transports: Mapping[str, Transport], *, user: bytes
+    db: Queryable, app: App, person: Person, transports: Mapping[str, Transport], *, user: bytes, now: datetime
 ) -> AsyncGenerator[bytes]:
     """One object, in the order of its fields.
 
-    `user` (JSON as the API shows it), `devices` with addresses, `places` where they are, `lists`, `codes` of coupons,
-    `messages`, `reports`, `consents`, `inbox` (visitors, and what was read), `events`.
+    `user` (JSON as the API shows it), `devices` with addresses, `places` where they are, `choices` made on them before
+    they were anybody's, `lists`, `codes` of coupons, `messages`, `reports`, `consents`, `inbox` (visitors, and what was
+    read), `events`.
     """
     yield b'{"user":' + user
     devices = await subscriptions.get_many(db, app, person.subscriptions) if person.subscriptions else []
@@ -55,6 +59,7 @@ async def told(
     ]
     yield b',"devices":[' + b",".join(lines) + b"]"
     yield b',"places":' + msgspec.json.encode(await _places(db, app, devices))
+    yield b',"choices":' + msgspec.json.encode(_choices(devices, now))
     slugs = await list_members.lists_of(db, app, person.name, person.subscriptions)
     yield b',"lists":' + msgspec.json.encode(slugs)
     yield b',"codes":' + msgspec.json.encode(await _codes(db, app, person))
@@ -85,6 +90,15 @@ async def _places(db: Queryable, app: App, devices: Sequence[Subscription]) -> l
         if any(place.values()):
             found.append({"subscription": to_text("sub", one.id), **place})
     return found
+
+
+def _choices(devices: Sequence[Subscription], now: datetime) -> list[dict[str, Any]]:
+    """What the person chose otherwise, or since, is in `user`."""
+    return [
+        {"subscription": to_text("sub", one.id), **msgspec.structs.asdict(choices_shown(own, now=now))}
+        for one in devices
+        if (own := choices_of({OWN: one.own}, None)) != Choices()
+    ]
 
 
 async def _codes(db: Queryable, app: App, person: Person) -> list[str]:

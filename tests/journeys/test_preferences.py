@@ -145,6 +145,18 @@ async def test_what_somebody_chooses_holds_on_all_devices_of_theirs(shop: Shop) 
     assert said["frequency"] is None
 
 
+async def test_a_person_is_told_of_choices_from_before_they_logged_in(shop: Shop) -> None:
+    """They hold on, so the export of everything that is held has them, by device."""
+    first, second = [await Visitor(shop, f"203.0.113.{n}").enrolled() for n in (34, 35)]
+    await first.call("PATCH", f"/v1/subscriptions/{first.id}/preferences", {"frequency": {"max": 5, "per": "P1D"}})
+    for one in (first, second):
+        await shop.call("PATCH", f"/v1/subscriptions/{one.id}", {"user": "ada"})
+    _, _, said = await shop.call("GET", "/v1/users/ada/export")
+    assert [(one["subscription"], one["frequency"]) for one in said["choices"]] == [
+        (first.id, {"max": 5, "per": "P1D"})
+    ]
+
+
 async def test_all_devices_of_somebody_leave_together(shop: Shop) -> None:
     """Whoever wants to hear nothing on any device says so once; another person's devices stay."""
     visitors = [await Visitor(shop, f"203.0.113.{n}").enrolled() for n in (25, 26, 27)]

@@ -62,14 +62,16 @@ class UserAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class DossierAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is held on a person: devices with their addresses, messages and what became of them, events.
 
-    `places` tells where the devices are, as far as that is known, and in which geofences; `lists` names those that the
-    person, or one of the devices, is on; `codes` are the coupons that they were given; `inbox` are the browsers that
-    they read in without a push address, and what was read.
+    `places` tells where the devices are, as far as that is known, and in which geofences; `choices` what was chosen on
+    them before they were the person's; `lists` names those that the person, or one of the devices, is on; `codes` are
+    the coupons that they were given; `inbox` are the browsers that they read in without a push address, and what was
+    read.
     """
 
     user: UserAnswer
     devices: list[dict[str, Any]]
     places: list[dict[str, Any]]
+    choices: list[dict[str, Any]]
     lists: list[str]
     codes: list[str]
     messages: list[dict[str, Any]]
