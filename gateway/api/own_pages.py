@@ -26,29 +26,31 @@ _CSP: Final = (
 
 def page(name: str) -> web.Response:
     """A page."""
-    return _answer(name)
+    return answer(read(name), name)
 
 
-def file(call: Call, names: AbstractSet[str]) -> web.Response:
-    """What a page loads, by the last part of the path; 404 for all but `names`."""
+def file(call: Call, names: AbstractSet[str], *, folder: str = "", csp: str = _CSP) -> web.Response:
+    """What a page loads, by the last part of the path; 404 for all but `names`. folder: in `static/`, with its `/`."""
     name = call.request.match_info["file"]
     if name not in names:
         raise NotFound("file")
-    etag = f'"{hashlib.sha256(_read(name)).hexdigest()[:32]}"'
+    body = read(folder + name)
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     if call.request.headers.get("If-None-Match") == etag:
         return web.Response(status=304, headers={"ETag": etag})
-    answer = _answer(name)
-    answer.headers["ETag"] = etag
-    return answer
+    found = answer(body, name, csp=csp)
+    found.headers["ETag"] = etag
+    return found
 
 
-def _answer(name: str) -> web.Response:
+def answer(body: bytes, name: str, *, csp: str = _CSP) -> web.Response:
+    """These bytes as a file of this name. csp: a policy that lets in even less."""
     return web.Response(
-        body=_read(name),
+        body=body,
         headers={
             "Content-Type": _TYPES[PurePosixPath(name).suffix],
             "Cache-Control": SHORT,
-            "Content-Security-Policy": _CSP,
+            "Content-Security-Policy": csp,
             "Cross-Origin-Opener-Policy": "same-origin",
             "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
         },
@@ -56,5 +58,6 @@ def _answer(name: str) -> web.Response:
 
 
 @cache
-def _read(name: str) -> bytes:
+def read(name: str) -> bytes:
+    """A file of `static/`; never by a name that a caller chose."""
     return (resources.files("gateway.api") / "static" / name).read_bytes()
