@@ -12,9 +12,9 @@ from gateway.model.consent import ConsentAct, ConsentRecord, How
 from gateway.model.errors import Conflict
 from gateway.model.ids import to_text
 from gateway.model.limits import CONSENTS_PER_DEVICE_MAX
-from gateway.model.subscriber import Subscription
+from gateway.model.subscriber import Subscription, SubscriptionState
 from gateway.policy.consent_chain import FIRST, SALT_BYTES, sealed
-from gateway.store import consents
+from gateway.store import consents, subscriptions
 from gateway.store.database import Queryable
 from gateway.store.subscriptions import Change
 from gateway.store.transfer import ImportedDevice
@@ -61,6 +61,20 @@ async def note(
         hash=b"",
     )
     await consents.add(db, app, sealed(record, app=to_text("app", app.public_id)))
+
+
+async def take_back(db: Queryable, app: App, found: Subscription, occasion: Occasion) -> bool:
+    """Ends a device, and writes that down for the device and its address; False where it had left before.
+
+    In the transaction of the caller.
+    """
+    hashed = await subscriptions.end(db, app, found.id, SubscriptionState.LEFT)
+    if hashed is None:
+        return False
+    await consents.withdraw(db, app, [hashed])
+    said = said_of(None, occasion)
+    await note(db, app, found.id, ConsentAct.WITHDRAWN, occasion, person=found.person, said=said)
+    return True
 
 
 def brought(app: App, *, now: datetime) -> Callable[[int, ImportedDevice], ConsentRecord]:

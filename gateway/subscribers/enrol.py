@@ -26,7 +26,7 @@ from gateway.store import consents, persons, places, subscriptions
 from gateway.store.database import Queryable
 from gateway.store.subscriptions import Change, Filters
 from gateway.subscribers import people, topics
-from gateway.subscribers.consents import Occasion, act_of, note, said_of
+from gateway.subscribers.consents import Occasion, act_of, note, said_of, take_back
 from gateway.subscribers.location import carried_over, check_location, covers_location, located
 from gateway.subscribers.preferences import (
     check_consent,
@@ -245,7 +245,10 @@ class Enroller:
     ) -> None:
         """Ends the subscription: nothing is sent to it until it enrols anew. Doing it twice is no fault."""
         found = await authorised(self._db, app, subscription_id, secret)
-        await leave(self._db, app, found, Occasion(now, how, where))
+        async with self._db.transaction() as tx:
+            has_left = await take_back(tx, app, found, Occasion(now, how, where))
+        if has_left:
+            ENROLMENTS.labels("left").inc()
 
     async def get(self, app: App, subscription_id: int, secret: str | None = None) -> Subscription:
         """The device. Raises `GatewayError`: `secret_invalid`, or `not_found` for the server."""
@@ -359,18 +362,6 @@ class Enroller:
         if provider is None:
             raise Invalid("channel_unknown", f"A channel is one of: {', '.join(self._transports)}.", param="channel")
         return provider
-
-
-async def leave(db: Queryable, app: App, found: Subscription, occasion: Occasion) -> None:
-    """Ends a device, and writes that down: in the ledger, and for its address."""
-    async with db.transaction() as tx:
-        hashed = await subscriptions.end(tx, app, found.id, SubscriptionState.LEFT)
-        if hashed is None:
-            return
-        await consents.withdraw(tx, app, [hashed])
-        said = said_of(None, occasion)
-        await note(tx, app, found.id, ConsentAct.WITHDRAWN, occasion, person=found.person, said=said)
-    ENROLMENTS.labels("left").inc()
 
 
 class _Arrival(msgspec.Struct, frozen=True):

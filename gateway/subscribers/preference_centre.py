@@ -21,12 +21,12 @@ from gateway.model.person import Change as PersonChange
 from gateway.model.person import Person
 from gateway.model.subscriber import Subscription, SubscriptionState
 from gateway.policy.profiles import changed
-from gateway.store import audiences, consents, profiles, subscriptions, topics
+from gateway.store import audiences, profiles, subscriptions, topics
 from gateway.store.database import Connection, Queryable
 from gateway.store.topics import StoredTopic
 from gateway.subscribers import people
 from gateway.subscribers.choices import ChoiceFields, choices_said
-from gateway.subscribers.consents import Occasion, note, said_of
+from gateway.subscribers.consents import Occasion, note, said_of, take_back
 from gateway.subscribers.preferences import check_slugs
 
 
@@ -142,16 +142,10 @@ class _Work(msgspec.Struct, frozen=True):
             if self.numbers is not None and set(self.numbers) != set(found.topics):
                 await self._note(tx, found, ConsentAct.CHANGED, topics=self.wish.topics)
         if self.wish.subscribed is False:
-            await self._end(tx, found)
+            await take_back(tx, self.app, found, self.occasion)
         elif self.wish.subscribed and found.state == SubscriptionState.LEFT:
             await subscriptions.revive(tx, self.app, number)
             await self._note(tx, found, ConsentAct.GIVEN, consent=found.consent)
-
-    async def _end(self, tx: Connection, found: Subscription) -> None:
-        hashed = await subscriptions.end(tx, self.app, found.id, SubscriptionState.LEFT)
-        if hashed is not None:
-            await consents.withdraw(tx, self.app, [hashed])
-            await self._note(tx, found, ConsentAct.WITHDRAWN)
 
     async def _note(
         self,
