@@ -16,6 +16,7 @@ from gateway.model.prompt import Kind
 
 _WORDS: Final = ("title", "body", "yes", "no", "topics", "thanks")
 _PAGES_SHOWN: Final = 10
+_SEEN: Final = "new visitors see it within a minute, who was there lately within an hour"
 
 
 def _said_in_file(_ctx: click.Context, _option: click.Parameter, name: str | None) -> dict[str, Any]:
@@ -63,9 +64,9 @@ def show(gateway: Gateway, *, prompt: str) -> None:
 @click.argument("prompt", metavar="NAME")
 @with_fields
 def create(gateway: Gateway, *, prompt: str, **given: Any) -> None:
-    """Make a prompt, which visitors see within a minute. Rules, colours, topics and variants come from a file."""
+    """Make a prompt, which new visitors see within a minute. Rules, colours, topics and variants come from a file."""
     made = gateway.call("POST", "/v1/prompts", {"slug": prompt, **_fields(given, {})})
-    say(made, f"{prompt} is there: visitors see it within a minute. Stop it: steeple prompts off {prompt}")
+    say(made, f"{prompt} is there: {_SEEN}. Stop it: steeple prompts off {prompt}")
 
 
 @command.command()
@@ -80,7 +81,7 @@ def change(gateway: Gateway, *, prompt: str, **given: Any) -> None:
     if not fields:
         raise click.UsageError("Say what to change: --title, --body, --yes, --no, --kind or --file.")
     one = gateway.call("PATCH", f"/v1/prompts/{prompt}", fields)
-    say(one, f"{prompt} is changed: visitors see it within a minute.")
+    say(one, f"{prompt} is changed: {_SEEN}.")
 
 
 @command.command()
