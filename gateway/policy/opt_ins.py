@@ -30,7 +30,10 @@ Counts = dict[OptInKey, "Counter[OptInOutcome]"]
 
 
 def page_of(path: str) -> str:
-    """The page of a path, without what may be a person's or an order's own: `/orders/48213/` is `/orders/*`."""
+    """The page of a path, without its query and what looks like an id or an address: `/orders/48213/` is `/orders/*`.
+
+    A name looks like any other word, and stays.
+    """
     plain = path[:OPT_IN_PATH_CHARS_MAX].partition("?")[0].partition("#")[0]
     parts = [_part(part) for part in plain.split("/") if part]
     page = ""

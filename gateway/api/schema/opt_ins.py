@@ -24,7 +24,11 @@ class OutcomeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     prompt: Annotated[str, Meta(max_length=SLUG_CHARS_MAX)] = ""
     variant: Annotated[str, Meta(max_length=VARIANT_NAME_CHARS_MAX)] = ""
     path: Annotated[
-        str, Meta(max_length=OPT_IN_PATH_CHARS_MAX, description="Of the page; numbers and names in it are left out.")
+        str,
+        Meta(
+            max_length=OPT_IN_PATH_CHARS_MAX,
+            description="Of the page; its query and what looks like an id are left out.",
+        ),
     ] = "/"
 
 
