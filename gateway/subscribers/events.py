@@ -60,7 +60,8 @@ class DeviceEventFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """An event, checked. `user` is empty while it is only known on which device it was.
 
-    is_repeatable: the same id on a day close by is the same event, told again.
+    is_repeatable: the same id on a day close by is the same event, told again. is_of_device: only their device named
+    the user, so that it is nobody's once they are erased.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     properties: dict[str, Any]
     id: str
     is_repeatable: bool
+    is_of_device: bool = False
 
 
 def event_of(said: EventFields, *, now: datetime, param: str = "") -> Event:
@@ -159,17 +161,17 @@ def _digest(content: bytes) -> str:
 async def taken_in(db: Queryable, app: App, events: Sequence[Event]) -> list[bool]:
     """Stores those that are new and adds them to what is known of their people: all of them, or none.
 
-    Answers of each event whether it counts; False: it was known already, or stands here twice.
+    Answers of each event whether it counts; False: it was known already, stands here twice, or is of nobody any more.
     The facts are on the devices when it returns, or, if the process dies, a few seconds later.
     """
     currency = app.own.currency
 
     async def work(tx: Connection, own: people.Own) -> tuple[list[bool], list[str]]:
-        names = set(own.values())
-        await people.made(tx, app, names)
-        held = await profiles.lock(tx, app, names)
+        await people.made(tx, app, {own[one.user] for one in events if not one.is_of_device})
+        held = await profiles.lock(tx, app, set(own.values()))
         aliases = {alias: one.name for one in held.values() for alias in one.names}
-        fresh = await _new_ones(tx, app, _distinct(events, own), aliases)
+        candidates = [one for one in _distinct(events, own) if one.stored.person in held]
+        fresh = await _new_ones(tx, app, candidates, aliases)
         facts = {name: one.events for name, one in held.items()}
         for one in fresh:
             facts[one.person] = with_event(

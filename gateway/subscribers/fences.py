@@ -10,6 +10,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from gateway.model.app import App
 from gateway.model.errors import Conflict, NotFound
 from gateway.model.limits import FENCE_APPS_KEPT_MAX, FENCES_KEPT_S, FENCES_PER_APP_MAX
@@ -91,9 +93,12 @@ def _move_of(subscription_id: int, changed_at: datetime | None) -> str:
 def _events(crossing: Crossing, person: str, *, move: str, now: datetime) -> list[Event]:
     told = [*((LEFT, fence) for fence in crossing.left), *((ENTERED, fence) for fence in crossing.entered)]
     return [
-        event_of(
-            EventFields(name=name, user=person, properties={"fence": fence.slug}, id=f"{name}-{fence.id:x}-{move}"),
-            now=now,
+        msgspec.structs.replace(
+            event_of(
+                EventFields(name=name, user=person, properties={"fence": fence.slug}, id=f"{name}-{fence.id:x}-{move}"),
+                now=now,
+            ),
+            is_of_device=True,
         )
         for name, fence in told
     ]

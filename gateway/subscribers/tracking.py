@@ -167,7 +167,7 @@ async def _attempt(
         if claimant.person is None:
             nameless[place] = _of_device(event, claim.subscription_id)
         else:
-            named[place] = msgspec.structs.replace(event, user=claimant.person)
+            named[place] = msgspec.structs.replace(event, user=claimant.person, is_of_device=True)
     if named:
         counting = await taken_in(db, app, list(named.values()))
         fates_of_named = dict(zip(named, counting, strict=True))
@@ -226,7 +226,13 @@ def _of_device(event: Event, subscription_id: int) -> DeviceEvent:
 
 def _of_person(event: DeviceEvent, person: str) -> Event:
     return Event(
-        name=event.name, user=person, at=event.at, properties=event.data or {}, id=event.id, is_repeatable=True
+        name=event.name,
+        user=person,
+        at=event.at,
+        properties=event.data or {},
+        id=event.id,
+        is_repeatable=True,
+        is_of_device=True,
     )
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from gateway.model.ids import from_text, to_text
-from gateway.store import device_events, persons
+from gateway.store import device_events, erasures, persons
 from gateway.subscribers.identity import signature_of
 from tests.api.world import Answer, Shop
+from tests.store.waiting import wait_for_a_lock
 
 _CART = {
     "id": "e-1",
@@ -57,6 +58,21 @@ async def test_what_is_done_on_a_device_is_its_persons(shop: Shop):
     assert (await _track(shop, device, _CART)).body == {"accepted": 0, "duplicates": 1}
     known = (await _events_of(shop, "cust-1"))["add_to_cart"]
     assert (known["count"], known["sum"]) == (1, 49.8)
+
+
+async def test_an_event_on_its_way_does_not_bring_back_who_is_erased(shop: Shop):
+    """Whoever is forgotten stays forgotten: no row of theirs is made anew by what their device was just telling."""
+    device = await shop.enrol()
+    await _login(shop, device, "cust-9")
+    number = from_text("sub", device["id"])
+    assert number is not None
+    database = shop.gateway.services.database
+    async with database.transaction() as tx:
+        await erasures.begin(tx, shop.app, ["cust-9"], [number])
+        tracking = asyncio.create_task(_track(shop, device, _CART))
+        await wait_for_a_lock(database)
+    assert (await tracking).status == 202
+    assert (await shop.call("GET", "/v1/users/cust-9")).status == 404
 
 
 async def test_a_device_that_is_nobodys_is_reached_by_what_it_did(shop: Shop):
