@@ -38,8 +38,9 @@ const hashes = {}; // of rooms
 const register = { hash: null };
 // Names that never leave our files: not of the API, not stored, not sent. Built, they are a letter or two.
 const INTERNAL = [
-  'addTopics', 'age_ms_max', 'failed_at_ms', 'found', 'gatewayDevice', 'isSupported', 'needsConsent', 'now_ms',
-  'prepare', 'reconcile', 'removeTopics', 'sendsReceipts', 'setTags', 'settleIdentity', 'subscribeBrowser', 'verdict',
+  'addTopics', 'age_ms_max', 'answer', 'core', 'emit', 'failed_at_ms', 'fields', 'found', 'gatewayDevice', 'here', 'isSupported', 'learn',
+  'look', 'needsConsent', 'now_ms', 'prepare', 'reconcile', 'registerHash', 'removeTopics', 'sendsReceipts', 'setTags',
+  'settleIdentity', 'subscribeBrowser', 'verdict', 'why',
 ];
 const mangled = {}; // one list for all files: a room must find what the page script named
 

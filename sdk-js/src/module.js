@@ -8,7 +8,7 @@ import { VERSION } from './version.js';
 
 export { VERSION };
 
-/** On a server there is no push: every call answers `{ok: false, reason: "unsupported"}`. */
+/** On a server there is no push: every call answers `{ok: false, reason: "unsupported"}`; without an app, "app_missing". */
 const SERVER = {
   isSecureContext: true, navigator: {}, location: new URL('https://server.invalid/'), document: { querySelector: () => null }, console,
 };
@@ -18,16 +18,22 @@ const tagOf = ({ nonce, ...data }) => ({ src: `${data.gateway}/sdk/`, dataset: d
 
 /**
  * Starts Steeple in this page and answers its calls, the same as `window.Steeple`. A page has one: the second call, or
- * one in a page that has the script tag as well, answers the first. Never throws.
+ * one in a page that has the script tag as well, answers the first. Never throws: options that are none (a setting that a
+ * build forgot) are told in the console, and every call answers "app_missing".
  * @param {object} given gateway, app; and what the script tag takes, without "data-"
  */
 export function startSteeple(given, host = typeof window === 'undefined' ? SERVER : window) {
-  const before = host.Steeple;
-  if (before && before.version) return before;
-  const { api, start } = createSteeple(host, readOptions(tagOf(given), host.location));
-  if (host === SERVER) return api;
-  host.Steeple = api;
-  takeOverQueue(host, api, before);
-  start().catch((error) => complain(host, error));
-  return api;
+  try {
+    const before = host.Steeple;
+    if (before && before.version) return before;
+    const { api, start } = createSteeple(host, readOptions(tagOf(given), host.location));
+    if (host === SERVER) return api;
+    host.Steeple = api;
+    takeOverQueue(host, api, before);
+    start();
+    return api;
+  } catch (error) {
+    complain(host, error);
+    return startSteeple({ gateway: SERVER.location.href }, SERVER);
+  }
 }

@@ -40,6 +40,17 @@ test('a page has one Steeple, whoever started it first, and runs what was queued
   assert.equal(startSteeple(OPTIONS, host), steeple);
 });
 
+for (const [what, given] of [
+  ['none', undefined], ['no gateway', { app: 'app_1' }], ['a worker that is no address', { ...OPTIONS, worker: 'http://[' }],
+]) {
+  test(`a mistake in the options breaks no bundle: ${what}`, async () => {
+    const host = fakeWindow();
+    const steeple = startSteeple(given, host);
+    assert.deepEqual([host.console.lines.length, host.Steeple, host.gateway.calls], [1, undefined, []]);
+    assert.deepEqual([(await steeple.state()).reason, (await steeple.subscribe()).ok], ['app_missing', false]);
+  });
+}
+
 test('on a server every call answers, and says that there is no push', async () => {
   const steeple = startSteeple(OPTIONS);
   assert.deepEqual([(await steeple.state()).reason, (await steeple.subscribe()).reason], ['unsupported', 'unsupported']);
