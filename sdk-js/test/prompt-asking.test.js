@@ -216,6 +216,20 @@ test('words that cannot be loaded leave the page alone, and the next call tries 
   assert.equal((await page.room.show()).ok, true);
 });
 
+for (const kind of ['slidedown', 'bell', 'inline']) {
+  test(`a ${kind} that comes by itself and has no words is told to the developer, and rejects to no page`, async () => {
+    const page = await pageWith([promptOf('welcome', { kind })]);
+    const lines = [];
+    page.host.console = { warn: (...words) => lines.push(words.join(' ')) };
+    page.host.document.querySelectorAll = () => [{ dataset: { steeplePrompt: 'welcome' } }];
+    page.host.fetch = async () => ({ ok: false, status: 503 });
+    await page.room.start();
+    await soon();
+    assert.deepEqual([lines.length, page.log], [1, []]);
+    assert.match(lines[0], /the words of en were not loaded: 503/);
+  });
+}
+
 test('subscribers are told that it is on, and can end it there', async () => {
   const page = await pageWith([promptOf('welcome')], { state: { subscribed: true, permission: 'granted' }, isActive: true });
   await page.room.show();

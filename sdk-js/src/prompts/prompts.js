@@ -1,5 +1,6 @@
 // The room of prompts: which one comes up, and when.
 // Entered by the page script where the settings name prompts, and when the shop calls `Steeple.prompt.show()`.
+import { complain } from '../calls.js';
 import { failed, OK } from '../wire.js';
 import { createAsking } from './asking.js';
 import { placesOf, shopFacts, trackedFacts } from './markup.js';
@@ -35,18 +36,23 @@ export function createPrompts(core) {
     return done;
   }
 
+  /** No call of the page waits for what happens by itself: a fault of it goes to the developer, and never to the page. */
+  const unbidden = (work) => work.catch((error) => complain(host, 'a prompt did not come up:', error));
+
+  async function takeTurn(prompt) {
+    waits.forEach((stop) => stop());
+    await notebook.note((memory) => memory); // another tab may have been answered meanwhile
+    await comeUp(prompt, notebook.isKept());
+  }
+
   /** The first whose moment comes is the only one on this page. */
   function wait(prompt) {
-    waits.push(awaitMoment(host, prompt.rules, async () => {
-      waits.forEach((stop) => stop());
-      await notebook.note((memory) => memory); // another tab may have been answered meanwhile
-      await comeUp(prompt, notebook.isKept());
-    }));
+    waits.push(awaitMoment(host, prompt.rules, () => unbidden(takeTurn(prompt))));
   }
 
   const put = {
-    inline: (prompt) => placesOf(document, prompt.slug).forEach((holder) => asking.settleIn(prompt, holder)),
-    bell: (prompt) => awaitMoment(host, prompt.rules, () => asking.hang(prompt)),
+    inline: (prompt) => placesOf(document, prompt.slug).forEach((holder) => unbidden(asking.settleIn(prompt, holder))),
+    bell: (prompt) => awaitMoment(host, prompt.rules, () => unbidden(asking.hang(prompt))),
     slidedown: wait,
     custom: wait,
   };
@@ -81,7 +87,7 @@ export function createPrompts(core) {
   async function start() {
     await notebook.note(seen);
     if (shopFacts(document).has_ordered) await notebook.note(ordered);
-    api.on('tracked', hear);
+    api.on('tracked', (event) => unbidden(hear(event)));
     consider();
     return OK;
   }
