@@ -239,6 +239,13 @@ test('subscribers are told that it is on, and can end it there', async () => {
   assert.deepEqual(page.log, [['show', WORDS.on, true], ['close']]);
 });
 
+test('a consent that is given again on a page makes no second page view of it', async () => {
+  const page = await visit([promptOf('welcome', { rules: { page_views: 2 } })]);
+  await page.room.start();
+  await soon();
+  assert.deepEqual([page.store.get('prompts').views, page.log], [1, []]);
+});
+
 test('a cart that grows on the page brings the prompt that waits for it', async () => {
   const page = await visit([promptOf('big cart', { rules: { cart_value_over: 50 } }), promptOf('bought', { rules: { after_order: true } })]);
   page.listeners.tracked({ name: 'cart_updated', properties: { value: 20 } });

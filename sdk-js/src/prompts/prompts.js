@@ -20,6 +20,7 @@ export function createPrompts(core) {
   const placed = new Set();
   let cart = null; // what the shop told of it last, on this page
   let waits = [];
+  let isStarted = false;
 
   const offered = () => visit.config.prompts || [];
 
@@ -83,8 +84,10 @@ export function createPrompts(core) {
     consider();
   }
 
-  /** The page view. Answers like a public call, and `show` does too. */
+  /** The page view; counts once, though consent banners give the same consent on every page. Answers like a public call. */
   async function start() {
+    if (isStarted) return OK;
+    isStarted = true;
     await notebook.note(seen);
     if (shopFacts(document).has_ordered) await notebook.note(ordered);
     api.on('tracked', (event) => unbidden(hear(event)));
