@@ -163,9 +163,9 @@ export function createSteeple(host, options) {
 
   async function withdrawConsent() {
     const left = missing ? OK : await act('unsubscribed', actions.unsubscribe, []);
-    if (await store.get('visitor')) await (await enter('inbox')).leave();
     await store.set('consented_at_ms', undefined);
     hasConsent = !options.needsConsent;
+    if (await store.get('visitor')) await (await enter('inbox')).leave(); // last: it needs the gateway
     return left;
   }
 

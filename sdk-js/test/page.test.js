@@ -321,6 +321,16 @@ test('data-consent: consent and opt-in in one click, remembered, and taken back'
   assert.equal(third.ready.reason, 'consent_required');
 });
 
+test('data-consent: taken back is taken back, also where the room of the inbox cannot be loaded', async () => {
+  const attributes = { consent: 'required' };
+  const first = await visit({ attributes });
+  await first.steeple.consent.give();
+  await storeOf(first.host).set('visitor', { app: 'app_1' });
+  assert.equal((await first.steeple.consent.withdraw()).reason, 'room_missing'); // nothing can be loaded in this page
+  assert.equal((await first.steeple.subscribe()).reason, 'consent_required');
+  assert.equal((await revisit(first, { attributes })).ready.reason, 'consent_required');
+});
+
 test('data-receipts and data-language reach the worker and the gateway', async () => {
   const { host, steeple, gateway } = await visit({ attributes: { receipts: 'off', language: 'fr' } });
   await steeple.subscribe();
