@@ -111,6 +111,28 @@ test('one event that the gateway refuses does not hold up the others, and its ca
   assert.deepEqual(await queueOf(host), []);
 });
 
+test('an event that no request can hold, or that the gateway cannot read, holds up no other', async () => {
+  const { host, steeple, gateway } = await shop();
+  await steeple.subscribe();
+  const { fetch } = host;
+  host.fetch = async (address, wish) => {
+    const isLarge = Boolean(wish.body) && wish.body.length > 65536;
+    if (gateway.isDown || (isLarge && wish.keepalive)) throw new TypeError('Failed to fetch'); // Fetch standard, 4.6
+    const status = (isLarge && 413) || (String(wish.body).includes('unreadable') && 400);
+    return status ? { status, json: async () => ({ error: { code: 'body_refused', message: 'no' } }) } : fetch(address, wish);
+  };
+  gateway.isDown = true;
+  await steeple.track('view_item');
+  await steeple.track('unreadable');
+  await steeple.track('view_page', { text: 'x'.repeat(70000) });
+  gateway.isDown = false;
+  assert.equal((await steeple.track('view_cart')).ok, true);
+  assert.deepEqual(posts(gateway).flatMap(({ events }) => events.map(({ name }) => name)), ['view_item', 'view_cart']);
+  assert.deepEqual(await queueOf(host), []);
+  const large = await steeple.track('view_page', { text: 'x'.repeat(70000) });
+  assert.deepEqual([large.ok, large.reason], [false, 'refused']);
+});
+
 test('what cannot be written as JSON is an answer, not an exception, and spoils nothing', async () => {
   const { steeple, gateway } = await shop();
   await steeple.subscribe();
@@ -169,6 +191,8 @@ test('a request that may outlive its page is small, but carries at least one eve
   const large = JSON.stringify({ text: 'x'.repeat(30000) });
   assert.equal(nextBatch([kept(1, 0, null, 'a', large), kept(2, 0, null, 'b', large)]).length, 1);
   assert.equal(nextBatch([kept(1, 0, null, 'a', large + ' '.repeat(30000))]).length, 1);
+  const wide = JSON.stringify({ text: 'が'.repeat(10000) }); // three bytes each
+  assert.equal(nextBatch([kept(1, 0, null, 'a', wide), kept(2, 0, null, 'b', wide)]).length, 1);
   assert.equal(nextBatch(Array.from({ length: 30 }, (_, id) => kept(id, 0))).length, 20);
 });
 

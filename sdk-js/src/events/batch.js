@@ -3,7 +3,7 @@
 
 const AGE_MAX_MS = 30 * 24 * 3600 * 1000;
 const BATCH_MAX = 20; // what POST /v1/events takes of a device at once
-const BATCH_CHARS_MAX = 40000; // a request that may outlive its page holds 64 kB with all others (Fetch standard)
+const BATCH_BYTES_MAX = 40000; // requests that may outlive their page hold 64 kB together (Fetch standard)
 const PURCHASE = 'purchase';
 
 const idOf = ([id]) => id;
@@ -14,13 +14,16 @@ export function stillWanted(queue, user, now_ms) {
   return (queue || []).filter(([, at_ms, whose]) => now_ms - at_ms < AGE_MAX_MS && (!whose || whose === user));
 }
 
-/** The first events of the queue, as many as one request may hold, at least one. */
-export function nextBatch(queue) {
-  let chars = 0;
-  return queue.slice(0, BATCH_MAX).filter((event, place) => {
-    chars += jsonOf(event).length;
-    return place === 0 || chars <= BATCH_CHARS_MAX;
-  });
+const bytesOf = (events) => new TextEncoder().encode(events.map(jsonOf).join()).length;
+
+/** Whether a request with these may outlive its page: browsers refuse a larger one unsent. */
+export const mayOutlive = (events) => bytesOf(events) <= BATCH_BYTES_MAX;
+
+/** The first events of the queue, as many as one request may hold and no more than `most`; at least one. */
+export function nextBatch(queue, most = BATCH_MAX) {
+  const batch = queue.slice(0, Math.min(most, BATCH_MAX));
+  while (batch.length > 1 && !mayOutlive(batch)) batch.pop();
+  return batch;
 }
 
 /** An event as the gateway reads it. A purchase is known by its transaction: the shop's server may tell it as well. */
@@ -37,12 +40,17 @@ export const bodyOf = (device, batch) => ({ subscription: device.id, secret: dev
 export const without = (queue, ids) => (queue || []).filter((event) => !ids.includes(idOf(event)));
 
 /**
- * What to do after the gateway's answer: `gone` need not be sent again, `bad` is the one that was refused.
- * A refusal names the field at fault, such as `events[3].properties.value`: the others are tried again without it.
+ * What to do after the gateway's answer: `gone` need not be sent again, `bad` is the one that was refused, `most` may go
+ * together from now on. A refusal names the field at fault, such as `events[3].properties.value`: the others are tried
+ * again without it. One of a request that is too large or cannot be read names none: then they go one by one.
  */
 export function verdictOn({ status, body }, batch) {
   const ids = batch.map(idOf);
   if (status >= 200 && status < 300) return { gone: ids, bad: null, mayGoOn: true };
+  if (status === 400 || status === 413) {
+    const alone = ids.length === 1 ? ids : [];
+    return { gone: alone, bad: alone[0] || null, mayGoOn: true, most: 1 };
+  }
   if (status !== 422) return { gone: [], bad: null, mayGoOn: false };
   const { param } = (body && body.error) || {};
   const place = /^events\[(\d+)\]/.exec(param || '');

@@ -2,7 +2,7 @@
 // take stays in the store for the next page; an event keeps its id, so that one that was heard twice counts once.
 import { complain } from '../calls.js';
 import { failure, gatewayCalls, OK } from '../wire.js';
-import { bodyOf, nextBatch, stillWanted, verdictOn, without } from './batch.js';
+import { bodyOf, mayOutlive, nextBatch, stillWanted, verdictOn, without } from './batch.js';
 
 const ROUNDS_MAX = 10;
 const PATH = '/v1/events';
@@ -12,8 +12,8 @@ export function createSending({ host, options, store, visit }) {
   let underWay = null;
   let tail = Promise.resolve();
 
-  /** One request, and what it settled. Answers null where there is nothing to send, else `{answer, verdict}`. */
-  async function post() {
+  /** One request of at most so many, and what it settled. Answers null where there is nothing to send, else `{answer, found}`. */
+  async function post(most) {
     const device = await visit.gatewayDevice.read();
     if (!device) return null;
     const queue = await store.update('events', (kept) => {
@@ -21,9 +21,9 @@ export function createSending({ host, options, store, visit }) {
       return left.length ? left : undefined;
     });
     if (!queue) return null;
-    const batch = nextBatch(queue);
+    const batch = nextBatch(queue, most);
     underWay = bodyOf(device, batch);
-    const answer = await call('POST', PATH, { body: underWay, keepalive: true });
+    const answer = await call('POST', PATH, { body: underWay, keepalive: mayOutlive(batch) });
     underWay = null;
     const found = verdictOn(answer, batch);
     await store.update('events', (kept) => {
@@ -36,10 +36,12 @@ export function createSending({ host, options, store, visit }) {
   /** Sends until nothing is left or the gateway does not take more; answers how it went with the event `id`. */
   async function drain(id) {
     let outcome = OK;
+    let most;
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
-      const done = await post();
+      const done = await post(most);
       if (!done) break;
       const { answer, found } = done;
+      most = found.most || most;
       if (found.bad) complain(host, 'track', failure(answer).message);
       if (found.bad === id || !found.mayGoOn) outcome = failure(answer);
       if (!found.mayGoOn) break;
