@@ -15,6 +15,7 @@ function follow(steeple) {
   EVENTS.forEach((name) => steeple.on(name, renew));
   return {
     get: () => state,
+    first: () => UNKNOWN,
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -22,7 +23,10 @@ function follow(steeple) {
   };
 }
 
-/** `{get(), subscribe(listener)}` of a Steeple, one for all views; `get` is the same object until something changed. */
+/**
+ * `{get(), first(), subscribe(listener)}` of a Steeple, one for all views; `get` is the same object until something
+ * changed, `first` is what a server draws.
+ */
 export function liveOf(steeple) {
   if (!followed.has(steeple)) followed.set(steeple, follow(steeple));
   return followed.get(steeple);

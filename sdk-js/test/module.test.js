@@ -67,6 +67,7 @@ test('a view follows the state, and sees the same object until something happene
   await steeple.state();
   assert.deepEqual([live.get().subscribed, live.get() === live.get(), told > 0], [true, true, true]);
   assert.equal(liveOf(steeple), live);
+  assert.deepEqual([live.first().supported, live.first().subscribed], [false, false]); // as on a server
   stop();
   const before = told;
   await steeple.unsubscribe();
