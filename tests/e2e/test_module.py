@@ -44,7 +44,7 @@ async def test_a_shop_that_bundles_the_module_has_all_of_it(firefox: Firefox, sh
     await firefox.grant(shop.origin)
     seen = len(firefox.requests)
     page = await firefox.new_page(shop.origin + "/bundled")
-    await page.wait_for("window.ready")
+    await page.wait_for("window.ready", timeout_s=SUBSCRIBE_S)
 
     await page.click("#yes")
     shown = await page.wait_for("window.shown", timeout_s=SUBSCRIBE_S)

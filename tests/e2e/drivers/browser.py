@@ -9,7 +9,8 @@ import msgspec
 
 Permission = Literal["granted", "denied", "prompt"]
 POLL_S = 0.02
-WAIT_S = 15.0
+WAIT_S = 30.0
+"""A machine with too much to do takes this long over a second's work; nothing waits so long where all is well."""
 
 
 class ScriptError(Exception):
