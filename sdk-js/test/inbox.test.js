@@ -107,6 +107,13 @@ test('an answer that is none of ours harms nobody: the call fails, a watching pa
   assert.equal((await room.list()).ok, true);
 });
 
+test('an answer without a body makes nobody a visitor, and what a banner marks rejects to no page', async () => {
+  const { core } = roomWith([]);
+  core.visit.call = async () => ({ status: 200, body: null });
+  const done = await createInbox(core).read('msg_1');
+  assert.deepEqual([done.ok, done.reason, await core.store.get('visitor')], [false, 'busy', undefined]);
+});
+
 test('marks go to the gateway and to what is kept, and listeners hear the new count', async () => {
   const { post, core, room } = roomWith([message('msg_1'), message('msg_2')]);
   await room.list();

@@ -20,7 +20,8 @@ export function createReader({ host, options, store, visit: { call }, api }) {
     const { language, timezone } = locale(host, options.language);
     const answer = await call('POST', '/v1/visitors', { body: { app, language, timezone, ...describe(host.navigator) } });
     if (!isOk(answer)) return { answer };
-    const { id, secret } = answer.body;
+    const { id, secret } = answer.body || {};
+    if (!id) return { answer: { status: 502, body: null } }; // a page of a proxy in between
     return { visitor: await store.set('visitor', { app, id, secret, user: null }) };
   }
 
