@@ -227,6 +227,14 @@ test('before consent there is no request and no worker; what was given under One
   assert.equal(await kept(page.databases, 'consented_at_ms'), undefined);
 });
 
+test('an init that cannot be carried out is told to the developer, and rejects to no page', async () => {
+  const { host } = pageForOneSignal();
+  host.document.currentScript = null; // loaded by a bundle: no tag says where the gateway is
+  boot(host);
+  assert.equal(await host.OneSignal.init({ appId: APP_ID }), undefined);
+  assert.match(host.console.lines.join(), /TypeError/);
+});
+
 test('calls that Steeple does not have answer, harmlessly, and say so once', async () => {
   const page = pageForOneSignal({ permission: 'default', tables: null });
   const { host, OneSignal } = await open(page, { notifyButton: { enable: true } });

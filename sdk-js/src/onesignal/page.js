@@ -90,7 +90,8 @@ function createShim(host, tag) {
   }
 
   return createOneSignal({
-    host, events, note, call, tags, picture, consent, who: () => person, learnPerson, init: (given) => init(given || {}),
+    host, events, note, call, tags, picture, consent, who: () => person, learnPerson,
+    init: (given) => init(given || {}).catch((error) => complain(host, error)),
   });
 }
 
