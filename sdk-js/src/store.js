@@ -56,9 +56,13 @@ export function openStore(host, name = 'steeple') {
   const changeInto = (key, change) => (table, outcome) => {
     const read = table.get(key);
     read.onsuccess = () => {
-      outcome.value = change(read.result);
-      if (outcome.value === undefined) table.delete(key);
-      else table.put(outcome.value, key);
+      try {
+        outcome.value = change(read.result);
+        if (outcome.value === undefined) table.delete(key);
+        else table.put(outcome.value, key);
+      } catch (e) {
+        table.transaction.abort(); // what cannot be cloned; thrown here it would go to window.onerror, the shop's
+      }
     };
   };
 

@@ -34,6 +34,15 @@ for (const [what, indexedDB] of [['denied', new DeniedIndexedDB()], ['throwing',
   });
 }
 
+test('what cannot be cloned lives as long as the page, and throws nothing into it', async () => {
+  const indexedDB = new FakeIndexedDB();
+  const store = openStore({ indexedDB });
+  await store.set('identity', { external_id: 'cust-17', signature: () => 'forgotten to be called' });
+  assert.equal((await store.get('identity')).external_id, 'cust-17');
+  assert.equal(await openStore({ indexedDB }).get('identity'), undefined);
+  await new Promise((resolve) => { setTimeout(resolve, 5); });
+});
+
 test('storage that never answers is given up after two seconds', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const pending = openStore({ indexedDB: { open: () => ({}) } }).get('device');

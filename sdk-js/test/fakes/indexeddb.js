@@ -1,6 +1,7 @@
 // A fake of IndexedDB as far as src/store.js uses it: one object store in each database, transactions one after
 // another.
-// Values are cloned in and out, as the real one does, so a test notices sharing by accident.
+// Values are cloned in and out, as the real one does, so a test notices sharing by accident. What a listener throws is
+// nobody's to catch there: it aborts the transaction and goes to window.onerror, here as an uncaught exception.
 const later = (work) => setTimeout(work, 0);
 const event = () => ({ preventDefault() {} });
 
@@ -9,15 +10,25 @@ class FakeTransaction {
     this.table = table;
     this.waiting = [];
     this.error = null;
+    this.isAborted = false;
   }
 
   objectStore() {
     const { table } = this;
     return {
+      transaction: this,
       get: (key) => this.request(() => structuredClone(table.get(key))),
-      put: (value, key) => this.request(() => table.set(key, structuredClone(value))),
+      put: (value, key) => {
+        const copy = structuredClone(value);
+        return this.request(() => table.set(key, copy));
+      },
       delete: (key) => this.request(() => table.delete(key)),
     };
+  }
+
+  abort() {
+    this.isAborted = true;
+    this.waiting = [];
   }
 
   request(work) {
@@ -34,11 +45,12 @@ class FakeTransaction {
         request.result = work();
         if (request.onsuccess) request.onsuccess();
       }
-      this.oncomplete();
     } catch (error) {
-      this.error = error;
-      this.onabort(event());
+      this.abort();
+      later(() => { throw error; });
     }
+    if (this.isAborted) this.onabort(event());
+    else this.oncomplete();
   }
 }
 
