@@ -133,6 +133,13 @@ test('an event that no request can hold, or that the gateway cannot read, holds 
   assert.deepEqual([large.ok, large.reason], [false, 'refused']);
 });
 
+test('half an emoji is told as what it is, and the request can be read', async () => {
+  const { steeple, gateway } = await shop();
+  await steeple.subscribe();
+  await steeple.track('view_item', { item_name: 'Taper \u{1f56f}'.slice(0, 7), whole: '\u{1f56f}', path: 'C:\\ud83d' });
+  assert.deepEqual(posts(gateway)[0].events[0].properties, { item_name: 'Taper \ufffd', whole: '\u{1f56f}', path: 'C:\\ud83d' });
+});
+
 test('what cannot be written as JSON is an answer, not an exception, and spoils nothing', async () => {
   const { steeple, gateway } = await shop();
   await steeple.subscribe();

@@ -7,7 +7,10 @@ const BATCH_BYTES_MAX = 40000; // requests that may outlive their page hold 64 k
 const PURCHASE = 'purchase';
 
 const idOf = ([id]) => id;
-const jsonOf = ([, , , , json]) => json || '{}'; // of a function, say, there is none
+// Half an emoji, as slice() leaves it, is written as an escape that no UTF-8 has: the gateway could not read the request.
+const HALVES = /\\(\\|ud[89a-f]..)/g;
+const whole = (all, escaped) => (escaped === '\\' ? all : '\ufffd');
+const jsonOf = ([, , , , json]) => (json || '{}').replace(HALVES, whole); // of a function, say, there is none
 
 /** The queue without what is too old, and without what somebody did who is not logged in here any more. */
 export function stillWanted(queue, user, now_ms) {
