@@ -76,6 +76,43 @@ test('the room does not open for who is not subscribed, nor when the gateway is 
   assert.deepEqual(calls, [['GET', '/v1/subscriptions/sub_1/preferences?language=nl', { body: undefined, secret: 's' }]]);
 });
 
+/** A room on a page that can be drawn on: `opened` counts dialogs, `heard` has what its elements listen to, by class. */
+function drawing() {
+  const page = { opened: 0, heard: {}, status: {}, visit: { device: { id: 'sub_1', secret: 's' }, choice: {}, look: async () => {} } };
+  const news = { ...ANSWER, subscribed: true, texts: {}, language: 'nl', site: 'Wax', devices: 1 };
+  page.visit.call = async () => ({ status: 200, body: news });
+  const element = () => {
+    const attributes = {};
+    return {
+      setAttribute: (name, value) => { attributes[name] = value; },
+      addEventListener: (name, listener) => { page.heard[`${attributes.class} ${name}`] = listener; },
+      attachShadow: element,
+      querySelector: (selector) => (selector === '.status' ? page.status : null),
+      append() {},
+      replaceChildren() {},
+      showModal() { page.opened += 1; },
+    };
+  };
+  const document = { createElement: element, documentElement: element() };
+  const host = { document, navigator: { language: 'nl' }, CSSStyleSheet: class { replaceSync() {} } };
+  page.room = makePreferences({ host, options: {}, visit: page.visit }, '');
+  return page;
+}
+
+test('two clicks open one dialog', async () => {
+  const page = drawing();
+  const done = await Promise.all([page.room.show(), page.room.show()]);
+  assert.deepEqual([done.map(({ ok }) => ok), page.opened], [[true, true], 1]);
+});
+
+test('a dialog whose subscriber has left in another tab says that it did not work, and rejects to no page', async () => {
+  const page = drawing();
+  await page.room.show();
+  page.visit.device = null;
+  await page.heard['leave click']();
+  assert.equal(page.status.textContent, 'offline');
+});
+
 test('a visit that mends by itself says so, a click does not', async () => {
   const first = await visit();
   await first.steeple.subscribe();

@@ -34,6 +34,7 @@ export function makePreferences({ host, options, store, visit, api, emit }, styl
   /** What the gateway answers to a change, or without one to the question what holds; null when it does not. */
   async function ask(change) {
     const { device } = visit;
+    if (!device) return null; // another tab has left since the dialog was opened
     const { status, body } = await visit.call(change ? 'PATCH' : 'GET', path(device), { body: change, secret: device.secret });
     if (status !== 200 || !body) return null;
     if (change) await keep(body);
