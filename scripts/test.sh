@@ -43,7 +43,7 @@ else
     STEEPLE_TEST_POSTGRES=$postgres part system-postgres -n "$processes" --dist loadfile \
       --deselect tests/store/test_embedded.py tests/store tests/sending tests/delivery tests/coupons tests/journeys/test_promises.py \
       tests/journeys/test_people.py tests/journeys/test_audiences.py tests/journeys/test_audiences_by_place.py \
-      tests/journeys/test_segments.py tests/journeys/test_timing.py tests/journeys/test_caps.py \
+      tests/journeys/test_segments.py \
       tests/journeys/test_offers.py
   fi
   part chaos -n 0 -m "chaos and not nightly"
