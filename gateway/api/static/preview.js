@@ -29,7 +29,7 @@ const WISHES = {
   theme: Object.keys(THEMES),
   scheme: ['auto', 'light', 'dark'],
   language: LANGUAGES,
-  position: ['top', 'bottom', 'middle', 'top-left', 'top-right', 'bottom-left', 'bottom-right'],
+  position: ['bottom', 'top', 'middle', 'top-left', 'top-right', 'bottom-left', 'bottom-right'],
 };
 const BOXES = ['topics', 'unbidden'];
 const TOPICS = [
