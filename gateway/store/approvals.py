@@ -4,7 +4,7 @@ import msgspec
 
 from gateway.model.approval import Approval
 from gateway.model.ids import bucket_of_message
-from gateway.store.database import Queryable
+from gateway.store.database import Queryable, affected
 
 
 async def ask(db: Queryable, *, app_id: int, message_id: int, approval: Approval) -> bool:
@@ -56,4 +56,4 @@ async def expire(db: Queryable, *, code: str, limit: int) -> int:
         code,
         limit,
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)

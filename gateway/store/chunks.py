@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.model.limits import GROUP_RECIPIENTS_MAX, RETRY_CAP_S
 from gateway.model.work import REST_PARTS_FROM, Chunk, ChunkKey, ChunkSum, GroupResult, Hold, NewChunk, Turn
-from gateway.store.database import Queryable, Record
+from gateway.store.database import Queryable, Record, affected
 from gateway.store.outcomes import insert_outcomes
 
 CLAIM_MAX: Final = 64
@@ -141,7 +141,7 @@ async def release_expired(db: Queryable) -> int:
         "UPDATE chunks SET state = 0, owner = NULL, due_at = greatest(due_at, now())"
         " WHERE state = 1 AND lease_until < now()"
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)
 
 
 async def release_owned(db: Queryable, *, owner: int) -> int:
@@ -150,7 +150,7 @@ async def release_owned(db: Queryable, *, owner: int) -> int:
         "UPDATE chunks SET state = 0, owner = NULL, due_at = greatest(due_at, now()) WHERE state = 1 AND owner = $1",
         owner,
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)
 
 
 async def renew(db: Queryable, held: Sequence[Chunk], *, lease_s: int) -> None:

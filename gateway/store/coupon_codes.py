@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from gateway.model.coupon import ConfirmedCode, GivenCode, NewCode, TakenCode
-from gateway.store.database import Queryable
+from gateway.store.database import Queryable, affected
 
 
 class LateCode(msgspec.Struct, frozen=True, gc=False):
@@ -54,7 +54,7 @@ async def insert(db: Queryable, *, app_id: int, pool_id: int, codes: Sequence[tu
         [one.code for _, one in ordered],
         [one.expires_at for _, one in ordered],
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)
 
 
 async def take(
@@ -143,7 +143,7 @@ async def put_back(db: Queryable, *, app_id: int, pool_id: int, message_id: int,
         pool_id,
         message_id,
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)
 
 
 async def give_back(db: Queryable, *, app_id: int, message_id: int, given: Sequence[GivenCode]) -> int:
@@ -163,7 +163,7 @@ async def give_back(db: Queryable, *, app_id: int, message_id: int, given: Seque
         [one.owner for one in given],
         message_id,
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)
 
 
 async def blank_owner(db: Queryable, *, app_id: int, given: Sequence[GivenCode], blank: str) -> None:
@@ -212,7 +212,7 @@ async def free_late(db: Queryable, *, app_id: int, late: Sequence[LateCode]) -> 
         [one.owner for one in late],
         [one.taken_until for one in late],
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)
 
 
 async def count_free(db: Queryable, *, app_id: int, buckets: Sequence[int], pool_id: int, at_most: int) -> int:
@@ -324,4 +324,4 @@ async def delete_some(db: Queryable, *, app_id: int, buckets: Sequence[int], poo
         pool_id,
         limit,
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)

@@ -46,6 +46,14 @@ _STATEMENTS_PER_CONNECTION_MAX: Final = 100_000_000
 # asyncpg replaces a connection after 50,000 statements: a minute of work here, and a new one looks up its types again.
 
 
+def affected(tag: str) -> int:
+    """How many rows a statement wrote, by what Postgres says at its end, such as `DELETE 12`.
+
+    PostgreSQL documentation, "Message Formats", CommandComplete: the number stands last.
+    """
+    return int(tag.rpartition(" ")[2])
+
+
 class Queryable(Protocol):
     """What a function of the store needs: the pool or a transaction under way.
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.model.ids import buckets_of_app
 from gateway.model.limits import PRUNE_ROWS
-from gateway.store.database import Queryable
+from gateway.store.database import Queryable, affected
 
 _UNKNOWN_AFTER_S: Final = 600
 """Far longer than processes go on with what they know of an app (`limits.KEPT_S`)."""
@@ -359,4 +359,4 @@ async def _finish(db: Queryable, app_id: int) -> int:
 
 
 def _count(tag: str) -> int:
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)

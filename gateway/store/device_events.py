@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.model.app import App
 from gateway.model.limits import DEVICE_EVENTS_DAYS, PRUNE_ROWS
-from gateway.store.database import Queryable
+from gateway.store.database import Queryable, affected
 from gateway.store.subscriptions import bucket_of
 
 
@@ -142,7 +142,7 @@ async def prune(db: Queryable) -> int:
         DEVICE_EVENTS_DAYS,
         PRUNE_ROWS,
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)
 
 
 async def delete_of_devices(db: Queryable, app: App, ids: Sequence[int]) -> None:

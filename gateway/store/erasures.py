@@ -14,7 +14,7 @@ import msgspec
 from gateway.model.app import App
 from gateway.model.ids import new_id
 from gateway.store import consents, coupon_codes, coupon_given, device_events, person_events
-from gateway.store.database import Queryable
+from gateway.store.database import Queryable, affected
 from gateway.store.persons import Renamed, person_bucket_of
 from gateway.store.subscriptions import address_bucket_of, bucket_of
 
@@ -250,4 +250,4 @@ async def _blank_excluded(db: Queryable, app: App, names: Sequence[str], limit: 
 
 
 def _count(tag: str) -> int:
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)

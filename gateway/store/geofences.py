@@ -9,7 +9,7 @@ from gateway.model.app import App
 from gateway.model.ids import new_id
 from gateway.model.limits import PRUNE_ROWS
 from gateway.model.place import Area, Fence, Near
-from gateway.store.database import Queryable
+from gateway.store.database import Queryable, affected
 from gateway.store.subscriptions import bucket_of
 
 
@@ -109,4 +109,4 @@ async def forget_old_visits(db: Queryable, *, days: int) -> int:
         days,
         PRUNE_ROWS,
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)

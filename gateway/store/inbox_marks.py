@@ -8,7 +8,7 @@ from gateway.model.app import App
 from gateway.model.ids import bucket_of_text
 from gateway.model.inbox import Marks
 from gateway.model.limits import INBOX_DAYS, PRUNE_ROWS
-from gateway.store.database import Queryable, Record
+from gateway.store.database import Queryable, Record, affected
 
 _DAYS_KEPT: Final = INBOX_DAYS + 1
 """Everything that an older row tells of is out of the inbox."""
@@ -77,7 +77,7 @@ async def delete_of(db: Queryable, app: App, readers: Sequence[str]) -> int:
         list({_bucket_of(app, one) for one in readers}),
         list(readers),
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)
 
 
 async def prune(db: Queryable) -> int:
@@ -91,4 +91,4 @@ async def prune(db: Queryable) -> int:
         _DAYS_KEPT,
         PRUNE_ROWS,
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)

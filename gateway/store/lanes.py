@@ -9,7 +9,7 @@ from typing import Final, Literal
 import msgspec
 
 from gateway.model.limits import LANES_STANDING_MAX
-from gateway.store.database import Queryable, Record
+from gateway.store.database import Queryable, Record, affected
 
 State = Literal["running", "parked", "stopped"]
 STATES: Final[tuple[State, ...]] = ("running", "parked", "stopped")
@@ -173,7 +173,7 @@ async def resume(db: Queryable, *, app_id: int, key: int, origins: list[str]) ->
         """,
         app_id, key, origins,
     )  # fmt: skip
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)
 
 
 def _row(row: Record) -> LaneRow:
@@ -199,4 +199,4 @@ async def prune(db: Queryable) -> int:
     Whoever sends there again finds out anew. How many.
     """
     tag = await db.execute("DELETE FROM lanes WHERE state = 1 AND rate IS NULL AND until < now() - interval '1 day'")
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)

@@ -14,7 +14,7 @@ import msgspec
 from gateway.model.app import App
 from gateway.model.errors import StoreUnavailable
 from gateway.model.limits import IMPORT_ATTEMPTS_MAX
-from gateway.store.database import Queryable
+from gateway.store.database import Queryable, affected
 from gateway.store.faults import was_deadlock
 from gateway.store.persons import names_of, person_bucket_of
 from gateway.store.subscriptions import bucket_of
@@ -283,4 +283,4 @@ async def count_devices(db: Queryable, app: App, number: int) -> int:
 
 
 def _count(tag: str) -> int:
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)

@@ -2,7 +2,7 @@
 
 from gateway.model.ids import buckets_of_app
 from gateway.model.limits import PRUNE_ROWS
-from gateway.store.database import Queryable, Record
+from gateway.store.database import Queryable, Record, affected
 
 
 async def clear(db: Queryable) -> int:
@@ -79,4 +79,4 @@ async def _devices(db: Queryable, remains: Record, buckets: list[int]) -> int:
 
 
 def _count(tag: str) -> int:
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)

@@ -7,7 +7,7 @@ from typing import Any
 from gateway.model.app import App
 from gateway.model.limits import OPT_IN_KEPT_DAYS, PRUNE_ROWS
 from gateway.model.opt_in import OUTCOMES, Funnel, OptInDays, OptInKey, OptInOutcome, TriedPrompt
-from gateway.store.database import Queryable, Record
+from gateway.store.database import Queryable, Record, affected
 
 
 async def tried(db: Queryable, app_id: int, slugs: Sequence[str]) -> dict[str, TriedPrompt]:
@@ -177,7 +177,7 @@ async def prune(db: Queryable) -> int:
         OPT_IN_KEPT_DAYS,
         PRUNE_ROWS,
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)
 
 
 def _chosen(app: App, days: OptInDays) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.model.app import App
-from gateway.store.database import Queryable
+from gateway.store.database import Queryable, affected
 from gateway.store.persons import person_bucket_of
 
 
@@ -104,4 +104,4 @@ async def delete_of(db: Queryable, app: App, names: Sequence[str], limit: int) -
         list(names),
         limit,
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)

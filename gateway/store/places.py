@@ -3,7 +3,7 @@
 from gateway.model.app import App
 from gateway.model.limits import PRUNE_ROWS
 from gateway.model.place import Place, Whereabouts, place_key
-from gateway.store.database import Queryable
+from gateway.store.database import Queryable, affected
 from gateway.store.subscriptions import bucket_of
 
 
@@ -90,4 +90,4 @@ async def forget_old_positions(db: Queryable, *, days: int) -> int:
         days,
         PRUNE_ROWS,
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)

@@ -10,7 +10,7 @@ from datetime import date, datetime
 import msgspec
 
 from gateway.model.limits import RECENT_ROWS_MAX
-from gateway.store.database import Queryable
+from gateway.store.database import Queryable, affected
 
 
 class RecentRow(msgspec.Struct, frozen=True):
@@ -120,4 +120,4 @@ async def free_owned(db: Queryable, *, owner: int) -> None:
 async def prune(db: Queryable) -> int:
     """Forgets leases that nobody asked for in a day: no process remembers what it knew under them."""
     tag = await db.execute("DELETE FROM stretch_leases WHERE lease_until < now() - interval '1 day'")
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)

@@ -1,6 +1,6 @@
 """Which processes serve, and when they were last heard of."""
 
-from gateway.store.database import Queryable
+from gateway.store.database import Queryable, affected
 
 
 async def hear(db: Queryable, *, process_id: int, role: str, host: str, pid: int, version: str) -> None:
@@ -22,7 +22,7 @@ async def forget(db: Queryable, *, process_id: int) -> None:
 async def forget_silent(db: Queryable, *, silent_s: int) -> int:
     """Strikes off what has not been heard of for so long; how many."""
     tag = await db.execute("DELETE FROM processes WHERE heard_at < now() - $1 * interval '1 second'", silent_s)
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)
 
 
 async def count_heard(db: Queryable, *, role: str, within_s: int) -> int:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.store.database import Queryable
+from gateway.store.database import Queryable, affected
 
 _FAILURES_MAX: Final = 100
 _KEPT_S: Final = 3600
@@ -111,4 +111,4 @@ async def prune(db: Queryable) -> int:
         """,
         _KEPT_S,
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)

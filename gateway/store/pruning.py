@@ -13,7 +13,7 @@ import msgspec
 from gateway.model.ids import bucket_of_id, bucket_of_message, bucket_of_text, buckets_of_app
 from gateway.model.limits import PRUNE_MESSAGES, PRUNE_PROBES_MAX, PRUNE_ROWS, PRUNE_STEPS_MAX, WITHDRAWALS_DAYS
 from gateway.store import deleted_apps, device_events, inbox_marks, list_remains, opt_ins, visitors
-from gateway.store.database import Queryable, Record
+from gateway.store.database import Queryable, Record, affected
 
 HISTORY_DAYS: Final = 90
 """Outcomes, receipts and messages are kept for so long."""
@@ -289,7 +289,7 @@ def _by_app(rows: Iterable[Record]) -> list[_Rows]:
 
 
 def _count(tag: str) -> int:
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)
 
 
 _STEPS: Final[tuple[Callable[[Queryable], Awaitable[int]], ...]] = (

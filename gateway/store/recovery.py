@@ -4,7 +4,7 @@ A backup does not know what went out after it was made. Going on by itself, a ca
 it had reached between the backup and the end of the old database.
 """
 
-from gateway.store.database import Database, Queryable
+from gateway.store.database import Database, Queryable, affected
 
 
 async def hold_everything(db: Database) -> int:
@@ -20,4 +20,4 @@ async def _hold_chunks(db: Queryable) -> None:
 
 async def _pause_messages(db: Queryable) -> int:
     tag = await db.execute("UPDATE messages SET state = 3 WHERE state IN (1, 2) OR (state = 0 AND due_at <= now())")
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)

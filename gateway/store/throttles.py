@@ -4,7 +4,7 @@ Moments are database time. A moment that nobody used is lost: a message that was
 """
 
 from gateway.model.ids import bucket_of_message
-from gateway.store.database import Queryable
+from gateway.store.database import Queryable, affected
 
 
 async def take(db: Queryable, *, app_id: int, message_id: int, distance_s: float, look_ahead_s: float) -> float | None:
@@ -67,4 +67,4 @@ async def forget(db: Queryable, *, app_id: int, message_id: int) -> None:
 async def prune(db: Queryable) -> int:
     """Deletes the rows of messages that have long stopped going out."""
     tag = await db.execute("DELETE FROM throttles WHERE next_at < now() - interval '1 day'")
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)

@@ -6,7 +6,7 @@ from datetime import datetime
 from gateway.model.app import App
 from gateway.model.inbox import Visitor
 from gateway.model.limits import PRUNE_ROWS, VISITOR_DAYS
-from gateway.store.database import Queryable, Record
+from gateway.store.database import Queryable, Record, affected
 from gateway.store.subscriptions import bucket_of
 
 
@@ -98,7 +98,7 @@ async def delete(db: Queryable, app: App, visitor_ids: Sequence[int]) -> int:
         list({bucket_of(app, one) for one in visitor_ids}),
         list(visitor_ids),
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)
 
 
 async def prune(db: Queryable) -> int:
@@ -112,7 +112,7 @@ async def prune(db: Queryable) -> int:
         VISITOR_DAYS,
         PRUNE_ROWS,
     )
-    return int(tag.rpartition(" ")[2])
+    return affected(tag)
 
 
 def _visitor(row: Record) -> Visitor:
