@@ -102,11 +102,11 @@ async def save_facts(db: Queryable, app: App, facts: Mapping[int, dict[str, Any]
 
 
 async def of_device(db: Queryable, app: App, subscription_id: int, *, limit: int) -> list[DeviceEvent]:
-    """What the device tracked while it was nobody's, the oldest first."""
+    """The latest of what the device tracked while it was nobody's, the newest first."""
     rows = await db.fetch(
         """
         SELECT sub_id, id, name, at, data FROM device_events
-        WHERE app_id = $1 AND bucket = $2 AND sub_id = $3 ORDER BY at, id LIMIT $4
+        WHERE app_id = $1 AND bucket = $2 AND sub_id = $3 ORDER BY at DESC, id LIMIT $4
         """,
         app.id,
         bucket_of(app, subscription_id),
@@ -117,18 +117,6 @@ async def of_device(db: Queryable, app: App, subscription_id: int, *, limit: int
         DeviceEvent(subscription_id=row["sub_id"], id=row["id"], name=row["name"], at=row["at"], data=row["data"])
         for row in rows
     ]
-
-
-async def delete(db: Queryable, app: App, subscription_id: int, event_ids: Sequence[str]) -> None:
-    """Deletes these events of a device."""
-    await db.execute(
-        "DELETE FROM device_events WHERE app_id = $1 AND bucket = $2 AND sub_id = $3 AND id = ANY($4::text[])",
-        app.id,
-        bucket_of(app, subscription_id),
-        subscription_id,
-        list(event_ids),
-        idempotent=True,
-    )
 
 
 async def prune(db: Queryable) -> int:

@@ -208,13 +208,14 @@ async def _stored(
 async def adopt(db: Queryable, app: App, subscription_id: int, person: str) -> int:
     """Gives the person what their device tracked before they logged in; how many events counted for them.
 
-    Call it once the device is theirs. After a crash in between, the next login goes on; nothing counts twice.
+    Of more than `DEVICE_EVENTS_ADOPTED_MAX` the latest. Nothing is left for whoever logs in there next. Call it once the
+    device is theirs. After a crash in between, the next login goes on; nothing counts twice.
     """
     found = await device_events.of_device(db, app, subscription_id, limit=DEVICE_EVENTS_ADOPTED_MAX)
     if not found:
         return 0
-    counting = await taken_in(db, app, [_of_person(one, person) for one in found])
-    await device_events.delete(db, app, subscription_id, [one.id for one in found])
+    counting = await taken_in(db, app, [_of_person(one, person) for one in reversed(found)])
+    await device_events.delete_of_devices(db, app, [subscription_id])
     return sum(counting)
 
 

@@ -2,12 +2,15 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from gateway.model.ids import from_text, to_text
+from gateway.model.limits import DEVICE_EVENTS_ADOPTED_MAX
 from gateway.store import device_events, erasures, persons
+from gateway.store.device_events import DeviceEvent
 from gateway.subscribers.identity import signature_of
 from tests.api.world import Answer, Shop
 from tests.store.waiting import wait_for_a_lock
@@ -98,6 +101,23 @@ async def test_the_login_brings_along_what_was_done_before_it(shop: Shop):
         "SELECT count(*) FROM device_events WHERE app_id = $1", shop.app.id
     )
     assert left == 0
+
+
+async def test_nothing_is_left_for_the_next_one_to_log_in(shop: Shop):
+    """On a device that was shared: who tracked more than a login brings along leaves none of it to somebody else."""
+    device = await shop.enrol()
+    number = from_text("sub", device["id"])
+    assert number is not None
+    at = datetime.now(UTC)
+    tracked = [
+        DeviceEvent(subscription_id=number, id=f"e-{n}", name="visit", at=at - timedelta(minutes=n), data={})
+        for n in range(DEVICE_EVENTS_ADOPTED_MAX + 1)
+    ]
+    await device_events.insert(shop.gateway.services.database, shop.app, tracked)
+    await _login(shop, device, "ann")
+    await _login(shop, device, "bob")
+    assert (await _events_of(shop, "ann"))["visit"]["count"] == DEVICE_EVENTS_ADOPTED_MAX
+    assert (await shop.call("GET", "/v1/users/bob")).body["events"] == {}
 
 
 async def test_a_purchase_is_known_by_its_transaction(shop: Shop):
