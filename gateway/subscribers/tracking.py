@@ -208,8 +208,8 @@ async def _stored(
 async def adopt(db: Queryable, app: App, subscription_id: int, person: str) -> int:
     """Gives the person what their device tracked before they logged in; how many events counted for them.
 
-    Of more than `DEVICE_EVENTS_ADOPTED_MAX` the latest. Nothing is left for whoever logs in there next. Call it once the
-    device is theirs. After a crash in between, the next login goes on; nothing counts twice.
+    Of more than `DEVICE_EVENTS_ADOPTED_MAX` the latest. Nothing is left for whoever logs in there next. Call it once
+    the device is theirs. After a crash in between, the next login goes on; nothing counts twice.
     """
     found = await device_events.of_device(db, app, subscription_id, limit=DEVICE_EVENTS_ADOPTED_MAX)
     if not found:

@@ -55,7 +55,7 @@ EVENTS_FROM_DEVICE_BURST: Final = 60
 DEVICE_EVENTS_DAYS: Final = 30
 """How long what a device tracked waits for a login."""
 DEVICE_EVENTS_ADOPTED_MAX: Final = 1_000
-"""Events of a device that become the person's at a login: the latest; what a device tracked before them is forgotten."""
+"""Events of a device that become the person's at a login: the latest; what it tracked before them is forgotten."""
 EVENTS_SHOWN_MAX: Final = 100
 """Events of a person on one page."""
 
