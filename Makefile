@@ -51,7 +51,7 @@ test-deps: .venv/ready-test ## Install what the tests need beyond Python: browse
 chaos: .venv/ready-test ## Put the gateway through every fault and thousands of histories; writes docs/faults.md
 	@STEEPLE_HISTORIES=$${STEEPLE_HISTORIES:-3000} $(BIN)/python scripts/chaos.py $(ARGS)
 
-nightly: chaos ## Run what takes too long for every day: every fault, a soak, the peers in Go
+nightly: chaos ## Run what takes too long for every day: every fault, the whole benchmark, a soak, the peers in Go
 	@sh scripts/test.sh $(TEST_PROCESSES) -m "nightly and not chaos"
 
 check: .venv/ready-dev ## Check format, lint, types, floors and generated docs

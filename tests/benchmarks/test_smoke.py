@@ -99,6 +99,19 @@ def test_the_sink_ends_with_its_block(folder: Path) -> None:
     assert not Path(f"/proc/{running.pid}").exists()
 
 
+def test_a_message_is_planned_and_every_step_measured(folder: Path) -> None:
+    """What is quick of the benchmark, every day: a gateway is served and filled, and a worker's steps run."""
+    sizes = [text for name, size in _TINY.items() for text in (f"--{name}", str(size))]
+    results = ("--results", str(folder / "page.md"), "--raw", str(folder / "raw.json"))
+    done = _run("--json", *sizes, "--only", "plan", "parts", *results)
+    assert done.returncode == 0, done.stderr[-3000:]
+    figures = msgspec.json.decode(done.stdout, type=Figures)
+    assert figures.planning is not None
+    assert figures.planning.recipients == 600
+    assert list(figures.parts) == ["webpush", "apns", "fcm"]
+
+
+@pytest.mark.nightly
 @pytest.mark.timeout(300)
 def test_every_part_runs_and_every_message_arrives(folder: Path) -> None:
     """The whole benchmark at the smallest size: it stops with an error when a single message is lost."""
