@@ -39,8 +39,9 @@ _SALTS_DRAWN: Final = 64
 _salts: Final[list[bytes]] = []
 _BLOCK_BYTES: Final = 64
 """Of SHA-256."""
-_INNER: Final = int.from_bytes(b"\x36" * _BLOCK_BYTES)
-_OUTER: Final = int.from_bytes(b"\x5c" * _BLOCK_BYTES)
+_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
+"""Tables for `bytes.translate`: a key with ipad and opad of RFC 2104."""
 _NOT_ON_CURVE: Final = "The p256dh key is not a point on the curve P-256."
 
 
@@ -162,8 +163,8 @@ def _hmac(key: bytes, data: bytes) -> bytes:
 
 
 def _pads(key: bytes) -> tuple[bytes, bytes]:
-    padded = int.from_bytes(key.ljust(_BLOCK_BYTES, b"\x00"))
-    return (padded ^ _INNER).to_bytes(_BLOCK_BYTES), (padded ^ _OUTER).to_bytes(_BLOCK_BYTES)
+    padded = key.ljust(_BLOCK_BYTES, b"\x00")
+    return padded.translate(_INNER), padded.translate(_OUTER)
 
 
 def _check_shape(p256dh: bytes, auth: bytes) -> None:

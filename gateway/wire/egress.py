@@ -108,6 +108,8 @@ class Target(msgspec.Struct, frozen=True):
     """`https://host` or `https://host:port`: the audience of a signature, the key of a connection pool."""
     path_and_query: str
     """As it was given: an endpoint is opaque."""
+    checked_by: "EgressPolicy | None" = None
+    """Whose rules allow it: a client contacts what its own policy has checked, and nothing else."""
 
 
 def _not_counted(_rule: str) -> None:
@@ -166,7 +168,7 @@ class EgressPolicy(msgspec.Struct, frozen=True, eq=False):
         except EgressRefused as refused:
             self.on_refused(refused.rule)
             raise
-        return Target(url, known.scheme, known.host, known.port, known.origin, path)
+        return Target(url, known.scheme, known.host, known.port, known.origin, path, self)
 
     def rules_for(self, host: str, port: int) -> list[AllowRule]:
         """The rules that permit connecting to this host and port."""
@@ -184,7 +186,7 @@ class EgressPolicy(msgspec.Struct, frozen=True, eq=False):
         if len(self.decided) >= EGRESS_ORIGINS_KEPT_MAX:
             # Wildcard hosts let strangers invent names; starting afresh costs a few microseconds per origin.
             self.decided.clear()
-        target = Target(prefix, origin.scheme, origin.host, origin.port, origin.text, "/")
+        target = Target(prefix, origin.scheme, origin.host, origin.port, origin.text, "/", self)
         self.decided[prefix] = target
         return target
 

@@ -30,6 +30,8 @@ _ORIGIN: Final = re.compile(r"(https?)://([^/?]*)", re.IGNORECASE | re.ASCII)
 _AUTHORITY: Final = re.compile(r"([^:]*)(?::([0-9]{1,5}))?", re.ASCII)
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
+_PLAIN: Final = bytes(code for code in range(0x21, 0x7F) if chr(code) not in "\\#")
+"""What an address may consist of: printable ASCII without space, backslash and fragment."""
 _PORT: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 
 
@@ -66,12 +68,16 @@ def split_url(url: str) -> tuple[str, str]:
     """
     if len(url) > URL_BYTES_MAX:
         raise EgressRefused("length", f"The address is longer than {URL_BYTES_MAX} characters.")
-    if not (url.isascii() and url.isprintable()) or " " in url or "\\" in url:
-        raise EgressRefused("characters", "The address has a space, a backslash, or a character outside ASCII.")
-    if "#" in url:
-        raise EgressRefused("fragment", "The address has a fragment (#).")
+    if not url.isascii() or url.encode().translate(None, delete=_PLAIN):
+        raise _unfit(url)
     slash = url.find("/", len("https://"))
     return (url, "/") if slash < 0 else (url[:slash], url[slash:])
+
+
+def _unfit(url: str) -> EgressRefused:
+    if url.isascii() and not url.encode().translate(None, delete=_PLAIN + b"#"):
+        return EgressRefused("fragment", "The address has a fragment (#).")
+    return EgressRefused("characters", "The address has a space, a backslash, or a character outside ASCII.")
 
 
 def parse_origin(text: str) -> Origin:
