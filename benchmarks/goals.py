@@ -66,7 +66,7 @@ def goals(figures: Figures, soak: Soak | None = None) -> list[Goal]:
         if variant in figures.campaigns:
             found.append(_everybody(variant, figures.campaigns[variant], wanted))
     if "fast" in figures.campaigns and "composed" in figures.campaigns:
-        found.append(_composed(per_s(figures.campaigns["composed"]) / per_s(figures.campaigns["fast"])))
+        found.append(_composed(figures.campaigns["fast"], figures.campaigns["composed"]))
     if figures.campaigns:
         found.append(_memory([one for sends in figures.campaigns.values() for one in sends]))
     found += [_latency(one) for one in figures.latencies]
@@ -142,11 +142,15 @@ def _everybody(variant: Variant, campaigns: Sequence[Campaign], wanted: float) -
     )
 
 
-def _composed(part: float) -> Goal:
+def _composed(plain: Sequence[Campaign], composed: Sequence[Campaign]) -> Goal:
+    """The middle of the rounds, each of them one plain campaign and the composed one after it."""
+    parts = [ours.per_s / theirs.per_s for ours, theirs in zip(composed, plain, strict=True)]
+    part = statistics.median(parts)
+    told = ", ".join(f"{1 - one:.1%}" for one in parts)
     return Goal(
         "Texts per person, caps and quiet hours",
         f"a message to everybody loses at most {1 - _COMPOSED_PART_MIN:.0%} of the throughput of a plain one",
-        f"{1 - part:.0%} lost",
+        f"{1 - part:.1%} lost (by rounds: {told})",
         part >= _COMPOSED_PART_MIN,
         "reading what texts and rules need, asking the rules, and filling in the texts take the time",
     )

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.skipif(find_nginx() is None, reason="needs nginx: apt-g
 _OURS = [name for name, entry in ENTRIES.items() if entry.is_ours]
 _TINY = {
     "recipients": 600,
+    "turns": 1,
     "plan-rounds": 1,
     "ahead-s": 6,
     "accept-s": 0.5,

@@ -177,6 +177,17 @@ def test_a_million_a_minute_is_asked_with_the_extra_only(seconds: float, is_met:
     assert _only(figures, "Everybody, cryptography alone").is_met
 
 
+@pytest.mark.parametrize(("seconds", "is_met"), [([4.7, 7.0, 9.4], True), ([4.8, 7.1, 4.0], False)])
+def test_what_texts_and_rules_cost_is_compared_round_by_round(seconds: list[float], is_met: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """A machine that is half as fast for a round is so for both campaigns of it; the round in the middle counts."""
+    figures = _figures()
+    figures.campaigns = {
+        "fast": [_campaign(seconds=plain) for plain in (4.0, 6.0, 8.0)],
+        "composed": [_campaign(seconds=composed) for composed in seconds],
+    }
+    assert _only(figures, "Texts per person, caps and quiet hours").is_met is is_met
+
+
 @pytest.mark.parametrize(
     ("beside", "p50_ms", "p99_ms", "is_met"),
     [
