@@ -63,10 +63,16 @@ async def shop(installed: Installed) -> Shop:
 def reader(installed: Installed, shop: Shop, tmp_path: Path) -> Reader:
     """Somebody with that shop's key."""
     app = to_text("app", shop.app.public_id)
+    gateway = installed.world.base
+
+    async def hear() -> None:
+        gateway.keyring.forget(shop.app)
+        await gateway.stops.look(gateway.db)
+
     return Reader(
         session=installed.world.session,
         terminal=Terminal(tmp_path, **installed.environment, STEEPLE_API_KEY=shop.api_key),
         folder=tmp_path,
         names={"API": installed.world.url, "KEY": shop.api_key, "APP": app},
-        wait=lambda: installed.world.base.keyring.forget(shop.app),
+        wait=hear,
     )

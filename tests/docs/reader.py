@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -29,9 +29,9 @@ class Reader:
     folder: Path
     names: dict[str, str]
     """`API`, `KEY`, `APP`."""
-    seen: dict[str, str] = field(default_factory=dict)
-    wait: Callable[[], None] = lambda: None
+    wait: Callable[[], Awaitable[None]]
     """The five seconds within which a running gateway hears of what a command line wrote."""
+    seen: dict[str, str] = field(default_factory=dict)
 
     async def read(self, page: str) -> int:
         """Does all that the page says; how many commands that were. Raises `PageError` for what is not as it says."""
@@ -121,7 +121,7 @@ class Reader:
         out, err = await asyncio.wait_for(process.communicate(), WAIT_S)
         if process.returncode != (command.ending or 0):
             raise PageError(f"line {command.line}: exits {process.returncode}: {err.decode()}")
-        self.wait()
+        await self.wait()
         return out.decode() or err.decode()
 
     def _note(self, answer: str) -> None:
