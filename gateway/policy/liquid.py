@@ -5,6 +5,7 @@ template, no clock. What it may take is counted in steps, not in time, so that i
 filters and writes; rounds of loops; characters of each value on the way and of what is written.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from io import StringIO
@@ -23,10 +24,12 @@ from liquid.utils import ReadOnlyChainMap
 from gateway.model.errors import Invalid
 from gateway.model.limits import (
     NUMBER_DIGITS_MAX,
+    TEXT_BLANKS_MAX,
     TEXT_NESTING_MAX,
     TEXT_OUTPUT_BYTES_MAX,
     TEXT_ROUNDS_MAX,
     TEXT_STEPS_MAX,
+    TEXT_UNCLOSED_MAX,
     VALUE_CHARS_MAX,
     VALUE_ITEMS_MAX,
 )
@@ -44,6 +47,8 @@ _TOLD_CHARS_MAX: Final = 200
 _CHARS_PER_STEP: Final = 256
 _ITEMS_PER_STEP: Final = 4
 _ABOVE_ANY_NUMBER: Final = 10**NUMBER_DIGITS_MAX
+_BLANKS: Final = re.compile(rf"\s{{{TEXT_BLANKS_MAX + 1}}}")
+_BRACES: Final = (("{{", "}}"), ("{%", "%}"))
 
 
 class TextUnmade(Exception):
@@ -64,6 +69,7 @@ class LiquidText(msgspec.Struct, frozen=True, eq=False):
     def parse(cls, text: str) -> "LiquidText":
         """Raises `Invalid` (template_invalid) with the fault."""
         try:
+            _check_readable(text)
             template = _ENVIRONMENT.from_string(text)
             _check_ranges(template)
             analysis = template.analyze(include_partials=False)
@@ -197,6 +203,14 @@ class _Environment(Environment):
 
 
 _ENVIRONMENT: Final = _Environment()
+
+
+def _check_readable(text: str) -> None:
+    """What the library's expressions would look at again and again, a text of 3,000 characters for half a second."""
+    _check(_BLANKS.search(text) is None, f"more than {TEXT_BLANKS_MAX} blanks in a row")
+    for opening, closing in _BRACES:
+        unclosed = text.count(opening, text.rfind(closing) + 1)
+        _check(unclosed <= TEXT_UNCLOSED_MAX, f"expected '{closing}', found end of file")
 
 
 def _check_ranges(template: BoundTemplate) -> None:

@@ -17,6 +17,8 @@ from tests.policy.people import somebody
 
 _CPU_S_MAX = 0.5
 """A text takes some milliseconds at most; a machine under load takes more."""
+_READING_S_MAX = 0.1
+_TEXT_CHARS = 3_000
 
 DOCUMENTED: list[tuple[str, dict[str, Any], str]] = [
     ('{{ "Ground control to Major Tom." | split: " " | join: "," }}', {}, "Ground,control,to,Major,Tom."),
@@ -150,6 +152,29 @@ def test_a_text_sees_values_and_nothing_behind_them():
     """Keys and places; no attribute of any object, no clock."""
     for path in ("user.__class__", "user.keys", "device.__dict__", "user.tags.items", "x.__init__", "now", "today"):
         assert _said("{{ " + path + " }}|{{ " + path + " | upcase }}", {"x": "text"}) == "|"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{" * _TEXT_CHARS, "{{" + " " * _TEXT_CHARS, "{{" + " " * _TEXT_CHARS + "}}", "{% a" + "\n" * _TEXT_CHARS,
+        "{% # " + "\t" * _TEXT_CHARS + "%}", ("{{" + " " * 60) * 48, ("{{" + " " * 60) * 47 + "x }}", "{{ " * 1_000,
+        "{% if " + "(" * _TEXT_CHARS + " %}", "{% raw %}" * 330, "{{ x }}" + "{" * _TEXT_CHARS,
+        "{% raw %}{{ {{ {% endraw %}" + " " * 60 + "{{ x" + " " * 60 + "}}",
+    ],
+)  # fmt: skip
+def test_no_text_takes_long_to_be_read(text: str):
+    """Whoever orders a message with hundreds of them does not hold up everybody else."""
+    before_s = time.process_time()
+    with contextlib.suppress(Invalid):
+        parse(text)
+    assert time.process_time() - before_s < _READING_S_MAX
+
+
+def test_braces_that_do_not_close_may_be_shown():
+    """As long as they are few: `raw` is for them."""
+    assert _said("{% raw %}{{ and {% {% endraw %}{% if x %}!{% endif %}", {"x": 1}) == "{{ and {% !"
+    assert _said("{% raw %}so: {{{% endraw %}") == "so: {{"
 
 
 _WORDS = st.sampled_from(

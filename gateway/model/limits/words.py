@@ -17,6 +17,10 @@ TEXT_ROUNDS_MAX: Final = 200
 """Rounds of all loops of one text for one person together."""
 TEXT_NESTING_MAX: Final = 10
 """Blocks inside blocks of one text."""
+TEXT_BLANKS_MAX: Final = 64
+"""Blanks in a row in a text in Liquid; its reader looks at each of them from each of them."""
+TEXT_UNCLOSED_MAX: Final = 2
+"""Openings of braces behind which nothing closes, as they may stand in `raw`; each is looked behind up to the end."""
 VALUE_CHARS_MAX: Final = 8_192
 """A text between two filters."""
 VALUE_ITEMS_MAX: Final = 200
