@@ -18,6 +18,7 @@ from gateway.model.choices import CHOICES
 from gateway.model.errors import GatewayError, Invalid
 from gateway.model.limits import ALIASES_PER_PERSON_MAX, EXPORT_PAGE_ROWS
 from gateway.model.person import Person
+from gateway.subscribers.aliases import Naming
 from gateway.subscribers.choices import choices_shown
 from gateway.subscribers.imports import ImportReport, Tally, batches, decoded
 from gateway.subscribers.preferences import check_external_id
@@ -37,7 +38,7 @@ _DECODER: Final = msgspec.json.Decoder(_Line)
 class _Read(msgspec.Struct, frozen=True):
     line: int
     wish: Wish
-    aliases: tuple[str, ...]
+    naming: Naming
 
 
 class _Tally(Tally):
@@ -71,26 +72,22 @@ async def import_users(users: Users, app: App, lines: AsyncIterator[bytes], *, n
 
 
 async def _write(users: Users, app: App, batch: list[_Read], tally: Tally, *, now: datetime) -> None:
-    results = await users.change_many(app, [one.wish for one in batch], now=now)
-    for one, result in zip(batch, results, strict=True):
-        fault = result.fault or await _name(users, app, one)
+    """A line whose other names cannot be given is left out before anything of it is written."""
+    faults = await users.alias_faults(app, [one.naming for one in batch])
+    sound = [one for one, fault in zip(batch, faults, strict=True) if fault is None]
+    results = await users.change_many(app, [one.wish for one in sound], now=now) if sound else []
+    changed = [one for one, result in zip(sound, results, strict=True) if result.fault is None]
+    unnamed = await users.add_aliases(app, [one.naming for one in changed])
+    for one, fault in zip(batch, faults, strict=True):
         if fault is not None:
+            tally.reject(one.line, fault)
+    for one, result in zip(sound, results, strict=True):
+        if (fault := result.fault or unnamed.get(one.wish.name)) is not None:
             tally.reject(one.line, fault)
         elif result.is_new:
             tally.imported += 1
         else:
             tally.updated += 1
-
-
-async def _name(users: Users, app: App, one: _Read) -> GatewayError | None:
-    try:
-        for alias in one.aliases:
-            await users.add_alias(app, one.wish.name, alias)
-    except GatewayError as fault:
-        if fault.kind == "unavailable":
-            raise
-        return fault
-    return None
 
 
 def _read(line: bytes, number: int, *, now: datetime) -> _Read:
@@ -99,7 +96,7 @@ def _read(line: bytes, number: int, *, now: datetime) -> _Read:
         raise Invalid("field_invalid", f"A user has at most {ALIASES_PER_PERSON_MAX} other names.", param="aliases")
     aliases = tuple(check_external_id(one, param="aliases") for one in row.aliases)
     name = check_external_id(row.external_id, param="external_id")
-    return _Read(number, Wish(name, change_of(row, is_whole=False, now=now)), aliases)
+    return _Read(number, Wish(name, change_of(row, is_whole=False, now=now)), Naming(name, aliases))
 
 
 async def export_users(users: Users, app: App, *, now: datetime) -> AsyncGenerator[bytes]:

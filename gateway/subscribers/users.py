@@ -14,7 +14,8 @@ from gateway.policy.event_facts import together
 from gateway.policy.profiles import changed, contact_after, joined
 from gateway.store import persons, profiles
 from gateway.store.database import Connection, Queryable
-from gateway.subscribers import people
+from gateway.subscribers import aliases, people
+from gateway.subscribers.aliases import Naming
 from gateway.wire.vault import Vault
 
 
@@ -124,6 +125,22 @@ class Users:
                 await people.copied(self._db, app, [kept.name])
                 return await self.get(app, name)
         raise StoreUnavailable("The same users are being changed elsewhere all the time; try again.")
+
+    async def alias_faults(self, app: App, wanted: Sequence[Naming]) -> list[GatewayError | None]:
+        """For each of these, one after the other, why it cannot be, as far as that is known beforehand."""
+        return await aliases.faults(self._db, app, wanted)
+
+    async def add_aliases(self, app: App, wanted: Sequence[Naming]) -> dict[str, GatewayError]:
+        """As `add_alias`, for many; what was wrong, by the name asked for."""
+        wrong: dict[str, GatewayError] = {}
+        for name, alias in await aliases.give(self._db, app, wanted):
+            try:
+                await self.add_alias(app, name, alias)
+            except GatewayError as fault:
+                if fault.kind == "unavailable":
+                    raise
+                wrong[name] = fault
+        return wrong
 
     async def _join(self, app: App, kept_name: str, alias: str) -> bool:
         """False where a device logged in by the other name meanwhile."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.model.limits import ALIASES_PER_PERSON_MAX
 from tests.journeys.world import Shop
 
 
@@ -66,3 +67,38 @@ async def test_two_lines_about_one_person_come_one_after_the_other(shop: Shop) -
     assert (said["imported"], said["updated"], said["rejected"]) == (1500, 3000, 0)
     _, _, user = await shop.call("GET", "/v1/users/u7")
     assert user["attributes"] == {"n": 3007}
+
+
+async def test_a_file_brings_other_names(shop: Shop) -> None:
+    """Many at once. A line whose other name is somebody else's is left out with all it says, not with half of it."""
+    (device,) = await shop.devices(1, lines=[{"user": "c"}])
+    lines: list[dict[str, Any]] = [
+        {"external_id": "a", "attributes": {"n": 1}, "aliases": ["crm-a", "shop-a", "crm-a", "a"]},
+        {"external_id": "b", "attributes": {"n": 1}, "aliases": ["crm-a"]},
+        {"external_id": "d", "attributes": {"n": 4}, "aliases": ["c"]},
+        {"external_id": "e", "aliases": [f"e-{number}" for number in range(ALIASES_PER_PERSON_MAX)]},
+        {"external_id": "e-1", "attributes": {"n": 5}, "aliases": ["e-20"]},
+        {"external_id": "f", "aliases": ["g"]},
+        {"external_id": "g", "aliases": ["h"]},
+    ]
+    said = await _import(shop, b"\n".join(msgspec.json.encode(one) for one in lines))
+    assert [(one["line"], one["code"]) for one in said["errors"]] == [(2, "name_taken"), (5, "field_invalid")]
+    assert (said["imported"], said["updated"], said["rejected"]) == (5, 0, 2)
+
+    rows = {row["external_id"]: row for row in await _export(shop)}
+    assert {name: sorted(row.get("aliases", ())) for name, row in rows.items()} == {
+        "a": ["crm-a", "shop-a"], "d": ["c"], "e": sorted(lines[3]["aliases"]), "f": ["g", "h"],
+    }  # fmt: skip
+    assert "attributes" not in rows["e"], "of a line that was left out nothing is kept"
+    facts = await shop.world.db.fetchval("SELECT facts FROM subscriptions WHERE id = $1", device.number)
+    assert facts["attributes"] == {"n": 4}, "the device of the person who went by the other name"
+
+    lines = [{"external_id": "crm-a", "attributes": {"n": 2}, "aliases": ["a", "shop-a", "new-a"]},
+             {"external_id": "x", "attributes": {"n": 2}, "aliases": ["new-a"]},
+             {"external_id": "y", "attributes": {"n": 2}, "aliases": ["c"]}]  # fmt: skip
+    said = await _import(shop, b"\n".join(msgspec.json.encode(one) for one in lines))
+    assert [(one["line"], one["code"]) for one in said["errors"]] == [(2, "name_taken"), (3, "name_taken")]
+    rows = {row["external_id"]: row for row in await _export(shop)}
+    assert rows["a"]["attributes"] == {"n": 2}
+    assert rows["a"]["aliases"] == ["crm-a", "shop-a", "new-a"]
+    assert rows.keys() == {"a", "d", "e", "f"}, "whoever is only in a line that was left out is not made"
