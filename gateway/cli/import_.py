@@ -50,7 +50,7 @@ def users(gateway: Gateway, *, file: str, form: str | None) -> int:
 
     A user who is there already is changed; what a line leaves out stays. Columns of a CSV file: external_id, language,
     timezone, country, email, phone; `tags.x` is the tag x, everything else an attribute. `zip:text` keeps a number a
-    text, `likes:list` is taken apart at `|`.
+    text, `likes:list` and aliases (other names) are taken apart at `|`. Semicolons and tabs do as well as commas.
     """
     is_csv = form == "csv" or (form is None and file.lower().endswith(".csv"))
     with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as source, progress_bar() as bar:

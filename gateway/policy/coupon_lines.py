@@ -9,6 +9,7 @@ from gateway.model.coupon import NewCode
 from gateway.model.errors import Invalid
 from gateway.model.limits import COUPON_CODE_CHARS_MAX, COUPON_LINE_CHARS_MAX
 from gateway.policy.coupon_pattern import is_code
+from gateway.policy.separators import separator_of
 
 
 class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -17,6 +18,7 @@ class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _DECODER: Final = msgspec.json.Decoder(_Row)
+_HEADINGS: Final = frozenset({"code", "codes", "coupon", "coupon_code", "voucher", "voucher_code", "discount_code"})
 _DATE_CHARS: Final = len("2026-12-31")
 
 
@@ -28,16 +30,20 @@ def read_line(line: bytes, *, number: int) -> NewCode | None:
     text = _text(line).strip()
     if number == 1:
         text = text.removeprefix("\ufeff")
-    if not text or (number == 1 and text.lower().split(",")[0].strip('" ') == "code"):
+    if not text or (number == 1 and _is_heading(text)):
         return None
     code, expires_at = _json(text) if text.startswith("{") else _cells(text)
     if not is_code(code):
         raise Invalid(
             "field_invalid",
-            f"A code has 1 to {COUPON_CODE_CHARS_MAX} printable characters without spaces, commas or quotes.",
+            f"A code has 1 to {COUPON_CODE_CHARS_MAX} printable characters, no spaces, commas, semicolons or quotes.",
             param="code",
         )
     return NewCode(code, expires_at)
+
+
+def _is_heading(text: str) -> bool:
+    return text.split(separator_of(text), maxsplit=1)[0].strip('" ').lower().replace(" ", "_") in _HEADINGS
 
 
 def _text(line: bytes) -> str:
@@ -58,8 +64,9 @@ def _json(text: str) -> tuple[str, datetime | None]:
 
 
 def _cells(text: str) -> tuple[str, datetime | None]:
-    code, _, rest = text.partition(",")
-    said = rest.partition(",")[0].strip().strip('"')
+    separator = separator_of(text)
+    code, _, rest = text.partition(separator)
+    said = rest.partition(separator)[0].strip().strip('"')
     try:
         at = datetime.fromisoformat(said) if said else None
         if len(said) == _DATE_CHARS and at is not None:

@@ -1,8 +1,8 @@
 """Lists that a shop brings: who is on one, a line each, read while it is written.
 
-A line names a person by the shop's own id, or a device as `sub_...`. As CSV it is the first field of the line; as JSON
-it is a text, or an object with `user` or `subscription`. A person need not be known yet: whoever logs in later by that
-id is on the list with every device.
+A line names a person by the shop's own id, or a device as `sub_...`. As CSV it is the first field of the line, which a
+comma, semicolon or tab ends; as JSON it is a text, or an object with `user` or `subscription`. A person need not be
+known yet: whoever logs in later by that id is on the list with every device.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from gateway.model.limits import (
     LIST_IMPORT_ROWS,
     LIST_NUMBER_KEPT_S,
 )
+from gateway.policy.separators import separator_of
 from gateway.store import list_members, lists
 from gateway.store.database import Queryable
 from gateway.store.lists import StoredList
@@ -167,7 +168,7 @@ def member_of(line: bytes, form: Form, *, is_first: bool = False) -> str | int |
 
 def _from_csv(text: str, *, is_first: bool) -> str | int | None:
     try:
-        fields = next(csv.reader([text.strip("\r\n")], strict=True), [])
+        fields = next(csv.reader([text.strip("\r\n")], delimiter=separator_of(text), strict=True), [])
     except csv.Error:
         raise Invalid("field_invalid", "The quotes of this line do not match.") from None
     named = fields[0].strip() if fields else ""

@@ -43,6 +43,8 @@ async def test_codes_come_in_as_text_csv_and_json(till: Till):
         (b"A-1", "A-1", None),
         (b"\xef\xbb\xbfA-1\r", "A-1", None),
         (b"A-1,2026-12-31", "A-1", datetime(2027, 1, 1, tzinfo=UTC)),
+        (b"A-1;2026-12-31;x", "A-1", datetime(2027, 1, 1, tzinfo=UTC)),
+        (b"A-1\t2026-12-31", "A-1", datetime(2027, 1, 1, tzinfo=UTC)),
         (b"A-1,2026-12-31T12:00:00+01:00,more", "A-1", datetime(2026, 12, 31, 11, tzinfo=UTC)),
         (b'{"code":"A-1","expires_at":"2026-12-31T12:00:00Z"}', "A-1", datetime(2026, 12, 31, 12, tzinfo=UTC)),
     ],
@@ -52,6 +54,12 @@ def test_a_line_says_a_code_and_perhaps_its_end(line: bytes, code: str, expires_
     found = read_line(line, number=1)
     assert found is not None
     assert (found.code, found.expires_at) == (code, expires_at)
+
+
+@pytest.mark.parametrize("heading", ["code", "\ufeffCode;Valid until", '"coupon_code","x"', "Voucher code", "codes\tx"])
+def test_a_heading_is_nobodys_code(heading: str):
+    """Whatever the shop's program calls the column."""
+    assert read_line(heading.encode(), number=1) is None
 
 
 @pytest.mark.parametrize(
