@@ -36,11 +36,15 @@ const entries = {
 };
 const hashes = {}; // of rooms
 const register = { hash: null };
-// Names that never leave our files: not of the API, not stored, not sent. Built, they are a letter or two.
+// Names that never leave our files: not of the API, not stored, not sent. Built, they are a letter or two. A name that
+// also stands in what is sent is quoted there.
 const INTERNAL = [
-  'addTopics', 'age_ms_max', 'answer', 'core', 'emit', 'failed_at_ms', 'fields', 'found', 'gatewayDevice', 'here', 'isSupported', 'learn',
-  'look', 'needsConsent', 'now_ms', 'prepare', 'reconcile', 'registerHash', 'removeTopics', 'sendsReceipts', 'setTags',
-  'settleIdentity', 'subscribeBrowser', 'verdict', 'why',
+  'addTopics', 'age_ms_max', 'answer', 'choice', 'core', 'emit', 'failed_at_ms', 'fields', 'found', 'gatewayDevice', 'here',
+  'isKept', 'isSupported', 'learn', 'look', 'needsConsent', 'now_ms', 'prepare', 'reconcile', 'registerHash', 'removeTopics',
+  'sendsReceipts', 'setTags', 'settleIdentity', 'subscribeBrowser', 'subscription', 'verdict', 'why',
+  // Reasons of decide.js, where they are marked with @__KEY__.
+  'allowed_again', 'backing_off', 'endpoint_changed', 'in_step', 'key_changed', 'locale_changed', 'never_subscribed',
+  'no_permission', 'not_enrolled', 'permission_lost', 'still_here', 'subscription_lost',
 ];
 const mangled = {}; // one list for all files: a room must find what the page script named
 

@@ -278,7 +278,12 @@ class Enroller:
             ENROLMENTS.labels("refused").inc()
             raise Conflict("endpoint_taken", "The endpoint is registered with other keys.", param="endpoint")
         said = _with_consent_held(
-            msgspec.structs.replace(arrival.said, tags=None if raw.tags is None else merge_tags(found.tags, raw.tags)),
+            msgspec.structs.replace(
+                arrival.said,
+                tags=None if raw.tags is None else merge_tags(found.tags, raw.tags),
+                # What a browser remembers may have been changed since, by the link of a message.
+                topics=None if raw.again else arrival.said.topics,
+            ),
             found,
         )
         agreed = said.consent or found.consent
@@ -306,7 +311,8 @@ class Enroller:
             await self._locate(tx, app, found.id, arrival.place, position)
             act = ConsentAct.GIVEN if is_back else act_of(said, found)
             if act is not None:
-                told = said_of(agreed if act is ConsentAct.GIVEN else None, arrival.occasion, topics=raw.topics)
+                slugs = None if raw.again else raw.topics
+                told = said_of(agreed if act is ConsentAct.GIVEN else None, arrival.occasion, topics=slugs)
                 await note(tx, app, found.id, act, arrival.occasion, person=found.person, said=told)
         ENROLMENTS.labels("revived" if is_back else "refreshed").inc()
         return known

@@ -67,7 +67,8 @@ class EnrolRequest(_Fields, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     location: Location | None = None
     """With consent only: `consent.location`."""
     again: bool = False
-    """A page mends by itself, nobody has just agreed: who has left is not brought back (409 `consent_withdrawn`)."""
+    """A page mends by itself, nobody has just agreed: who has left is not brought back (409 `consent_withdrawn`), and a
+    device that is known keeps the topics it has."""
 
 
 class ChangeRequest(_Fields, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,7 +12,6 @@ const userOf = (identity) => (identity && identity.external_id) || null;
 
 export function createActions({ host, store, visit }) {
   const device = visit.gatewayDevice;
-  const topicsNow = () => (visit.device ? visit.device.topics : []);
 
   /** The proof of consent: which words, when, where. The page's query stays out, it may hold a person's data. */
   const consentTo = (text) => ({
@@ -25,13 +24,16 @@ export function createActions({ host, store, visit }) {
   async function enrol({ topics, consentText }) {
     const browser = await visit.subscribeBrowser();
     if (!browser.ok) return browser;
+    const wish = topics && slugs([topics]);
     // Kept before the request: should the gateway be away, the next visit enrols with these very words.
-    await store.update('choice', (choice) => ({
-      topics: topics ? slugs([topics]) : (choice || {}).topics, consent: consentTo(consentText),
+    const choice = await store.update('choice', (before) => ({
+      topics: wish || (before || {}).topics, consent: consentTo(consentText),
     }));
-    const isMoved = visit.device && visit.device.endpoint !== visit.subscription.endpoint;
-    if (isMoved) await device.move(visit.device, visit.subscription); // keeps the id where it can
-    return device.enrol(visit.subscription, true);
+    const known = visit.device;
+    const isMoved = known && known.endpoint !== visit.subscription.endpoint;
+    if (isMoved) await device.move(known, visit.subscription); // keeps the id where it can
+    // Of a known browser the gateway has the topics; those kept here may have been taken away elsewhere since.
+    return device.enrol(visit.subscription, { topics: wish || (known ? undefined : choice.topics) });
   }
 
   async function unsubscribe() {
@@ -47,10 +49,11 @@ export function createActions({ host, store, visit }) {
     ? device.amend(visit.device, fields, visit.subscription)
     : failed('not_subscribed'));
 
-  async function setTopics(topics) {
-    const done = await amend({ topics });
-    if (done.ok) await store.update('choice', (choice) => ({ ...choice, topics }));
-    return done;
+  /** Changes what is followed as the gateway has it: a topic may have been taken away elsewhere since we heard last. */
+  async function amendTopics(change) {
+    const heard = await amend({});
+    await visit.look();
+    return heard.ok ? amend({ topics: change(visit.device.topics) }) : heard;
   }
 
   async function setIdentity(identity) {
@@ -67,8 +70,8 @@ export function createActions({ host, store, visit }) {
       ? setIdentity({ external_id: String(externalId), ...pickProof(proof || {}) })
       : failed('invalid', 'login needs an external id')),
     logout: () => setIdentity(undefined),
-    addTopics: (...list) => setTopics(slugs([...topicsNow(), ...list])),
-    removeTopics: (...list) => setTopics(topicsNow().filter((slug) => !slugs(list).includes(slug))),
+    addTopics: (...list) => amendTopics((held) => slugs([...held, ...list])),
+    removeTopics: (...list) => amendTopics((held) => held.filter((slug) => !slugs(list).includes(slug))),
     setTags: (tags) => (isPlainObject(tags) ? amend({ tags }) : failed('invalid', 'tags.set needs an object')),
   };
 }

@@ -44,11 +44,24 @@ export function deviceAt({ store, call, app, here, keyId }) {
   /** Somebody left elsewhere, by the link of a message or in the shop's own settings: no visit may bring them back. */
   const stayAway = () => store.update('choice', (choice) => ({ ...choice, opted_out: true }));
 
-  /** Registers the browser's subscription afresh, with what the person chose. `isAsked`: they have just agreed. */
-  async function enrol(subscription, isAsked) {
-    const { topics, consent } = (await store.get('choice')) || {};
+  /**
+   * Keeps the device and, as the person's choice, what the gateway says it follows: a topic that was taken away elsewhere,
+   * by the link of a message, must not come back when this browser enrols afresh.
+   */
+  async function hold(device, changes) {
+    await write({ ...device, seen_at_ms: Date.now() });
+    await store.update('choice', (choice) => ({ ...choice, ...changes, topics: device.topics }));
+  }
+
+  /**
+   * Registers the browser's subscription afresh, with what the person chose. `asked`: they have just agreed, to the
+   * `topics` in it or, without, to what they follow already.
+   */
+  async function enrol(subscription, asked) {
+    const choice = (await store.get('choice')) || {};
+    const { topics } = asked || choice;
     const at = here();
-    const body = { app, channel: 'webpush', ...address(subscription), ...at, topics, consent, again: !isAsked };
+    const body = { app, channel: 'webpush', ...address(subscription), ...at, topics, consent: choice.consent, again: !asked };
     const answer = await call('POST', '/v1/subscriptions', { body });
     const { id, secret } = answer.body || {};
     if (!isOk(answer) || !id) {
@@ -58,9 +71,9 @@ export function deviceAt({ store, call, app, here, keyId }) {
     }
     const device = {
       app, id, secret, endpoint: subscription.endpoint, vapid_key_id: keyId(), language: at.language, timezone: at.timezone,
-      topics: topicsOf(answer, topics), user: null, seen_at_ms: Date.now(),
+      topics: topicsOf(answer, topics), user: null,
     };
-    await write(device);
+    await hold(device, { opted_out: undefined });
     await settleIdentity(device);
     return OK;
   }
@@ -69,7 +82,7 @@ export function deviceAt({ store, call, app, here, keyId }) {
     const answer = await call('PATCH', path(device), { body: fields, secret: device.secret });
     if (isOk(answer)) {
       const { keys, tags, ...kept } = fields; // the browser holds the keys, the gateway the tags
-      await write({ ...device, ...kept, topics: topicsOf(answer, kept.topics || device.topics), seen_at_ms: Date.now() });
+      await hold({ ...device, ...kept, topics: topicsOf(answer, kept.topics || device.topics) });
       if (answer.body && answer.body.state === 'left') await stayAway();
     }
     return answer;

@@ -126,7 +126,7 @@ export function createSteeple(host, options) {
     if (!ready.ok) return ready;
     const { action, result } = await inTurn(visit.reconcile);
     if (result.ok && await mayTakeOver()) return (await enter('takeover')).run();
-    if (result.ok && action.do !== 'nothing' && action.why !== 'still_here') emit('changed', answer(OK));
+    if (result.ok && action.do !== 'nothing' && action.why !== /* @__KEY__ */ 'still_here') emit('changed', answer(OK));
     return result;
   }
 

@@ -83,7 +83,7 @@ export function createVisit({ host, options, store }) {
   }
 
   async function resubscribe(why) {
-    if (why === 'key_changed') await dropSubscription(visit.registration);
+    if (why === /* @__KEY__ */ 'key_changed') await dropSubscription(visit.registration);
     const made = await subscribeBrowser();
     if (!made.ok) return made;
     return visit.device ? device.move(visit.device, visit.subscription) : device.enrol(visit.subscription);
@@ -98,7 +98,7 @@ export function createVisit({ host, options, store }) {
   /** Takes the browser off the gateway's list; who blocked us in the browser's settings may allow us there again. */
   async function takeOff({ why }) {
     const blocked = permission(host) === 'denied';
-    if (why === 'permission_lost') await store.update('choice', (choice) => ({ ...choice, blocked }));
+    if (why === /* @__KEY__ */ 'permission_lost') await store.update('choice', (choice) => ({ ...choice, blocked }));
     return leave();
   }
 
@@ -133,7 +133,7 @@ export function createVisit({ host, options, store }) {
     else if (action.do !== 'nothing') await store.set('failed_at_ms', undefined);
     await look();
     if (visit.choice.opted_out && (visit.device || visit.subscription)) await leave(); // heard of it just now
-    if (visit.device && action.why !== 'backing_off') await device.settleIdentity(visit.device, visit.subscription);
+    if (visit.device && action.why !== /* @__KEY__ */ 'backing_off') await device.settleIdentity(visit.device, visit.subscription);
     return { action, result };
   }
 

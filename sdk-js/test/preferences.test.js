@@ -148,3 +148,54 @@ test('who left so long ago that the gateway forgot the device is not enrolled ag
   first.gateway.withdrawn = false;
   assert.equal((await second.steeple.subscribe()).subscribed, true);
 });
+
+/** Somebody takes "sale" away by the link of a message: the gateway knows, this browser does not yet. */
+const takenAwayByLink = ({ gateway }) => { gateway.only().topics = ['news']; };
+const subscriber = async () => {
+  const first = await visit();
+  await first.steeple.subscribe({ topics: ['sale', 'news'] });
+  takenAwayByLink(first);
+  return first;
+};
+
+test('a topic that was taken away by a link does not come back when the gateway has to be told of the browser anew', async () => {
+  const first = await subscriber();
+  await anHourPassed(first);
+  const second = await revisit(first); // "still here": the answer tells what is followed
+  assert.deepEqual((await second.steeple.state()).topics, ['news']);
+  first.gateway.devices.clear();
+  await anHourPassed(first);
+  const third = await revisit(first);
+  assert.deepEqual([third.gateway.only().topics, (await third.steeple.state()).topics], [['news'], ['news']]);
+});
+
+test('nor when another topic is added or taken away before this browser has heard of it', async () => {
+  const first = await subscriber();
+  assert.deepEqual((await first.steeple.topics.add('wine')).topics, ['news', 'wine']);
+  takenAwayByLink(first);
+  await first.steeple.topics.remove('news');
+  assert.deepEqual(first.gateway.only().topics, []);
+});
+
+test('nor when a known browser says yes once more without naming topics', async () => {
+  const first = await subscriber();
+  assert.deepEqual((await first.steeple.subscribe()).topics, ['news']);
+  assert.deepEqual((await first.steeple.subscribe({ topics: ['sale'] })).topics, ['sale']);
+});
+
+test('a yes with topics counts also where the address has to be moved first', async () => {
+  const first = await subscriber();
+  await storeOf(first.host).update('device', (device) => ({ ...device, endpoint: 'https://push.example/old' }));
+  assert.deepEqual((await first.steeple.subscribe({ topics: ['sale', 'wine'] })).topics, ['sale', 'wine']);
+});
+
+test('who left by a link and says yes at once stays', async () => {
+  const first = await visit();
+  await first.steeple.subscribe();
+  first.gateway.only().state = 'left';
+  await storeOf(first.host).update('device', (device) => ({ ...device, endpoint: 'https://push.example/old' }));
+  await first.steeple.subscribe();
+  first.gateway.only().state = 'active';
+  await anHourPassed(first);
+  assert.equal((await (await revisit(first)).steeple.state()).subscribed, true);
+});

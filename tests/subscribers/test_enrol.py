@@ -6,13 +6,14 @@ import base64
 import msgspec
 import pytest
 
+from gateway.model.consent import ConsentAct
 from gateway.model.errors import GatewayError
 from gateway.model.ids import to_text
 from gateway.model.limits import TOPICS_PER_APP_MAX, TOPICS_PER_DEVICE_MAX
 from gateway.model.subscriber import SubscriptionState
-from gateway.store import apps, subscriptions, topics
+from gateway.store import apps, consents, subscriptions, topics
 from gateway.tenancy.credentials import rotate
-from tests.subscribers.house import NOW, House, browser, request
+from tests.subscribers.house import NOW, House, browser, change, request
 
 
 async def test_a_new_device_gets_an_id_and_a_secret(house: House):
@@ -101,6 +102,19 @@ async def test_who_opts_in_again_is_back(house: House, state: SubscriptionState)
     assert (device.state, device.ended_at) == (SubscriptionState.ACTIVE, None)
     assert device.enrolled_at > ended.enrolled_at
     assert device.registered_at > ended.registered_at
+
+
+async def test_a_page_that_mends_by_itself_leaves_topics_as_they_are(house: House):
+    """What the browser remembers is older than what somebody has chosen since, by the link of a message."""
+    first = await house.enrol(1, topics=["sale", "news"])
+    await house.enroller.change(house.app, first.id, None, change(topics=["news"]), now=NOW)
+
+    mended = await house.enrol(1, topics=["sale", "news"], again=True)
+    agreed = await house.enrol(1, topics=["sale", "news"])
+
+    assert (mended.id, mended.topics, agreed.topics) == (first.id, ["news"], ["news", "sale"])
+    acts = [one.act for one in await consents.of_device(house.database, house.app, first.id)]
+    assert acts == [ConsentAct.GIVEN, ConsentAct.CHANGED, ConsentAct.CHANGED]
 
 
 async def test_two_apps_do_not_share_a_device(house: House):

@@ -38,7 +38,7 @@ function asTold(event) {
   return { ...(isKnown ? {} : { id: String(id) }), name, at: new Date(at_ms).toISOString(), properties };
 }
 
-export const bodyOf = (device, batch) => ({ subscription: device.id, secret: device.secret, events: batch.map(asTold) });
+export const bodyOf = (device, batch) => ({ 'subscription': device.id, secret: device.secret, events: batch.map(asTold) });
 
 export const without = (queue, ids) => (queue || []).filter((event) => !ids.includes(idOf(event)));
 
