@@ -20,6 +20,7 @@ from gateway.api.schema.messages import (
     Waiting,
 )
 from gateway.api.schema.offers import ExperimentAnswer, IntervalAnswer, VariantResult
+from gateway.model.approval import Approval
 from gateway.model.errors import Invalid
 from gateway.model.ids import from_text, to_text
 from gateway.model.message import STATE_NAMES, MessageState
@@ -93,7 +94,9 @@ def message_answer(report: MessageReport) -> MessageAnswer:
         audience=report.audience,
         category=report.category,
         per_minute=report.per_minute,
-        approval=_approval(report),
+        approval=approval_answer(
+            report.approval, is_open=report.needs_approval and report.state != MessageState.CANCELLED
+        ),
         series=None if report.series is None else to_text("msg", report.series),
         schedule=report.schedule,
         recalls=None if report.recalls is None else to_text("msg", report.recalls),
@@ -145,11 +148,10 @@ def _variant(figures: VariantFigures) -> VariantResult:
     )
 
 
-def _approval(report: MessageReport) -> ApprovalAnswer | None:
-    asked = report.approval
+def approval_answer(asked: Approval | None, *, is_open: bool) -> ApprovalAnswer | None:
+    """What is told of an approval. is_open: the message still waits for it."""
     if asked is None:
         return None
-    is_open = report.needs_approval and report.state != MessageState.CANCELLED
     state: Any = "given" if asked.by is not None else "needed" if is_open else "ended"
     return ApprovalAnswer(state=state, audience=asked.audience, by=asked.by, at=asked.at)
 

@@ -8,6 +8,7 @@ from aiohttp import web
 from gateway.api.answers import json_answer
 from gateway.api.call import Call, decoder_of
 from gateway.api.contents import content_of
+from gateway.api.message_reports import approval_answer
 from gateway.api.messages import channels_of, check_fits
 from gateway.api.schema.messages import AudienceRequest, SendRequest
 from gateway.api.schema.recalls import RecallAnswer, RecallRequest
@@ -32,15 +33,16 @@ async def take_back(call: Call) -> web.Response:
     if replacement is not None:
         order = Order(content=replacement, audience=Audience(recipients_of=number))
         check_fits(app, order, len(call.body), call.services.transports, await channels_of(call, app))
-    done = await recall(call.services.database, app, number, replacement, now=call.now())
+    done = await recall(call.services.database, app, number, replacement, actor=call.actor, now=call.now())
     made = done.recall
-    is_new = made.state == MessageState.SCHEDULED
+    is_new = made.state == MessageState.SCHEDULED and not made.needs_approval
     answer = RecallAnswer(
         id=to_text("msg", made.id),
         state="accepted" if is_new else _WORDS[made.state],
         recalls=to_text("msg", number),
         stopped=done.state == MessageState.CANCELLED,
         created_at=made.created_at,
+        approval=approval_answer(made.approval, is_open=made.needs_approval and made.state != MessageState.CANCELLED),
     )
     return json_answer(answer, status=HTTPStatus.ACCEPTED)
 

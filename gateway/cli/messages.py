@@ -92,7 +92,11 @@ def recall(gateway: Gateway, *, message_id: str, **replacement: str | None) -> N
     body = {name: text for name, text in replacement.items() if text is not None}
     made = gateway.call("POST", f"/v1/messages/{message_id}/recall", body)
     stopped = " It was stopped." if made["stopped"] else ""
-    say(made, f"{message_id} is taken back by {made['id']}, which goes to those who got it.{stopped}")
+    asked = made.get("approval") or {}
+    goes = "goes to those who got it"
+    if asked.get("state") == "needed":
+        goes = f"goes to those who got it once it is approved ({asked['audience']} devices)"
+    say(made, f"{message_id} is taken back by {made['id']}, which {goes}.{stopped}")
 
 
 @command.command()

@@ -1,7 +1,8 @@
 """Approval of messages over a size that the app sets: by a second key, or by typing the number of its audience.
 
 The number is counted when the order comes, and once more when it is planned: an audience that has grown past the size
-meanwhile waits then. What was approved once is approved, whatever its audience comes to.
+meanwhile waits then. What was approved once is approved, whatever its audience comes to. New words in a recall wait as
+well: `sending.corrections`.
 """
 
 from datetime import datetime

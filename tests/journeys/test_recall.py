@@ -6,6 +6,8 @@ from typing import Any
 from gateway.model.ids import to_text
 from gateway.policy.recall import WITHDRAWN
 from gateway.sandbox import Rule
+from gateway.tenancy.api_keys import issue
+from tests.chaos.processes import until
 from tests.journeys.notifications import shown
 from tests.journeys.test_control import MANY, half_sent
 from tests.journeys.world import Shop, World
@@ -193,3 +195,77 @@ async def test_a_stopped_app_recalls_when_it_is_started_again(world: World, shop
     said = await recalled(shop, message)
     await shop.call("POST", f"/v1/apps/{app}/resume")
     assert (await shop.done(said["id"]))["counts"]["sent"] == 1
+
+
+async def _over(shop: Shop, size: int) -> None:
+    path = f"/v1/apps/{to_text('app', shop.app.public_id)}"
+    status, _, said = await shop.call("PATCH", path, {"settings": {"approval_over": size}})
+    assert status == 200, said
+
+
+async def _sent_to_three(shop: Shop) -> str:
+    """A message that three devices have; from then on more than two need approval."""
+    await shop.devices(3)
+    message = await shop.send()
+    await shop.done(message)
+    await _over(shop, 2)
+    return message
+
+
+async def test_new_words_to_many_wait_for_approval(world: World, shop: Shop):
+    """A recall is no way past a second pair of eyes: the first message is stopped, the words wait for another key."""
+    message = await _sent_to_three(shop)
+    said = await recalled(shop, message, title="Everything is free")
+    assert (said["state"], said["approval"]["state"], said["approval"]["audience"]) == ("scheduled", "needed", 3)
+    path = f"/v1/messages/{said['id']}/approve"
+    status, _, refused = await shop.call("POST", path)
+    assert (status, refused["error"]["code"]) == (409, "approval_unconfirmed")
+    assert await shop.tokens_reached(said["id"]) == []
+    second = (await issue(world.db, app_id=shop.app.id, name="second", scopes=("send",), actor="test")).text
+    status, _, given = await shop.call("POST", path, headers={"Authorization": f"Bearer {second}"})
+    assert (status, given["approval"]["state"]) == (200, "given")
+    assert (await shop.done(said["id"]))["counts"]["sent"] == 3
+    again = await recalled(shop, message, title="Everything is free")
+    assert (again["id"], again["approval"]["state"]) == (said["id"], "given")
+
+
+async def test_to_take_away_alone_waits_for_nobody(shop: Shop):
+    """Whoever sees that a message is wrong gets it off the screens at once, however many have it."""
+    message = await _sent_to_three(shop)
+    said = await recalled(shop, message)
+    assert (said["state"], said.get("approval")) == ("accepted", None)
+    assert (await shop.done(said["id"]))["counts"]["sent"] == 3
+
+
+async def test_new_words_to_a_few_wait_for_nobody(shop: Shop):
+    """Neither up to the size nor, whatever the size, to people who were named one by one."""
+    devices = await shop.devices(3)
+    named = await shop.send({"subscriptions": [one.id for one in devices]})
+    some = await shop.send({"subscriptions": [devices[0].id]})
+    await shop.done(named)
+    await shop.done(some)
+    await _over(shop, 1)
+    for message, sent in ((named, 3), (some, 1)):
+        said = await recalled(shop, message, title="Sorry")
+        assert (await shop.done(said["id"]))["counts"]["sent"] == sent
+
+
+async def test_who_had_it_on_the_wire_is_counted_before_new_words_go_out(world: World, shop: Shop):
+    """Nobody is known to have it when it is recalled; once its groups are settled it is too many: the words wait."""
+    await shop.devices(3)
+    world.faults(Rule(kind="delay", latency_ms=1200))
+    message = await shop.send()
+    await shop.under_way(message)
+    await _over(shop, 2)
+    said = await recalled(shop, message, title="Sorry")
+    assert (said["state"], said.get("approval")) == ("accepted", None)
+    world.faults()
+
+    async def waits() -> bool:
+        asked = (await shop.message(said["id"]))["approval"]
+        return asked is not None and asked["state"] == "needed"
+
+    await until("it waits for approval", waits, within_s=10)
+    status, _, given = await shop.call("POST", f"/v1/messages/{said['id']}/approve", {"audience": 3})
+    assert (status, given["approval"]["audience"]) == (200, 3)
+    assert (await shop.done(said["id"]))["counts"]["sent"] == 3

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.schema.contents import Text
-from gateway.api.schema.messages import StateWord
+from gateway.api.schema.messages import ApprovalAnswer, StateWord
 
 
 class RecallRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,3 +26,4 @@ class RecallAnswer(msgspec.Struct, frozen=True, kw_only=True):
     recalls: Annotated[str, Meta(description="The message that it takes back.")]
     stopped: Annotated[bool, Meta(description="Whether that one was stopped before it had gone out to everybody.")]
     created_at: datetime
+    approval: Annotated[ApprovalAnswer | None, Meta(description="New words to many wait for one.")] = None
