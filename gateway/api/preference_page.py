@@ -17,7 +17,7 @@ from gateway.api.preference_texts import accepted, direction_of, language_of, te
 _FOLDER: Final = "preferences/"
 _PAGE: Final = "page.html"
 _FILES: Final = frozenset({"page.js", "page.css"})
-_WORDS: Final = ("title", "loading", "lost", "offline")
+_WORDS: Final = ("title", "loading", "lost", "foreign", "offline")
 _CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"

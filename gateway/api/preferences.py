@@ -1,9 +1,12 @@
 """The preference centre: for a page with the device's secret, and for whoever opens the link of a message.
 
 The link's token is the one by which the device reports what became of the message (`policy.receipt_token`). It stands
-in the fragment of the address, which browsers keep to themselves, and comes here in a header, so that no log has it.
+in the fragment of the address, which browsers keep to themselves, and comes here in a header, so that no log has it. It
+names a device and whom the message was for: after somebody else's login there it opens nothing (403 `link_not_yours`).
 """
 
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,6 +23,7 @@ from gateway.model.consent import How
 from gateway.model.errors import GatewayError, Invalid, NotFound
 from gateway.model.subscriber import Subscription, SubscriptionState
 from gateway.policy import receipt_token
+from gateway.policy.receipt_token import ReceiptClaim
 from gateway.subscribers import preference_centre
 from gateway.subscribers.choices import choices_shown
 from gateway.subscribers.consents import Occasion
@@ -45,18 +49,22 @@ async def change(call: Call) -> web.Response:
 
 async def show_by_link(call: Call) -> web.Response:
     """GET /v1/preferences"""
-    app, number = await _by_link(call)
-    return await _answer(call, app, number)
+    app, _, centre = await _by_link(call)
+    return json_answer(_shown(call, app, centre))
 
 
 async def change_by_link(call: Call) -> web.Response:
     """PATCH /v1/preferences"""
-    app, number = await _by_link(call)
-    try:
-        device = (await preference_centre.read(call.services.database, app, number)).device
-    except NotFound:
-        raise _no_link() from None
-    return await _changed(call, app, device, Occasion(call.now(), How.LINK, call.gate.url + PAGE))
+    app, is_for, centre = await _by_link(call)
+    names = {*centre.names, None}
+
+    def admit(person: str | None) -> None:
+        # Somebody may have logged in since the device was read.
+        if person not in names and not is_for([person] if person else []):
+            raise _not_yours()
+
+    occasion = Occasion(call.now(), How.LINK, call.gate.url + PAGE)
+    return await _changed(call, app, centre.device, occasion, admit=admit)
 
 
 async def _by_secret(call: Call) -> tuple[App, Subscription]:
@@ -64,8 +72,20 @@ async def _by_secret(call: Call) -> tuple[App, Subscription]:
     return app, await call.services.enroller.get(app, device_number(call, secret), secret)
 
 
-async def _by_link(call: Call) -> tuple[App, int]:
-    """The app and the device of a genuine token. Raises 401 for every other, so that a forger learns nothing."""
+async def _by_link(call: Call) -> tuple[App, Callable[[Collection[str]], bool], Centre]:
+    """What a genuine token opens, and for whom. Raises 401 for every other, so that a forger learns nothing."""
+    app, claim, secrets = await _claimed(call)
+    is_for = partial(claim.is_for, secrets=secrets)
+    try:
+        centre = await preference_centre.read(call.services.database, app, claim.subscription_id)
+    except NotFound:
+        raise _no_link() from None
+    if not is_for(centre.names):
+        raise _not_yours()
+    return app, is_for, centre
+
+
+async def _claimed(call: Call) -> tuple[App, ReceiptClaim, Mapping[int, bytes]]:
     token = call.bearer or ""
     app_id = receipt_token.app_of(token)
     call.gate.check_stranger(call.address)
@@ -85,7 +105,7 @@ async def _by_link(call: Call) -> tuple[App, int]:
     claim = receipt_token.read(token, secrets=secrets, today=call.now().date())
     if claim is None or not claim.opens_preferences:
         raise _no_link()
-    return app, claim.subscription_id
+    return app, claim, secrets
 
 
 def _no_link() -> GatewayError:
@@ -94,11 +114,26 @@ def _no_link() -> GatewayError:
     )
 
 
-async def _changed(call: Call, app: App, device: Subscription, occasion: Occasion) -> web.Response:
+def _not_yours() -> GatewayError:
+    return GatewayError(
+        "link_not_yours",
+        "This link is no longer yours: somebody else has logged in on this device since the message came.",
+        kind="permission",
+    )
+
+
+async def _changed(
+    call: Call,
+    app: App,
+    device: Subscription,
+    occasion: Occasion,
+    *,
+    admit: Callable[[str | None], None] = lambda _person: None,
+) -> web.Response:
     wish: PreferencesChange = call.decode(_CHANGE)
     if preference_centre.is_empty(wish):
         raise Invalid("field_missing", "Say what is to be changed.", param="topics")
-    await preference_centre.change(call.services.database, app, device, wish, occasion)
+    await preference_centre.change(call.services.database, app, device, wish, occasion, admit=admit)
     return await _answer(call, app, device.id)
 
 

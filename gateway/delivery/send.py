@@ -24,7 +24,7 @@ from gateway.model.limits import RUNNERS_PER_STEP
 from gateway.policy.click_links import CLICK_KINDS, CLICK_MARK
 from gateway.policy.ending import SENT, Again, Circumstances, End, Fate, fate_of
 from gateway.policy.liquid import TextUnmade
-from gateway.policy.receipt_token import ALL_KINDS
+from gateway.policy.receipt_token import ALL_KINDS, PREFERENCES
 from gateway.telemetry import PROVIDER_REQUESTS, log
 from gateway.transports.base import Compiled, Credential, Transport
 
@@ -280,6 +280,7 @@ class _Run:
             day=self._ready.day,
             kinds=kinds,
             arm=arm_of(device),
+            person=device.person if kinds & PREFERENCES else None,
         )
 
     def _put_off(self, lane: Lane, held_s: float) -> Fate:

@@ -13,11 +13,12 @@ class Device(msgspec.Struct, frozen=True, gc=False):
     """One recipient as the feed reads it: everything the lane needs, so that nothing asks the database again.
 
     `wire` is packed by the provider at enrolment and opaque to everybody else; `credential_id` names the key the
-    subscription was made with; `suspect_at` is when it first got an answer that may mean its end.
+    subscription was made with; `suspect_at` is when it first got an answer that may mean its end; `person` is whose it
+    is.
 
-    What follows is read only for messages that need it (`Prepared.reads_person`): whose device it is, where it is, what
-    the device and its person are known by (`attrs`: the device's own; `facts`: copied from the person). `given` is what
-    was decided for this one message and recipient, such as a coupon's code.
+    What follows is read only for messages that need it (`Prepared.reads_person`): where it is, what the device and its
+    person are known by (`attrs`: the device's own; `facts`: copied from the person). `given` is what was decided for
+    this one message and recipient, such as a coupon's code.
     """
 
     subscription_id: int

@@ -71,6 +71,7 @@ ERROR_CODES: Final[dict[str, str]] = {
     "key_material_invalid": "A key is not what its field demands.",
     "endpoint_refused": "The push endpoint is not on the list of push services.",
     "link_invalid": "The link of a message is forged, too old, or of a device that is no more.",
+    "link_not_yours": "The link of a message is somebody else's: another person has logged in on the device since.",
     "subscription_ended": "The browser or phone ended the subscription, and only it can make another.",
     "consent_withdrawn": "The owner of this address has left, and nobody has agreed anew.",
     "consents_too_many": "The ledger of consents has as many records of this device as it takes.",

@@ -16,8 +16,8 @@ from gateway.model.segment import Names
 from gateway.store.conditions import EVERYBODY, Condition
 from gateway.store.database import Queryable
 
-_DEVICE: Final[LiteralString] = "id, provider, credential_id, wire, platform, locale, suspect_at"
-_PERSON: Final[LiteralString] = ", person, timezone, country, attrs, facts, geo_timezone, best_hour"
+_DEVICE: Final[LiteralString] = "id, provider, credential_id, wire, platform, locale, suspect_at, person"
+_PERSON: Final[LiteralString] = ", timezone, country, attrs, facts, geo_timezone, best_hour"
 """What only some messages need of a recipient; it costs as much to read as all the rest."""
 _BEHIND: Final[LiteralString] = (
     " FROM subscriptions WHERE app_id = $1 AND bucket = $2 AND id > $3 AND id <= $4 AND state = 0 AND enrolled_at <= $5"

@@ -5,7 +5,7 @@ Topics are the device's. Choices are kept with the person where the device is so
 device has ended.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -43,9 +43,14 @@ class PreferenceChange(ChoiceFields, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class Centre(msgspec.Struct, frozen=True, kw_only=True):
-    """What a device and its person chose. `offered` are the app's topics; `channels` those of their live devices."""
+    """What a device and its person chose.
+
+    `names` are the person's, none where it is nobody's; `offered` the app's topics; `channels` those of their live
+    devices.
+    """
 
     device: Subscription
+    names: list[str]
     choices: Choices
     offered: list[StoredTopic]
     channels: list[str]
@@ -62,11 +67,18 @@ async def read(db: Queryable, app: App, subscription_id: int) -> Centre:
     others = await _channels(db, app, person) if person is not None else {}
     return Centre(
         device=device,
+        names=_names(device, person),
         choices=choices_of({OWN: device.own}, facts),
         offered=await topics.list_of_app(db, app.id),
         channels=sorted({device.provider, *others.values()}),
         devices=len(others.keys() | {device.id}),
     )
+
+
+def _names(device: Subscription, person: Person | None) -> list[str]:
+    if person is not None:
+        return person.names
+    return [] if device.person is None else [device.person]
 
 
 async def _channels(db: Queryable, app: App, person: Person) -> dict[int, str]:
@@ -76,16 +88,25 @@ async def _channels(db: Queryable, app: App, person: Person) -> dict[int, str]:
     return {number: one.provider for number, one in found.items()}
 
 
-async def change(db: Queryable, app: App, device: Subscription, wish: PreferenceChange, occasion: Occasion) -> None:
+async def change(
+    db: Queryable,
+    app: App,
+    device: Subscription,
+    wish: PreferenceChange,
+    occasion: Occasion,
+    *,
+    admit: Callable[[str | None], None] = lambda _person: None,
+) -> None:
     """Does all of what is wished, or nothing.
 
+    `admit` is asked about whoever has the device in the moment of the change, and raises where they are not meant.
     Raises `Invalid` with the field, `Conflict` where somebody who is gone would come back.
     """
     said = choices_said(wish, now=occasion.now)
     numbers = None if wish.topics is None else await _known(db, app, wish.topics)
     if wish.subscribed and device.state == SubscriptionState.GONE:
         raise Conflict("subscription_ended", "The browser or phone ended this subscription: opt in there anew.")
-    work = _Work(app, wish, said, numbers, occasion)
+    work = _Work(app, wish, said, numbers, occasion, admit)
     if device.person is None:
         async with db.transaction() as tx:
             await work.on_device(tx, device.id, own=said)
@@ -118,6 +139,7 @@ class _Work(msgspec.Struct, frozen=True):
     said: Mapping[str, Any]
     numbers: tuple[int, ...] | None
     occasion: Occasion
+    admit: Callable[[str | None], None]
 
     async def meant(self, tx: Connection, device: Subscription) -> list[int]:
         """The devices that it is about, in the order in which they are locked."""
@@ -134,6 +156,8 @@ class _Work(msgspec.Struct, frozen=True):
         found = await subscriptions.lock(tx, self.app, number)
         if found is None:
             return
+        if not is_other:
+            self.admit(found.person)
         if not is_other and (self.numbers is not None or own):
             held = {name: value for name, value in {**found.own, **own}.items() if value is not None}
             is_own_news = held != found.own

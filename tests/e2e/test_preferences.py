@@ -122,6 +122,19 @@ async def test_the_page_behind_a_message_s_link(
     kept = await shop.app.call("GET", f"/v1/subscriptions/{subscription}/preferences")
     assert kept["paused_until"] is not None
 
+    await shop.app.call("PATCH", f"/v1/subscriptions/{subscription}", {"user": "bob"})
+    await _tab_to(page, _CENTRE, "button.leave")
+    await page.press("Enter")
+    await page.wait_for("!document.getElementById('foreign').hidden && document.getElementById('centre').hidden")
+    assert await _findings(page, axe) == []
+    await page.evaluate("void location.reload()")
+    await page.wait_for("document.readyState === 'complete' && !document.getElementById('foreign').hidden")
+    assert "no longer yours" in str(await page.evaluate("document.querySelector('main').innerText"))
+    assert (await shop.app.device(subscription))["state"] == "active"
+    await shop.app.call("PATCH", f"/v1/subscriptions/{subscription}", {"user": None})
+    await page.evaluate("void location.reload()")
+    await page.wait_for(f"{_CENTRE}?.querySelector('form') != null")
+
     await _tab_to(page, _CENTRE, "button.leave")
     await page.press("Enter")
     await page.wait_for(f"{_CENTRE}.activeElement?.id === 'title'")

@@ -12,6 +12,7 @@ from gateway.policy.receipt_token import PREFERENCES, ReceiptSigner
 from gateway.store import subscriptions
 from gateway.store.subscriptions import Change
 from tests.journeys.notifications import shown
+from tests.journeys.readers import proof_of
 from tests.journeys.visitors import Visitor
 from tests.journeys.world import Shop, World
 from tests.store.waiting import wait_for_a_lock
@@ -19,13 +20,21 @@ from tests.store.waiting import wait_for_a_lock
 CONSENT = {"text": "Yes, tell me about sales.", "at": "2026-11-01T10:00:00Z", "page": "https://shop.example/cart"}
 
 
-async def _link(shop: Shop, device: str, *, days_old: int = 0, kinds: int = PREFERENCES, signer: Any = None) -> str:
-    """The token of a message to this device."""
+async def _link(
+    shop: Shop,
+    device: str,
+    *,
+    days_old: int = 0,
+    kinds: int = PREFERENCES,
+    signer: Any = None,
+    person: str | None = None,
+) -> str:
+    """The token of a message to this device, and whoever is logged in there."""
     signer = signer or await shop.world.base.keyring.receipt_signer(shop.app.id)
     number = from_text("sub", device)
     assert number is not None
     day = shop.world.clock.now().date() - timedelta(days=days_old)
-    return signer.sign(message_id=7, subscription_id=number, day=day, kinds=kinds)
+    return signer.sign(message_id=7, subscription_id=number, day=day, kinds=kinds, person=person)
 
 
 async def _open(shop: Shop, token: str, change: Any = None, **headers: str) -> tuple[int, Any]:
@@ -115,6 +124,81 @@ async def test_a_page_of_the_shop_does_it_with_the_secret(world: World, shop: Sh
     assert (await shop.done(await shop.send()))["counts"]["sent"] == 1
 
 
+async def _log_in(shop: Shop, visitor: Visitor, user: str | None) -> None:
+    body = None if user is None else await proof_of(shop, user)
+    status, said = await visitor.call(
+        "DELETE" if user is None else "POST", f"/v1/subscriptions/{visitor.id}/identity", body
+    )
+    assert status in (200, 204), said
+
+
+async def _sent_link(shop: Shop) -> str:
+    """The token of a message that has just gone out to the only device."""
+    message = await shop.send()
+    await shop.done(message)
+    (entry,) = await shop.world.entries(message)
+    assert entry.payload is not None
+    return entry.payload["notification"]["data"]["steeple"]["t"]
+
+
+async def test_the_link_of_who_used_the_browser_before_opens_nothing_of_the_next(shop: Shop) -> None:
+    """Ada's link is good until somebody else logs in there, and again once she is back; Bob's choices are his."""
+    await _topics(shop, "sale")
+    visitor = await Visitor(shop, "203.0.113.34").enrolled(topics=["sale"])
+    await _log_in(shop, visitor, "ada")
+    adas = await _sent_link(shop)
+    assert (await _open(shop, adas))[0] == 200
+    await _log_in(shop, visitor, None)
+    assert (await _open(shop, adas))[0] == 200, "nobody else has logged in: her way out is open"
+    await _log_in(shop, visitor, "bob")
+    bobs = await _sent_link(shop)
+    for change in (None, {"topics": []}, {"subscribed": False}, {"frequency": {"max": 1, "per": "P1D"}}):
+        status, said = await _open(shop, adas, change)
+        assert (status, said["error"]["code"]) == (403, "link_not_yours")
+    status, said = await _open(shop, bobs)
+    assert (status, said["subscribed"], said["topics"][0]["subscribed"], said["frequency"]) == (200, True, True, None)
+    await _log_in(shop, visitor, "ada")
+    assert (await _open(shop, adas, {"topics": []}))[0] == 200
+    assert (await _open(shop, bobs))[0] == 403
+
+
+async def test_what_was_sent_to_nobody_opens_nothing_of_who_logged_in_since(shop: Shop) -> None:
+    """Choices are a person's from the login on; a newer message has their link."""
+    visitor = await Visitor(shop, "203.0.113.35").enrolled()
+    before = await _sent_link(shop)
+    assert (await _open(shop, before))[0] == 200
+    await _log_in(shop, visitor, "ada")
+    assert (await _open(shop, before))[0] == 403
+    assert (await _open(shop, await _sent_link(shop)))[0] == 200
+
+
+async def test_a_link_outlives_another_name_of_its_person(shop: Shop) -> None:
+    """Whoever gets one more name is still whom the message was for."""
+    visitor = await Visitor(shop, "203.0.113.36").enrolled()
+    await _log_in(shop, visitor, "ada")
+    token = await _sent_link(shop)
+    await shop.call("PUT", "/v1/users/cust-17", {})
+    status, _, said = await shop.call("POST", "/v1/users/cust-17/aliases", {"alias": "ada"})
+    assert status in (200, 201, 204), said
+    assert (await _open(shop, token))[0] == 200
+
+
+async def test_a_login_in_the_moment_of_a_change_comes_first(shop: Shop) -> None:
+    """A link that was Ada's when it was opened changes nothing once the device is Bob's."""
+    visitor = await Visitor(shop, "203.0.113.37").enrolled()
+    await _log_in(shop, visitor, "ada")
+    token = await _sent_link(shop)
+    db, number = shop.world.db, from_text("sub", visitor.id)
+    async with db.transaction() as tx:
+        await tx.fetchval("SELECT 1 FROM subscriptions WHERE id = $1 FOR UPDATE", number)
+        late = asyncio.create_task(_open(shop, token, {"subscribed": False}))
+        await wait_for_a_lock(db)
+        await tx.execute("UPDATE subscriptions SET person = 'bob' WHERE id = $1", number)
+    status, said = await late
+    assert (status, said["error"]["code"]) == (403, "link_not_yours")
+    assert (await visitor.shown())["state"] == "active"
+
+
 async def test_two_choices_made_at_once_both_hold(shop: Shop) -> None:
     """Neither takes back what the other one has just saved."""
     visitor = await Visitor(shop, "203.0.113.33").enrolled()
@@ -162,7 +246,7 @@ async def test_all_devices_of_somebody_leave_together(shop: Shop) -> None:
     visitors = [await Visitor(shop, f"203.0.113.{n}").enrolled() for n in (25, 26, 27)]
     for one, user in zip(visitors, ("ada", "ada", "bob"), strict=True):
         await shop.call("PATCH", f"/v1/subscriptions/{one.id}", {"user": user})
-    await _open(shop, await _link(shop, visitors[0].id), {"subscribed": False, "everywhere": True})
+    await _open(shop, await _link(shop, visitors[0].id, person="ada"), {"subscribed": False, "everywhere": True})
     assert [(await one.shown())["state"] for one in visitors] == ["left", "left", "active"]
     assert [(await _acts(shop, one.id))[-1] for one in visitors] == [
         ("withdrawn", "link"),
@@ -177,7 +261,7 @@ async def test_who_comes_back_brings_back_no_device_that_is_gone(shop: Shop) -> 
     for one in (left, gone):
         await shop.call("PATCH", f"/v1/subscriptions/{one.id}", {"user": "ada"})
     await shop.world.db.execute("UPDATE subscriptions SET state = 1 WHERE id = $1", gone.device.number)
-    token = await _link(shop, left.id)
+    token = await _link(shop, left.id, person="ada")
     await _open(shop, token, {"subscribed": False})
     await _open(shop, token, {"subscribed": True, "everywhere": True})
     assert [(await one.shown())["state"] for one in (left, gone)] == ["active", "gone"]

@@ -18,8 +18,10 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 IDS = st.integers(0, 2**62 - 1)
 
 
-def token(*, day: date = TODAY, kinds: int = ALL_KINDS, signer: ReceiptSigner = SIGNER) -> str:
-    return signer.sign(message_id=2**61 + 3, subscription_id=2**60 + 9, day=day, kinds=kinds)
+def token(
+    *, day: date = TODAY, kinds: int = ALL_KINDS, signer: ReceiptSigner = SIGNER, person: str | None = None
+) -> str:
+    return signer.sign(message_id=2**61 + 3, subscription_id=2**60 + 9, day=day, kinds=kinds, person=person)
 
 
 @given(
@@ -43,7 +45,7 @@ def test_a_token_says_what_it_was_made_of(
     assert set(text) <= set(ALPHABET)
     assert app_of(text) == app_id
     assert read(text, secrets={key_id: NEW}, today=TODAY) == ReceiptClaim(
-        app_id, message_id, subscription_id, day, kinds
+        app_id, message_id, subscription_id, day, kinds, key_id=key_id
     )
 
 
@@ -90,6 +92,35 @@ def test_a_token_is_good_for_its_kinds_only(kind: ReceiptKind):
 
     assert claim is not None
     assert [one for one in ReceiptKind if claim.allows(one)] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("person", "names", "is_for"),
+    [
+        ("ada", ["ada"], True),
+        ("ada", ["cust-17", "ada"], True),
+        ("ada", ["bob"], False),
+        ("ada", [], True),
+        (None, ["bob"], False),
+        (None, [], True),
+    ],
+)
+def test_a_token_tells_whom_the_message_was_for(person: str | None, names: list[str], *, is_for: bool):
+    """Not who it was, only whether it was one of these; nobody's device is still that of who left it."""
+    claim = read(token(person=person), secrets={2: NEW}, today=TODAY)
+
+    assert claim is not None
+    assert claim.is_for(names, secrets={2: NEW}) is is_for
+
+
+def test_the_mark_of_a_person_is_another_one_on_each_device():
+    """Who collects tokens cannot tell that two devices are one person's."""
+    marks = {
+        read(SIGNER.sign(message_id=1, subscription_id=one, day=TODAY, person="ada"), secrets={2: NEW}, today=TODAY)
+        for one in range(9)
+    }
+
+    assert len({claim.mark for claim in marks if claim is not None}) == 9
 
 
 @pytest.mark.parametrize("text", ["", "A", "A" * 54, "A" * 55, "A" * 56, "é" * 55, " " * 55, "=" * 55, "\0" * 55])

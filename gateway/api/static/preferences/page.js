@@ -6,7 +6,13 @@
   const part = (id) => document.getElementById(id);
 
   function tell(id) {
-    ['loading', 'lost', 'offline'].forEach((one) => { part(one).hidden = one !== id; });
+    ['loading', 'lost', 'foreign', 'offline'].forEach((one) => { part(one).hidden = one !== id; });
+  }
+
+  /** Takes away what was somebody's own, and says why. */
+  function leaveTo(id) {
+    part('centre').hidden = true;
+    tell(id);
   }
 
   /** What holds, or what holds after a change; null where the gateway does not say. */
@@ -21,7 +27,8 @@
         referrerPolicy: 'no-referrer',
       });
       if (answer.ok) return await answer.json();
-      if (!change) tell(answer.status === 401 ? 'lost' : 'offline');
+      if (answer.status === 403) leaveTo('foreign'); // also at a change: somebody has logged in since the page was opened
+      else if (!change) tell(answer.status === 401 ? 'lost' : 'offline');
     } catch (e) {
       if (!change) tell('offline');
     }
