@@ -23,6 +23,21 @@ async def last_of(db: Queryable, app: App, subscription_id: int) -> tuple[int, b
     return (0, b"") if row is None else (row["seq"], row["hash"])
 
 
+async def last_of_many(db: Queryable, app: App, subscriptions: Sequence[int]) -> dict[int, tuple[int, bytes]]:
+    """The same of each of these devices that has records."""
+    rows = await db.fetch(
+        """
+        SELECT DISTINCT ON (bucket, sub_id) sub_id, seq, hash FROM consents
+        WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND sub_id = ANY($3::bigint[])
+        ORDER BY bucket, sub_id, seq DESC
+        """,
+        app.id,
+        list({bucket_of(app, one) for one in subscriptions}),
+        list(subscriptions),
+    )
+    return {row["sub_id"]: (row["seq"], row["hash"]) for row in rows}
+
+
 async def add(db: Queryable, app: App, record: ConsentRecord) -> None:
     """Adds a record, in the transaction that does what it tells, while the device's row is locked by it."""
     await db.execute(
@@ -46,28 +61,26 @@ async def add(db: Queryable, app: App, record: ConsentRecord) -> None:
 
 
 async def add_many(db: Queryable, app: App, records: Sequence[ConsentRecord]) -> None:
-    """Adds the first records of many new devices, in the transaction that makes them.
-
-    A device that comes back under its own id has records already, and they stay as they are.
-    """
+    """Adds records of many devices, in the transaction that does what they tell and holds the rows of the devices."""
     await db.execute(
         """
         INSERT INTO consents (app_id, bucket, sub_id, seq, kind, how, at, person, said, salt, before, hash)
-        SELECT $1, bucket, sub_id, 1, kind, how, at, person, said::jsonb, salt, '', hash
-        FROM unnest($2::smallint[], $3::bigint[], $4::smallint[], $5::smallint[], $6::timestamptz[], $7::text[],
-                    $8::text[], $9::bytea[], $10::bytea[])
-             AS n (bucket, sub_id, kind, how, at, person, said, salt, hash)
-        ON CONFLICT DO NOTHING
+        SELECT $1, bucket, sub_id, seq, kind, how, at, person, said::jsonb, salt, before, hash
+        FROM unnest($2::smallint[], $3::bigint[], $4::int[], $5::smallint[], $6::smallint[], $7::timestamptz[],
+                    $8::text[], $9::text[], $10::bytea[], $11::bytea[], $12::bytea[])
+             AS n (bucket, sub_id, seq, kind, how, at, person, said, salt, before, hash)
         """,
         app.id,
         [bucket_of(app, one.subscription_id) for one in records],
         [one.subscription_id for one in records],
+        [one.seq for one in records],
         [one.act for one in records],
         [one.how for one in records],
         [one.at for one in records],
         [one.person for one in records],
         [msgspec.json.encode(one.said).decode() for one in records],
         [one.salt for one in records],
+        [one.before for one in records],
         [one.hash for one in records],
     )
 
@@ -124,14 +137,23 @@ async def page(db: Queryable, app: App, after: tuple[int, int] | None, *, limit:
 
 
 async def forget(db: Queryable, app: App, names: Sequence[str], subscriptions: Sequence[int], *, limit: int) -> int:
-    """Reduces so many of a person's records to their hashes; how many there were."""
+    """Reduces so many of a person's records to their hashes; how many there were.
+
+    What was said on their devices while nobody was logged in is theirs, unless the device has records of somebody else:
+    nobody knows then whose it was, and it names nobody.
+    """
     async with db.transaction() as tx:
         rows = await tx.fetch(
             """
             DELETE FROM consents WHERE app_id = $1 AND (bucket, sub_id, seq) IN
-                (SELECT bucket, sub_id, seq FROM consents
+                (SELECT bucket, sub_id, seq FROM consents AS c
                   WHERE app_id = $1 AND bucket = ANY($2::smallint[])
-                    AND (person = ANY($3::text[]) OR sub_id = ANY($4::bigint[])) LIMIT $5)
+                    AND (person = ANY($3::text[])
+                         OR (sub_id = ANY($4::bigint[]) AND person IS NULL
+                             AND NOT EXISTS (SELECT 1 FROM consents AS o
+                                              WHERE o.app_id = $1 AND o.bucket = c.bucket AND o.sub_id = c.sub_id
+                                                AND o.person <> ALL($3::text[]))))
+                  LIMIT $5)
             RETURNING bucket, hash, kind, at
             """,
             app.id,

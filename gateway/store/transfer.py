@@ -7,18 +7,18 @@ again.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, Protocol
 
 import asyncpg
 import msgspec
 
 from gateway.model.app import App
-from gateway.model.consent import ConsentRecord
+from gateway.model.consent import ConsentAct, ConsentRecord
 from gateway.model.errors import StoreUnavailable
 from gateway.model.ids import new_id
-from gateway.model.limits import IMPORT_ATTEMPTS_MAX, SUBSCRIPTIONS_PER_PERSON_MAX
+from gateway.model.limits import CONSENTS_PER_DEVICE_MAX, IMPORT_ATTEMPTS_MAX, SUBSCRIPTIONS_PER_PERSON_MAX
 from gateway.model.subscriber import SubscriptionState
 from gateway.store import consents, copies
 from gateway.store.database import Queryable, Record
@@ -30,8 +30,12 @@ _PAUSE_S: Final = 0.05
 
 
 class ImportedDevice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A row to write. None: not said, which leaves a known device as it is. JSON columns come as their text."""
+    """A row to write. None: not said, which leaves a known device as it is. JSON columns come as their text.
 
+    `line`: where it stands in the file.
+    """
+
+    line: int
     address_hash: bytes
     wanted_id: int | None
     provider: str
@@ -52,10 +56,35 @@ class ImportedDevice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Written(msgspec.Struct, frozen=True):
-    """What became of a batch."""
+    """What became of a batch. full: lines left out, as the ledger of consents takes no more of their devices."""
 
     inserted: int
     updated: int
+    full: list[int]
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What a known device had before: whose it was, and what was agreed to."""
+
+    person: str | None
+    state: int
+    topics: frozenset[int]
+    consent: dict[str, Any] | None
+
+
+class Ledger(Protocol):
+    """What an import is to the ledger of consents."""
+
+    def judged(self, device: ImportedDevice, held: Held | None) -> tuple[ImportedDevice, Sequence[ConsentAct]]:
+        """The row as it is to be written, and what it does; held None: the device is new."""
+        ...
+
+    def records(
+        self, subscription_id: int, device: ImportedDevice, held: Held | None, acts: Sequence[ConsentAct],
+        last: tuple[int, bytes],
+    ) -> list[ConsentRecord]:  # fmt: skip
+        """The records of what it does, behind the device's last one (number and hash)."""
+        ...
 
 
 class _People(msgspec.Struct, frozen=True):
@@ -73,14 +102,23 @@ class _Placed(msgspec.Struct, frozen=True, gc=False):
     bucket: int
 
 
-Ledger = Callable[[int, ImportedDevice], ConsentRecord]
-"""The record of a new device's consent, by the id that the device was given."""
+class _Told(msgspec.Struct, frozen=True):
+    """A row that is something to the ledger, and the last record of its device."""
+
+    placed: _Placed
+    acts: Sequence[ConsentAct]
+    last: tuple[int, bytes]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for it. Whoever takes consent back always may."""
+        return self.last[0] + len(self.acts) > CONSENTS_PER_DEVICE_MAX and set(self.acts) != {ConsentAct.WITHDRAWN}
 
 
 async def write(db: Queryable, app: App, devices: Sequence[ImportedDevice], *, ledger: Ledger) -> Written:
     """Inserts the new devices and updates the known ones, all or none of them; each address occurs once.
 
-    The consent that a new device comes with is written down with it.
+    What changes a consent or topics is written down with it.
     """
     for attempt in range(1, IMPORT_ATTEMPTS_MAX + 1):
         try:
@@ -116,17 +154,48 @@ async def _with_own_names(db: Queryable, app: App, devices: Sequence[ImportedDev
 async def _write(db: Queryable, app: App, devices: Sequence[ImportedDevice], ledger: Ledger) -> tuple[Written, _People]:
     placed, owned = await _place(db, app, devices)
     held = await _lock(db, app, [one for one in placed if one.id in owned]) if owned else {}
+    placed, told = await _judge(db, app, placed, held, ledger)
+    full = {one.placed.id for one in told if one.is_full and one.placed.id in held}
     new = [one for one in placed if one.id not in held]
-    known = [one for one in placed if one.id in held]
+    known = [one for one in placed if one.id in held and one.id not in full]
     if new:
         await _insert(db, app, new)
-        records = [ledger(one.id, one.device) for one in new if one.device.consent is not None]
-        if records:
-            await consents.add_many(db, app, records)
     if known:
         await _update(db, app, known)
+    await _tell(db, app, [one for one in told if not one.is_full], held, ledger)
     people = await _attach(db, app, new, known, held)
-    return Written(len(new), len(known)), people
+    return Written(len(new), len(known), [one.device.line for one in placed if one.id in full]), people
+
+
+async def _judge(
+    db: Queryable, app: App, placed: Sequence[_Placed], held: Mapping[int, Held], ledger: Ledger
+) -> tuple[list[_Placed], list[_Told]]:
+    """The rows as they are to be written, and those that are something to the ledger."""
+    rows: list[_Placed] = []
+    acting: list[tuple[_Placed, Sequence[ConsentAct]]] = []
+    for one in placed:
+        device, acts = ledger.judged(one.device, held.get(one.id))
+        rows.append(msgspec.structs.replace(one, device=device))
+        if acts:
+            acting.append((rows[-1], acts))
+    last = await consents.last_of_many(db, app, [one.id for one, _ in acting]) if acting else {}
+    return rows, [_Told(one, acts, last.get(one.id, (0, b""))) for one, acts in acting]
+
+
+async def _tell(db: Queryable, app: App, told: Sequence[_Told], held: Mapping[int, Held], ledger: Ledger) -> None:
+    """Writes to the ledger, and notes the addresses of those who left."""
+    records = [
+        record
+        for one in told
+        for record in ledger.records(
+            one.placed.id, one.placed.device, held.get(one.placed.id), one.acts, one.last
+        )
+    ]  # fmt: skip
+    if records:
+        await consents.add_many(db, app, records)
+    left = [one.placed.device.address_hash for one in told if ConsentAct.WITHDRAWN in one.acts]
+    if left:
+        await consents.withdraw(db, app, left)
 
 
 async def _place(db: Queryable, app: App, devices: Sequence[ImportedDevice]) -> tuple[list[_Placed], set[int]]:
@@ -194,11 +263,11 @@ async def _owners(db: Queryable, app: App, addresses: Sequence[tuple[int, bytes]
     return {row["hash"]: row["subscription_id"] for row in rows}
 
 
-async def _lock(db: Queryable, app: App, placed: Sequence[_Placed]) -> dict[int, str | None]:
-    """The devices that exist already, locked, and whose each is."""
+async def _lock(db: Queryable, app: App, placed: Sequence[_Placed]) -> dict[int, Held]:
+    """The devices that exist already, locked, as they are."""
     rows = await db.fetch(
         """
-        SELECT s.id, s.person FROM unnest($2::smallint[], $3::bigint[]) AS n (bucket, id)
+        SELECT s.id, s.person, s.state, s.topics, s.consent FROM unnest($2::smallint[], $3::bigint[]) AS n (bucket, id)
         JOIN subscriptions AS s ON s.bucket = n.bucket AND s.id = n.id
         WHERE s.app_id = $1 AND s.bucket = ANY($4::smallint[])
         ORDER BY s.bucket, s.id FOR UPDATE OF s
@@ -208,7 +277,9 @@ async def _lock(db: Queryable, app: App, placed: Sequence[_Placed]) -> dict[int,
         [one.id for one in placed],
         list({one.bucket for one in placed}),
     )
-    return {row["id"]: row["person"] for row in rows}
+    return {
+        row["id"]: Held(row["person"], row["state"], frozenset(row["topics"]), row["consent"]) for row in rows
+    }  # fmt: skip
 
 
 async def _insert(db: Queryable, app: App, placed: Sequence[_Placed]) -> None:
@@ -301,14 +372,14 @@ def _columns(placed: Sequence[_Placed], *, are_new: bool) -> list[list[object]]:
 
 
 async def _attach(
-    db: Queryable, app: App, new: Sequence[_Placed], known: Sequence[_Placed], held: Mapping[int, str | None]
+    db: Queryable, app: App, new: Sequence[_Placed], known: Sequence[_Placed], held: Mapping[int, Held]
 ) -> _People:
     """Mends the map of people."""
-    moved = [one for one in known if one.device.person is not None and one.device.person != held[one.id]]
+    moved = [one for one in known if one.device.person is not None and one.device.person != held[one.id].person]
     left: dict[str, list[int]] = {}
     joined: dict[str, list[int]] = {}
     for one in moved:
-        before = held[one.id]
+        before = held[one.id].person
         if before is not None:
             left.setdefault(before, []).append(one.id)
     for one in (*new, *moved):

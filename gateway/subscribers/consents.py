@@ -1,7 +1,7 @@
 """Writing to the ledger of consents, in the transaction that does what the record tells."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,6 @@ from gateway.policy.consent_chain import FIRST, SALT_BYTES, sealed
 from gateway.store import consents, subscriptions
 from gateway.store.database import Queryable
 from gateway.store.subscriptions import Change
-from gateway.store.transfer import ImportedDevice
 
 _FROM_CONSENT = {"text": "text", "at": "said_at", "page": "page", "location": "location"}
 
@@ -75,28 +74,6 @@ async def take_back(db: Queryable, app: App, found: Subscription, occasion: Occa
     said = said_of(None, occasion)
     await note(db, app, found.id, ConsentAct.WITHDRAWN, occasion, person=found.person, said=said)
     return True
-
-
-def brought(app: App, *, now: datetime) -> Callable[[int, ImportedDevice], ConsentRecord]:
-    """Makes the first record of a device that an import brings with its consent."""
-    occasion, name = Occasion(now, How.IMPORT), to_text("app", app.public_id)
-
-    def record_of(subscription_id: int, device: ImportedDevice) -> ConsentRecord:
-        record = ConsentRecord(
-            subscription_id=subscription_id,
-            seq=1,
-            act=ConsentAct.GIVEN,
-            how=How.IMPORT,
-            at=now,
-            person=device.person,
-            said=said_of(msgspec.json.decode(device.consent or "{}"), occasion),
-            salt=secrets.token_bytes(SALT_BYTES),
-            before=FIRST,
-            hash=b"",
-        )
-        return sealed(record, app=name)
-
-    return record_of
 
 
 def said_of(

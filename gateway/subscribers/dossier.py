@@ -53,7 +53,7 @@ async def told(
     names = {one.id: one.slug for one in await topics.list_of_app(db, app.id)}
     keys = {one.id: one.public_id for one in await credentials_of_app(db, app.id)}
     lines = [
-        line_of(one, transports[one.provider], topic_names=names, credential_ids=keys)
+        line_of(one, transports[one.provider], topic_names=names, credential_ids=keys, now=now)
         for one in devices
         if one.provider in transports
     ]

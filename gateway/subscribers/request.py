@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gateway.model.subscriber import Consent
+from gateway.subscribers.choices import ChoiceFields
 
 _ADDRESS_FIELDS: Final = ("endpoint", "keys", "token", "environment", "bundle_id")
 
@@ -92,3 +93,5 @@ class ImportRow(_Fields, frozen=True, kw_only=True, forbid_unknown_fields=True):
     created_at: datetime | None = None
     state: str | None = None
     id: str | None = None
+    preferences: ChoiceFields | UnsetType = UNSET
+    """What whoever holds it chose, while it was nobody's; replaces all of it."""

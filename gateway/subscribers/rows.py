@@ -8,12 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET
 
+from gateway.model.choices import OWN, choices_of
 from gateway.model.errors import Invalid
 from gateway.model.ids import from_text, to_text
 from gateway.model.limits import IMPORT_LINE_BYTES_MAX
 from gateway.model.subscriber import PLATFORM_NAMES, STATE_WORDS, Subscription, SubscriptionState
 from gateway.store.transfer import ImportedDevice
+from gateway.subscribers.choices import choices_said, choices_shown
 from gateway.subscribers.enrol import address_hash
 from gateway.subscribers.imports import decoded
 from gateway.subscribers.preferences import (
@@ -73,6 +76,7 @@ class LineReader:
         address = provider.address(row.address_fields())
         state = check_state(row.state)
         device = ImportedDevice(
+            line=number,
             address_hash=address_hash(self._address_key, row.channel, address.unique),
             wanted_id=_wanted_id(row.id),
             provider=row.channel,
@@ -83,7 +87,7 @@ class LineReader:
             platform_unsaid=provider.platform,
             person=None if row.user is None else check_external_id(row.user),
             topics=None,
-            attrs=None if row.tags is None else _json({"tags": check_tags(row.tags)}),
+            attrs=_attrs(row, now=self._now),
             locale=check_language(row.language),
             timezone=check_timezone(row.timezone),
             country=check_country(row.country),
@@ -102,6 +106,16 @@ class LineReader:
         return at
 
 
+def _attrs(row: ImportRow, *, now: datetime) -> str | None:
+    said: dict[str, Any] = {}
+    if row.tags is not None:
+        said["tags"] = check_tags(row.tags)
+    if row.preferences is not UNSET:
+        chosen = choices_said(row.preferences, now=now, within="preferences.")
+        said[OWN] = {name: value for name, value in chosen.items() if value is not None}
+    return _json(said) if said else None
+
+
 def _wanted_id(text: str | None) -> int | None:
     if text is None:
         return None
@@ -117,10 +131,10 @@ def _json(value: Any) -> str:
 
 def overlay(earlier: ImportedDevice, later: ImportedDevice) -> ImportedDevice:
     """Two lines about one address: what the later one says holds, what it leaves out stays as it was said before."""
-    return msgspec.structs.replace(
-        later,
-        **{field: getattr(earlier, field) for field in _MAY_BE_LEFT_OUT if getattr(later, field) is None},
-    )
+    said = {field: getattr(earlier, field) for field in _MAY_BE_LEFT_OUT if getattr(later, field) is None}
+    if earlier.attrs is not None and later.attrs is not None:
+        said["attrs"] = _json(msgspec.json.decode(earlier.attrs) | msgspec.json.decode(later.attrs))
+    return msgspec.structs.replace(later, **said)
 
 
 def line_of(
@@ -129,8 +143,10 @@ def line_of(
     *,
     topic_names: Mapping[int, str],
     credential_ids: Mapping[int, int],
+    now: datetime,
 ) -> bytes:
     """The device as a line that an import reads, without the end of the line."""
+    chosen = msgspec.to_builtins(choices_shown(choices_of({OWN: subscription.own}, None), now=now))
     credential_id = credential_ids.get(subscription.credential_id)
     said = {
         "id": to_text("sub", subscription.id),
@@ -142,6 +158,7 @@ def line_of(
         "user": subscription.person,
         "topics": sorted(topic_names[number] for number in subscription.topics if number in topic_names) or None,
         "tags": subscription.tags or None,
+        "preferences": {name: value for name, value in chosen.items() if value} or None,
         "language": subscription.locale,
         "timezone": subscription.timezone,
         "country": subscription.country,

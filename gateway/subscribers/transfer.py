@@ -7,20 +7,20 @@ and left out; running the same file again changes nothing that is not different 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol, Self
 
 import msgspec
 
 from gateway.model.app import App
-from gateway.model.errors import GatewayError
-from gateway.model.limits import EXPORT_PAGE_ROWS, IMPORT_WRITES_MAX, TOPICS_PER_APP_MAX
+from gateway.model.errors import Conflict, GatewayError
+from gateway.model.limits import CONSENTS_PER_DEVICE_MAX, EXPORT_PAGE_ROWS, IMPORT_WRITES_MAX, TOPICS_PER_APP_MAX
 from gateway.store import subscriptions, topics, transfer
 from gateway.store.credentials import list_of_app as credentials_of_app
 from gateway.store.database import Queryable
 from gateway.store.transfer import ImportedDevice, Ledger, Written
-from gateway.subscribers.consents import brought
+from gateway.subscribers.consent_imports import ImportLedger
 from gateway.subscribers.imports import ImportReport, Tally, batches
 from gateway.subscribers.rows import Draft, LineReader, line_of, overlay
 from gateway.subscribers.topics import made
@@ -69,19 +69,20 @@ class Transfer:
         )
         tally = Tally()
         resolver = _Topics(self._db, app)
-        async with _Writer(self._db, app, tally, brought(app, now=now)) as writer:
+        async with _Writer(self._db, app, tally, ImportLedger(app, now=now, names=resolver.names)) as writer:
             async for drafts in batches(lines, tally, reader.read):
                 await writer.write(_distinct(await resolver.resolved(drafts, tally), tally))
                 if on_progress is not None:
                     on_progress(tally.count)
         return tally.report()
 
-    async def export_subscriptions(self, app: App) -> AsyncIterator[bytes]:
+    async def export_subscriptions(self, app: App, *, now: datetime | None = None) -> AsyncIterator[bytes]:
         """Every device as `import_subscriptions` reads it, in pieces of whole lines.
 
         Read page by page: who enrols meanwhile may or may not be in it. Devices of a provider that is not installed
         are left out.
         """
+        now = now or datetime.now(UTC)
         topic_names = {one.id: one.slug for one in await topics.list_of_app(self._db, app.id)}
         credential_ids = {one.id: one.public_id for one in await credentials_of_app(self._db, app.id)}
         after: int | None = None
@@ -89,7 +90,7 @@ class Transfer:
             after = page[-1].id
             yield b"".join(
                 line_of(
-                    one, self._transports[one.provider], topic_names=topic_names, credential_ids=credential_ids
+                    one, self._transports[one.provider], topic_names=topic_names, credential_ids=credential_ids, now=now
                 ) + b"\n"
                 for one in page
                 if one.provider in self._transports
@@ -134,6 +135,8 @@ class _Writer:
         written = await task
         self._tally.imported += written.inserted
         self._tally.updated += written.updated
+        for line in written.full:
+            self._tally.reject(line, _no_record())
         self._under_way.popleft()
 
 
@@ -157,6 +160,11 @@ class _Topics:
         self._app = app
         self._known: dict[str, int] = {}
 
+    def names(self, numbers: Iterable[int]) -> list[str]:
+        """The names of topics that the file has told of, by their numbers."""
+        wanted = set(numbers)
+        return [slug for slug, number in self._known.items() if number in wanted]
+
     async def resolved(self, drafts: Sequence[Draft], tally: Tally) -> list[ImportedDevice]:
         """The devices with their topics' numbers; a line whose topics find no room in the app is left out."""
         missing = {slug for draft in drafts for slug in draft.slugs or () if slug not in self._known}
@@ -175,6 +183,10 @@ class _Topics:
             return draft.device
         numbers = tuple(sorted(self._known[slug] for slug in draft.slugs))
         return msgspec.structs.replace(draft.device, topics=numbers)
+
+
+def _no_record() -> GatewayError:
+    return Conflict("consents_too_many", f"The ledger takes {CONSENTS_PER_DEVICE_MAX} records of one device.")
 
 
 def _no_room() -> GatewayError:

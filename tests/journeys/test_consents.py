@@ -109,6 +109,96 @@ async def test_consents_that_come_with_a_file_are_written_down_once(shop: Shop) 
     assert len(await _lines(shop)) == 2
 
 
+async def _file(shop: Shop) -> list[dict[str, Any]]:
+    """All devices as an export has them."""
+    headers = {"Authorization": f"Bearer {shop.api_key}"}
+    async with shop.world.session.get(shop.world.url + "/v1/subscriptions/export", headers=headers) as answer:
+        return [json.loads(line) for line in (await answer.text()).splitlines()]
+
+
+async def test_what_a_file_changes_is_written_down_and_no_more(shop: Shop) -> None:
+    """Other topics, another consent and an end, each once; what was the same before leaves nothing."""
+    lines = [{"topics": ["sale"]}, {"consent": CONSENT, "topics": ["sale"]}, {"user": "ada"}]
+    topics, consent, end = await shop.devices(3, lines=lines)
+    before = {one["id"]: one for one in await _file(shop)}
+    news = {
+        topics.id: {"topics": ["news", "sale"]},
+        consent.id: {"consent": {"text": "Prices, too.", "page": CONSENT["page"]}, "topics": ["news"]},
+        end.id: {"state": "left"},
+    }
+    for _ in range(2):
+        await shop.take([{**before[one], **fields} for one, fields in news.items()])
+    said = {one: await _ledger(shop, one) for one in news}
+    told = {
+        one: [(each["act"], each["how"], each.get("text"), each.get("topics")) for each in all_of["data"]]
+        for one, all_of in said.items()
+    }
+    assert told[topics.id] == [
+        ("changed", "import", None, ["sale"]), ("changed", "import", None, ["news", "sale"]),
+    ]  # fmt: skip
+    assert told[consent.id] == [
+        ("given", "import", TEXT, ["sale"]), ("given", "import", "Prices, too.", ["news"]),
+    ]  # fmt: skip
+    assert told[end.id] == [("withdrawn", "import", None, None)]
+    assert said[end.id]["data"][0]["user"] == "ada"
+    assert all(each["intact"] for each in said.values())
+
+
+async def test_a_file_changes_nothing_that_was_agreed_to_by_who_has_left(shop: Shop) -> None:
+    """An older list neither brings them back nor says that they agreed anew."""
+    (device,) = await shop.devices(1, lines=[{"consent": CONSENT, "topics": ["sale"]}])
+    (line,) = await _file(shop)
+    await shop.call("DELETE", f"/v1/subscriptions/{device.id}")
+    await shop.take([{**line, "topics": ["sale", "news"], "consent": {**CONSENT, "text": "Everything."}}])
+    (after,) = await _file(shop)
+    assert (after["state"], after["topics"], after["consent"]["text"]) == ("left", ["sale"], TEXT)
+    assert [one["act"] for one in (await _ledger(shop, device.id))["data"]] == ["given", "withdrawn"]
+
+
+async def test_who_left_by_a_file_is_not_brought_back_by_a_page(shop: Shop) -> None:
+    """Also when the device's row is long gone."""
+    visitor = await Visitor(shop, "203.0.113.17").enrolled(consent=CONSENT)
+    (line,) = await _file(shop)
+    await shop.take([{**line, "state": "left"}])
+    await _prune(shop)
+    status, said = await visitor.enrol(consent=CONSENT, again=True)
+    assert (status, said["error"]["code"]) == (409, "consent_withdrawn")
+
+
+async def test_a_line_that_the_ledger_has_no_room_for_is_left_out(shop: Shop) -> None:
+    """Nothing of it is done that would not be written down; whoever ends it always may."""
+    (device,) = await shop.devices(1, lines=[{"topics": ["news"]}])
+    (line,) = await _file(shop)
+    await shop.world.db.execute("UPDATE consents SET seq = 1000 WHERE app_id = $1", shop.app.id)
+    body = json.dumps({**line, "topics": ["sale"], "language": "nl"})
+    headers = {"Authorization": f"Bearer {shop.api_key}", "Content-Type": "application/x-ndjson"}
+    url = shop.world.url + "/v1/subscriptions/import"
+    async with shop.world.session.post(url, data=body, headers=headers) as answer:
+        said = await answer.json()
+    assert (said["rejected"], said["errors"][0]["line"], said["errors"][0]["code"]) == (1, 1, "consents_too_many")
+    (after,) = await _file(shop)
+    assert (after["topics"], after.get("language")) == (["news"], line.get("language"))
+    await shop.take([{"channel": line["channel"], "endpoint": line["endpoint"], "keys": line["keys"], "state": "left"}])
+    assert [one["act"] for one in (await _ledger(shop, device.id))["data"]] == ["changed", "withdrawn"]
+
+
+async def test_an_erasure_leaves_what_somebody_else_agreed_to_on_the_same_device(shop: Shop) -> None:
+    """Bob is forgotten; what Ada agreed to in that browser before stays hers to show."""
+    visitor = await Visitor(shop, "203.0.113.18").enrolled(consent=CONSENT)
+    path = f"/v1/subscriptions/{visitor.id}"
+    await shop.call("PATCH", path, {"user": "ada"})
+    await visitor.change(topics=["sale"])
+    await shop.call("PATCH", path, {"user": "bob"})
+    await visitor.change(topics=["news"])
+    await shop.call("DELETE", "/v1/users/bob")
+    await erase.finish_erasures(shop.world.db, shop.world.base.keyring.app_by_id)
+    assert [(one.get("user"), one["act"]) for one in await _lines(shop)] == [(None, "given"), ("ada", "changed")]
+    _, _, said = await shop.call("GET", "/v1/users/ada/consents")
+    assert [one["topics"] for one in said["data"]] == [["sale"]]
+    await shop.call("DELETE", "/v1/users/ada")
+    assert [one.get("user") for one in await _lines(shop)] == [None]
+
+
 async def _prune(shop: Shop) -> None:
     await shop.world.db.execute(
         "UPDATE subscriptions SET ended_at = now() - interval '31 days' WHERE app_id = $1 AND state <> 0", shop.app.id

@@ -46,6 +46,11 @@ FULL = {
     "user": "cust-1",
     "topics": ["news", "sale"],
     "tags": {"plan": "gold", "visits": 3, "vip": True, "sizes": ["s", "m"]},
+    "preferences": {
+        "quiet_hours": {"from": "22:00", "to": "08:00", "weekends": True, "holidays": False},
+        "frequency": {"max": 3, "per": "P7D"},
+        "channels_off": ["webpush"],
+    },
     "language": "pt-BR",
     "timezone": "America/Sao_Paulo",
     "country": "BR",
@@ -66,6 +71,24 @@ async def test_everything_in_a_line_is_kept(house: House):
     assert await persons.subscriptions_of(house.database, house.app, ["cust-1"]) == {
         "cust-1": [one.id for one in await house.enroller.list_page(house.app, after=None, limit=2)]
     }
+
+
+async def test_what_was_chosen_on_a_device_of_nobody_comes_along(house: House):
+    """A pause that holds, replaced by what a later line says; what a line does not name stays."""
+    until = "2027-01-01T00:00:00Z"
+    await bring(house, [line(1, preferences={"paused_until": until}), line(1, tags={"plan": "gold"})])
+    (told,) = await exported(house)
+    assert (told["preferences"], told["tags"]) == ({"paused_until": until}, {"plan": "gold"})
+
+    await bring(house, [line(1, language="nl")])
+    assert (await exported(house))[0]["preferences"] == {"paused_until": until}
+    await bring(house, [line(1, preferences={"frequency": {"max": 1, "per": "P1D"}})])
+    assert (await exported(house))[0]["preferences"] == {"frequency": {"max": 1, "per": "P1D"}}
+    await bring(house, [line(1, preferences={"frequency": None})])
+    assert "preferences" not in (await exported(house))[0]
+
+    report = await bring(house, [line(2, preferences={"frequency": {"max": 1, "per": "P1Y"}})])
+    assert [(one.code, "per" in one.message) for one in report.errors] == [("field_invalid", True)]
 
 
 @pytest.mark.parametrize("buckets", [1, 32])
