@@ -16,7 +16,7 @@ from gateway.api.devices import enter_with_secret
 from gateway.api.schema.users import DeviceEventsRequest, EventRequest, EventsAnswer, EventsRequest
 from gateway.coupons.redeem import redeem_by_events
 from gateway.model.app import App
-from gateway.model.errors import GatewayError
+from gateway.model.errors import GatewayError, Invalid
 from gateway.model.ids import from_text
 from gateway.subscribers.events import device_event_of, event_of
 from gateway.subscribers.tracking import Taken
@@ -63,7 +63,7 @@ async def _app_of(call: Call, several: list[EventRequest], *, is_one: bool) -> A
 
 async def _from_device(call: Call) -> Taken:
     token = call.bearer
-    if token is None and not _names_a_device(call.body):
+    if token is None and not _names_a_device(call):
         raise _nobody()
     said: DeviceEventsRequest = call.decode(_OF_DEVICE)
     token = token or said.secret
@@ -79,10 +79,13 @@ async def _from_device(call: Call) -> Taken:
     return await call.services.tracker.take_from(app, number, secret, events)
 
 
-def _names_a_device(body: bytes) -> bool:
+def _names_a_device(call: Call) -> bool:
+    """Whether the body is meant to be a device's. Raises 400 where nobody can tell, as it cannot be read."""
+    if not call.body:
+        return False
     try:
-        _SENDER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        call.decode(_SENDER)
+    except Invalid:
         return False
     return True
 

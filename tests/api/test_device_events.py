@@ -238,6 +238,20 @@ async def test_a_malformed_event_is_a_422_with_all_of_its_request(shop: Shop, fi
     assert await _reached(shop, "add_to_cart") == 0
 
 
+@pytest.mark.parametrize("raw", [b'{"subscription": "sub_1", "sec', b"\xff\xfe", b"[" * 2000, b"events=1"])
+async def test_a_body_that_cannot_be_read_is_told_so(shop: Shop, raw: bytes):
+    """A page that was cut off while it sent is not told that its secret is wrong."""
+    answer = await shop.page("POST", "/v1/events", raw=raw)
+    assert (answer.status, answer.code) == (400, "json_unreadable"), answer.text
+
+
+@pytest.mark.parametrize("body", [{"events": []}, [], "sub_1"])
+async def test_a_body_that_names_no_device_needs_a_key(shop: Shop, body: Any):
+    """It can be read; what is missing is who says it."""
+    answer = await shop.page("POST", "/v1/events", body)
+    assert (answer.status, answer.code) == (401, "key_missing"), answer.text
+
+
 async def test_a_body_of_a_device_is_small(shop: Shop):
     """What a shop's server may send in one request is not read from everybody."""
     answer = await shop.page("POST", "/v1/events", raw=b'{"subscription": "' + b"x" * 70_000)
