@@ -2,6 +2,9 @@
 import { keptConfig } from './config.js';
 import { clickTarget } from './links.js';
 import { markOf, nameOf } from './mark.js';
+import { within } from './time.js';
+
+const OPENING_LIMIT_MS = 5000;
 
 async function allowedHosts({ settings, store }) {
   const who = await settings();
@@ -29,9 +32,10 @@ export async function onClick(desk, event) {
   notification.close();
   const { origin } = desk.scope.location;
   const address = clickTarget(mark.links || {}, action, origin, await allowedHosts(desk));
-  await goTo(desk.scope, address).catch(() => {}); // popup refused: the click is still a click
-  await desk.note('clicked', mark.t, action);
-  await desk.hurry();
+  const opening = goTo(desk.scope, address).catch(() => {});
+  await desk.note('clicked', mark.t, action); // at once: a window that is refused, or never answers, was clicked for all the same
+  await within(OPENING_LIMIT_MS, opening).catch(() => {});
+  await desk.hurry(); // over the network, which the shop's page has first
 }
 
 // Firefox also tells a close when a newer notification takes the place of one with its tag.

@@ -1,4 +1,5 @@
 // The app's public settings (`GET /v1/sdk/config`), kept for a while so that a page view costs no request.
+import { isPast } from './decide.js';
 
 export const CONFIG_AGE_MAX_MS = 3600 * 1000;
 
@@ -26,8 +27,7 @@ export async function keptConfig(store, gateway, app) {
  */
 export async function loadConfig({ store, call, gateway, app, age_ms_max = CONFIG_AGE_MAX_MS }) {
   const kept = await keptConfig(store, gateway, app);
-  const age_ms = kept ? Date.now() - kept.at_ms : NaN;
-  if (age_ms >= 0 && age_ms < age_ms_max) return { config: kept };
+  if (kept && !isPast(kept.at_ms, age_ms_max, Date.now())) return { config: kept };
   const answer = await call('GET', `/v1/sdk/config?app=${encodeURIComponent(app)}`);
   const fresh = answer.status === 200 && digest(answer.body, gateway, app);
   return { config: fresh ? await store.set('config', fresh) : kept, answer };

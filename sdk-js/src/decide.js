@@ -10,7 +10,7 @@ const changedFields = (device, here) => Object.fromEntries(
   Object.entries(here).filter(([name, value]) => value && device[name] !== value),
 );
 
-const isPast = (at_ms, span_ms, now_ms) => !(at_ms <= now_ms && now_ms - at_ms < span_ms);
+export const isPast = (at_ms, span_ms, now_ms) => !(at_ms <= now_ms && now_ms - at_ms < span_ms);
 
 function forLeaver({ device, subscription }) {
   return device || subscription ? act('leave', 'opted_out') : act('nothing', 'opted_out');

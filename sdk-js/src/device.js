@@ -1,12 +1,14 @@
 // This browser as the gateway knows it: enrol, change, identify, leave. Shared by page and worker.
 // The gateway's id and secret stand under "device" in the store; whoever changes them writes them here only.
+import { isPast } from './decide.js';
 import { failure, isOk, OK } from './wire.js';
 
 // 401 and 404: the gateway no longer knows this id or secret. 409: the address is on record under another id.
 const isLost = ({ status }) => status === 401 || status === 404 || status === 409;
 
+const DAY_MS = 24 * 3600 * 1000;
+
 const path = (device) => `/v1/subscriptions/${device.id}`;
-const topicsOf = (answer, fallback) => (answer.body && Array.isArray(answer.body.topics) ? answer.body.topics : fallback || []);
 
 /**
  * @param {object} deps store, call; app: the app's id; here(): {language, timezone, os}; keyId(): VAPID key's id
@@ -27,30 +29,35 @@ export function deviceAt({ store, call, app, here, keyId }) {
   }
 
   /**
-   * Brings the person known at the gateway in line with the last login or logout; no request when they agree.
+   * Brings the person known at the gateway in line with the last login or logout; no request when they agree, nor for a
+   * day after this very login was refused: pages say it again on every view.
    * With a `subscription` given, a browser the gateway has forgotten is enrolled afresh, which settles it too.
    */
   async function settleIdentity(device, subscription) {
     const identity = await store.get('identity');
     if (((identity && identity.external_id) || null) === (device.user || null)) return OK;
+    const proof = JSON.stringify(identity);
+    const refused = (await store.get('refused')) || {};
+    if (proof && refused.proof === proof && !isPast(refused.at_ms, DAY_MS, Date.now())) return refused.told;
     const answer = await identify(device, identity);
     if (isOk(answer)) return OK;
+    if (answer.status === 403) await store.set('refused', { proof, at_ms: Date.now(), told: failure(answer) });
     // Only 404: a 401 may as well speak of the shop's signature.
     if (answer.status !== 404 || !subscription) return failure(answer);
     await write(null);
     return enrol(subscription);
   }
 
-  /** Somebody left elsewhere, by the link of a message or in the shop's own settings: no visit may bring them back. */
-  const stayAway = () => store.update('choice', (choice) => ({ ...choice, opted_out: true }));
-
   /**
-   * Keeps the device and, as the person's choice, what the gateway says it follows: a topic that was taken away elsewhere,
-   * by the link of a message, must not come back when this browser enrols afresh.
+   * Keeps the device and, as the person's choice, what the gateway answers: a topic that was taken away elsewhere, by the
+   * link of a message, must not come back when this browser enrols afresh, nor must who left by it.
    */
-  async function hold(device, changes) {
-    await write({ ...device, seen_at_ms: Date.now() });
-    await store.update('choice', (choice) => ({ ...choice, ...changes, topics: device.topics }));
+  async function hold(device, { body }) {
+    const { topics, state } = body || {};
+    const held = { ...device, topics: Array.isArray(topics) ? topics : device.topics || [], seen_at_ms: Date.now() };
+    await write(held);
+    await store.update('choice', (choice) => ({ ...choice, topics: held.topics, opted_out: state === 'left' }));
+    return held;
   }
 
   /**
@@ -66,15 +73,15 @@ export function deviceAt({ store, call, app, here, keyId }) {
     const { id, secret } = answer.body || {};
     if (!isOk(answer) || !id) {
       const refusal = failure(answer);
-      if (refusal.code === 'consent_withdrawn') await stayAway();
+      // Somebody left elsewhere, by the link of a message or in the shop's own settings: no visit may bring them back.
+      if (refusal.code === 'consent_withdrawn') await store.update('choice', (before) => ({ ...before, opted_out: true }));
       return refusal;
     }
     const device = {
       app, id, secret, endpoint: subscription.endpoint, vapid_key_id: keyId(), language: at.language, timezone: at.timezone,
-      topics: topicsOf(answer, topics), user: null,
+      topics, user: null,
     };
-    await hold(device, { opted_out: undefined });
-    await settleIdentity(device);
+    await settleIdentity(await hold(device, answer));
     return OK;
   }
 
@@ -82,8 +89,7 @@ export function deviceAt({ store, call, app, here, keyId }) {
     const answer = await call('PATCH', path(device), { body: fields, secret: device.secret });
     if (isOk(answer)) {
       const { keys, tags, ...kept } = fields; // the browser holds the keys, the gateway the tags
-      await hold({ ...device, ...kept, topics: topicsOf(answer, kept.topics || device.topics) });
-      if (answer.body && answer.body.state === 'left') await stayAway();
+      await hold({ ...device, ...kept }, answer);
     }
     return answer;
   }

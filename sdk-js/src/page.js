@@ -145,10 +145,13 @@ export function createSteeple(host, options) {
 
   const arrive = guarded('start', mend);
 
-  /** The page view itself: settings, worker, and whatever differs from what the gateway knows; then "ready". */
+  let isReady = false;
+
+  /** The page view itself: settings, worker, and whatever differs from what the gateway knows; then "ready", once. */
   const start = async () => {
     const done = await arrive();
-    emit('ready', done);
+    emit(isReady ? 'changed' : 'ready', done);
+    isReady = true;
     if (done.ok) flush();
     if (options.data.inbox === 'on') inbox('watch')();
     if (done.ok || done.reason === 'ios_home_screen') guarded('prompts', () => prompts((room) => room.start(), hasPrompts))();
@@ -156,9 +159,10 @@ export function createSteeple(host, options) {
   };
 
   async function giveConsent() {
+    const isNews = !hasConsent;
     hasConsent = true; // before anything is awaited: a subscribe() in the same click must not be turned away
     await store.set('consented_at_ms', Date.now());
-    return start();
+    return isNews ? start() : arrive(); // tools for consent say it on every page view
   }
 
   async function withdrawConsent() {

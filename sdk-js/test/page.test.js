@@ -204,6 +204,35 @@ test('a login without an id, and a refused signature, are answers', async () => 
   assert.deepEqual([refused.reason, refused.code], ['refused', 'refused_by_test']);
 });
 
+test('a login that was refused is not asked for again on every page view, but with another proof, or a day later', async () => {
+  const first = await visit();
+  await first.steeple.subscribe();
+  first.gateway.refuse['POST /v1/subscriptions/sub_1/identity'] = 403;
+  const proof = { signature: 'abc', expires: 1900000000 };
+  await first.steeple.login('cust-17', proof);
+  const asked = () => first.gateway.names().filter((name) => name.endsWith('/identity')).length;
+  const before = asked();
+  const second = await revisit(first);
+  const told = await second.steeple.login('cust-17', proof);
+  assert.deepEqual([told.ok, told.reason, told.code, asked() - before], [false, 'refused', 'refused_by_test', 0]);
+  await second.steeple.login('cust-17', { ...proof, signature: 'other' });
+  assert.equal(asked() - before, 1);
+  await storeOf(first.host).update('refused', (refused) => ({ ...refused, at_ms: Date.now() - 24 * 3600 * 1000 }));
+  delete first.gateway.refuse['POST /v1/subscriptions/sub_1/identity'];
+  await revisit(first);
+  assert.equal(first.gateway.only().user, 'cust-17');
+});
+
+test('a logout is told also where the login before it was refused', async () => {
+  const { steeple, gateway } = await visit();
+  await steeple.subscribe();
+  await steeple.login('cust-17', { signature: 'abc', expires: 1900000000 });
+  gateway.refuse['POST /v1/subscriptions/sub_1/identity'] = 403;
+  await steeple.login('cust-18', { signature: 'abc', expires: 1900000000 });
+  assert.equal((await steeple.logout()).ok, true);
+  assert.equal(gateway.only().user, null);
+});
+
 test('a browser the gateway forgot is enrolled afresh, and the change still happens', async () => {
   const { steeple, gateway } = await visit();
   await steeple.subscribe({ topics: ['sale'] });
@@ -305,6 +334,19 @@ test('data-consent: no request at all, and no question, before consent', async (
   assert.equal((await steeple.subscribe()).reason, 'consent_required');
   await steeple.login('cust-17');
   assert.deepEqual([gateway.calls.length, host.navigator.serviceWorker.registered, host.Notification.asked], [0, [], 0]);
+});
+
+test('ready is told once, however often consent is; the first consent after it is a change', async () => {
+  const first = await visit({ attributes: { consent: 'required' } });
+  let ready = 0;
+  first.steeple.on('ready', () => { ready += 1; });
+  assert.deepEqual([ready, first.events], [1, []]);
+  for (let times = 0; times < 3; times += 1) assert.equal((await first.steeple.consent.give()).reason, null);
+  assert.deepEqual([ready, first.events], [1, ['changed']]);
+  const second = await revisit(first, { attributes: { consent: 'required' } });
+  second.steeple.on('ready', () => { ready += 1; });
+  await second.steeple.consent.give();
+  assert.deepEqual([ready, second.events], [2, []]);
 });
 
 test('data-consent: consent and opt-in in one click, remembered, and taken back', async () => {

@@ -206,6 +206,32 @@ test('the operator\'s link hosts are allowed once the settings are known', async
   assert.deepEqual(scope.clients.opened, ['https://blog.example/post']);
 });
 
+test('a click counts also where the window is refused, or never answers; the window is asked for first', async (t) => {
+  const refused = awake();
+  await refused.push(message());
+  refused.clients.openWindow = async () => { throw new TypeError('no'); };
+  await refused.click(refused.registration.open[0]);
+  assert.deepEqual(kinds(refused), ['shown', 'clicked']);
+
+  const hanging = awake();
+  await hanging.push(message());
+  const order = [];
+  hanging.clients.openWindow = () => { order.push('window'); return new Promise(() => {}); };
+  const { fetch } = hanging;
+  hanging.fetch = (...args) => { order.push('fetch'); return fetch(...args); };
+  const turn = async (ms) => { await new Promise(setImmediate); t.mock.timers.tick(ms); };
+  t.mock.timers.enable({ apis: ['setTimeout'] }); // the fake store takes timers of 0 ms
+  const clicked = hanging.click(hanging.registration.open[0]);
+  for (let turns = 0; turns < 50; turns += 1) await turn(1);
+  const kept = openStore(hanging).get('receipts');
+  for (let turns = 0; turns < 5; turns += 1) await turn(1);
+  assert.deepEqual([(await kept).map(({ kind }) => kind), order], [['clicked'], ['window']]);
+  await turn(5000);
+  for (let turns = 0; turns < 20; turns += 1) await turn(1);
+  await clicked;
+  assert.deepEqual([order, kinds(hanging)], [['window', 'fetch'], ['shown', 'clicked']]);
+});
+
 test('a dismissal is reported as closed; the close that follows a click is not', async () => {
   const scope = awake();
   await scope.push(message());
