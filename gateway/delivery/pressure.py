@@ -9,17 +9,18 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gateway.delivery.leases import renewal_s
-from gateway.delivery.stretch import Stretch, StretchKey
+from gateway.delivery.stretch import Look, Stretch, StretchKey
 from gateway.model.errors import StoreUnavailable
 from gateway.model.limits import RECENT_IDS_MAX, RECENT_STRETCHES_MAX, TTL_S_MAX
 from gateway.policy.caps import Kind, Seen
-from gateway.policy.recent import reached
+from gateway.policy.recent import Recent, reached
+from gateway.policy.tally import Tally
 from gateway.store import pressure as store
 from gateway.store.database import Database
 from gateway.telemetry import log
@@ -67,20 +68,13 @@ class Pressure:
         """Whether no other process sends in this stretch at this moment."""
         return self._clock() < stretch.held_until_s
 
+    async def tallied(self, stretch: Stretch, *, since_s: float, kinds: Collection[Kind]) -> None:
+        """Makes sure that its tally has what came since `since_s` (Unix time), but for the last second elsewhere."""
+        await self._look(stretch, stretch.tally_look, stretch.tally, self._read_tally, since_s=since_s, kinds=kinds)
+
     async def up_to_date(self, stretch: Stretch, *, since_s: float, kinds: Collection[Kind]) -> None:
-        """Makes sure that it knows what came since `since_s` (Unix time), but for the last second elsewhere."""
-        async with stretch.asking:
-            is_deep = stretch.reaches_back_to_s <= since_s and stretch.kinds.issuperset(kinds)
-            if is_deep and self._clock() - stretch.looked_at_s < LAG_S:
-                return
-            looked_at_s = self._clock()
-            await self._read(stretch, max(since_s, stretch.heard_until_s - _OVERLAP_S) if is_deep else since_s, kinds)
-            if not is_deep:
-                stretch.reaches_back_to_s, stretch.kinds = since_s, frozenset(kinds)
-            elif since_s - stretch.reaches_back_to_s > _KEPT_S:
-                stretch.recent.forget_before(since_s)
-                stretch.reaches_back_to_s = since_s
-            stretch.looked_at_s = looked_at_s
+        """Makes sure that it knows who got what since `since_s` (Unix time), but for the last second elsewhere."""
+        await self._look(stretch, stretch.recent_look, stretch.recent, self._read, since_s=since_s, kinds=kinds)
 
     def seen_elsewhere(self, key: StretchKey, ids: tuple[int, int]) -> Stretch:
         """A stretch that is looked into without its lease, for a person's other devices."""
@@ -105,8 +99,7 @@ class Pressure:
             if fence is None:
                 stretch.held_until_s = float("-inf")
                 return False
-            if fence != stretch.fence:
-                stretch.fence, stretch.looked_at_s = fence, float("-inf")
+            stretch.fenced(fence)
             stretch.asked_at_s, stretch.held_until_s = asked_at_s, asked_at_s + self._lease_s
             self._keep()
             return True
@@ -123,32 +116,57 @@ class Pressure:
         self._stretches.move_to_end(key)
         return stretch
 
-    async def _read(self, stretch: Stretch, from_s: float, kinds: Collection[Kind]) -> None:
-        since = datetime.fromtimestamp(from_s, UTC)
-        rows = await store.recent(
-            self._db,
-            app_id=stretch.key[0],
-            bucket=stretch.key[1],
-            ids=stretch.ids,
-            categories=sorted(kinds),
-            day=(since - timedelta(seconds=TTL_S_MAX)).date(),
-            since=since,
-        )
-        for row in rows:
+    async def _look(
+        self,
+        stretch: Stretch,
+        look: Look,
+        known: Tally | Recent,
+        read: Callable[[Stretch, float, Collection[Kind]], Awaitable[float]],
+        *,
+        since_s: float,
+        kinds: Collection[Kind],
+    ) -> None:
+        async with stretch.asking:
+            is_deep = look.is_deep(since_s, kinds)
+            if is_deep and self._clock() - look.looked_at_s < LAG_S:
+                return
+            looked_at_s = self._clock()
+            from_s = max(since_s, look.heard_until_s - _OVERLAP_S) if is_deep else since_s
+            look.heard_until_s = max(look.heard_until_s, await read(stretch, from_s, kinds))
+            if not is_deep:
+                look.reaches_back_to_s, look.kinds = since_s, frozenset(kinds)
+            elif since_s - look.reaches_back_to_s > _KEPT_S:
+                known.forget_before(since_s)
+                look.reaches_back_to_s = since_s
+            look.looked_at_s = looked_at_s
+
+    async def _read(self, stretch: Stretch, from_s: float, kinds: Collection[Kind]) -> float:
+        """Takes in who got what; the time of the newest row."""
+        newest_s = float("-inf")
+        for row in await store.recent(self._db, stretch.key[:2], stretch.ids, _since(from_s, kinds)):
             seen = Seen(row.message_id, row.at.timestamp(), Kind(row.category))
-            stretch.recent.add(
-                (row.message_id, row.lo, row.attempt), seen, reached(row.ids, row.codes, within=stretch.ids)
-            )
-            stretch.heard_until_s = max(stretch.heard_until_s, seen.at_s)
+            key = (row.message_id, row.lo, row.attempt)
+            stretch.recent.add(key, seen, reached(row.ids, row.codes, within=stretch.ids))
+            newest_s = max(newest_s, seen.at_s)
+        return newest_s
+
+    async def _read_tally(self, stretch: Stretch, from_s: float, kinds: Collection[Kind]) -> float:
+        """Takes in which messages came; the time of the newest one."""
+        newest_s = float("-inf")
+        for came in await store.came(self._db, stretch.key[:2], stretch.ids, _since(from_s, kinds)):
+            at_s = came.at.timestamp()
+            stretch.tally.add(came.message_id, at_s, alone=came.alone)
+            newest_s = max(newest_s, at_s)
+        return newest_s
 
     def _forget_some(self) -> None:
         """Keeps memory bounded: what was not asked for in a while goes, and the longest unused of too much."""
         idle_since_s = self._clock() - _KEPT_S
-        held = sum(len(stretch.recent) for stretch in self._stretches.values())
+        held = sum(map(_held, self._stretches.values()))
         for key, stretch in list(self._stretches.items()):
             is_too_much = held > RECENT_IDS_MAX or len(self._stretches) >= RECENT_STRETCHES_MAX
             if not stretch.is_busy and not self.is_ours(stretch) and (is_too_much or stretch.used_at_s < idle_since_s):
-                held -= len(stretch.recent)
+                held -= _held(stretch)
                 del self._stretches[key]
 
     def _keep(self) -> None:
@@ -197,3 +215,12 @@ class Pressure:
 
     def _is_idle(self, stretch: Stretch) -> bool:
         return self.is_ours(stretch) and not stretch.is_busy and stretch.used_at_s < self._clock() - _LINGER_S
+
+
+def _held(stretch: Stretch) -> int:
+    return len(stretch.recent) + len(stretch.tally)
+
+
+def _since(from_s: float, kinds: Collection[Kind]) -> store.Since:
+    moment = datetime.fromtimestamp(from_s, UTC)
+    return store.Since(sorted(kinds), moment, (moment - timedelta(seconds=TTL_S_MAX)).date())

@@ -9,9 +9,28 @@ from collections.abc import Collection, Iterable, Sequence
 from gateway.model.work import GroupResult
 from gateway.policy.caps import Kind, Seen
 from gateway.policy.recent import Recent, reached
+from gateway.policy.tally import Tally
 
 StretchKey = tuple[int, int, int]
 """(app, bucket, stretch)."""
+
+
+class Look:
+    """How far a stretch knows what the store has of it."""
+
+    def __init__(self) -> None:
+        self.reaches_back_to_s = float("inf")
+        """The oldest moment that all is known of."""
+        self.kinds: frozenset[Kind] = frozenset()
+        """Of which."""
+        self.heard_until_s = float("-inf")
+        """The time of the newest row that was read."""
+        self.looked_at_s = float("-inf")
+        """When the store was last asked for what came."""
+
+    def is_deep(self, since_s: float, kinds: Collection[Kind]) -> bool:
+        """Whether all of these was read once, from that moment on."""
+        return self.reaches_back_to_s <= since_s and self.kinds.issuperset(kinds)
 
 
 class Stretch:
@@ -21,19 +40,14 @@ class Stretch:
         """`ids`: the first and the last that may lie in it."""
         self.key = key
         self.ids = ids
+        self.tally = Tally()
         self.recent = Recent()
-        self.reaches_back_to_s = float("inf")
-        """The oldest moment that `recent` has all of."""
+        self.tally_look = Look()
+        self.recent_look = Look()
         self.fence: int | None = None
-        """Under which `recent` was last complete; None: it never was."""
-        self.kinds: frozenset[Kind] = frozenset()
-        """What `recent` has rows of."""
-        self.heard_until_s = float("-inf")
-        """The time of the newest row that was read from the store."""
+        """Under which both were last complete; None: they never were."""
         self.guests = 0
         """Groups that are about to be let in: the lease must not be given up under them."""
-        self.looked_at_s = float("-inf")
-        """When the store was last asked for what came."""
         self.used_at_s = 0.0
         self.held_until_s = float("-inf")
         """The lease is surely ours until then."""
@@ -55,6 +69,16 @@ class Stretch:
             if stay.message_id != besides:
                 busy |= stay.ids.intersection(ids)
         return busy
+
+    def messages(self) -> set[int]:
+        """Those that came to many, and those that are on their way to anybody."""
+        return {*self.tally.shared, *(stay.message_id for stay in self._stays)}
+
+    def fenced(self, fence: int) -> None:
+        """The lease is ours under this fence: another process may have sent here if it was under another one."""
+        if fence != self.fence:
+            self.fence = fence
+            self.tally_look.looked_at_s = self.recent_look.looked_at_s = float("-inf")
 
     def stay(self, message_id: int, kind: Kind, ids: Iterable[int]) -> "Stay":
         """Notes who is on the way from now on."""
@@ -91,6 +115,8 @@ class Stay:
         key = result.chunk.key
         seen = Seen(self.message_id, now_s, self._kind)
         if result.ids:
+            alone = result.ids[0] if len(result.ids) == 1 else None
+            self._stretch.tally.add(self.message_id, now_s, alone=alone)
             self._stretch.recent.add(
                 (key.message_id, result.ids[0], key.attempt),
                 seen,

@@ -81,17 +81,12 @@ async def _seen(asked: Asked, since: datetime) -> list[Seen]:
     ids = {asked.device.id}
     if person is not None:
         ids.update((await persons.subscriptions_of(asked.db, app, [person])).get(person, ()))
+    oldest = (since - timedelta(seconds=TTL_S_MAX)).date()
+    settled = pressure.Since([Kind.MARKETING, Kind.TRANSACTIONAL], since, oldest)
     found: list[Seen] = []
     for one in sorted(ids):
-        rows = await pressure.recent(
-            asked.db,
-            app_id=app.id,
-            bucket=bucket_of(app, one),
-            ids=(one, one),
-            categories=[Kind.MARKETING, Kind.TRANSACTIONAL],
-            day=(since - timedelta(seconds=TTL_S_MAX)).date(),
-            since=since,
-        )
+        bucket = bucket_of(app, one)
+        rows = await pressure.recent(asked.db, (app.id, bucket), (one, one), settled)
         found += [
             Seen(row.message_id, row.at.timestamp(), Kind(row.category))
             for row in rows

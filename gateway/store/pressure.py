@@ -25,20 +25,27 @@ class RecentRow(msgspec.Struct, frozen=True):
     codes: bytes
 
 
-async def recent(
-    db: Queryable,
-    *,
-    app_id: int,
-    bucket: int,
-    ids: tuple[int, int],
-    categories: Sequence[int],
-    day: date,
-    since: datetime,
-) -> list[RecentRow]:
-    """What was settled after `since` in a bucket, from one id to another, the latest first (index outcomes_recent).
+class Came(msgspec.Struct, frozen=True):
+    """A message that came to many of a stretch, or to one of it `alone`."""
 
-    categories: only of these. day: of the oldest message that may have anything so late.
+    message_id: int
+    alone: int | None
+    at: datetime
+
+
+class Since(msgspec.Struct, frozen=True):
+    """What is asked for: outcomes of these categories, settled after `moment`.
+
+    day: of the oldest message that may have anything so late.
     """
+
+    categories: Sequence[int]
+    moment: datetime
+    day: date
+
+
+async def recent(db: Queryable, place: tuple[int, int], ids: tuple[int, int], since: Since) -> list[RecentRow]:
+    """What was settled in a place (app, bucket), from one id to another, the latest first (index outcomes_recent)."""
     rows = await db.fetch(
         """
         SELECT msg_id, lo, attempt, category, at, ids, codes FROM outcomes
@@ -47,15 +54,34 @@ async def recent(
            AND lo <= $8 AND hi >= $7
          ORDER BY at DESC LIMIT $6
         """,
-        app_id,
-        bucket,
-        list(categories),
-        day,
-        since,
+        *place,
+        list(since.categories),
+        since.day,
+        since.moment,
         RECENT_ROWS_MAX,
         *ids,
     )
     return [RecentRow(*row) for row in rows]
+
+
+async def came(db: Queryable, place: tuple[int, int], ids: tuple[int, int], since: Since) -> list[Came]:
+    """Which messages came to them, each with its last time there: the rows of `recent`, but nobody's ids."""
+    rows = await db.fetch(
+        """
+        SELECT msg_id, CASE WHEN lo = hi THEN lo END AS alone, max(at) AS at FROM outcomes
+         WHERE app_id = $1 AND bucket = $2 AND category = ANY($3::smallint[]) AND at > $5
+           AND day BETWEEN $4 AND (now() AT TIME ZONE 'UTC')::date
+           AND lo <= $8 AND hi >= $7
+         GROUP BY 1, 2 LIMIT $6
+        """,
+        *place,
+        list(since.categories),
+        since.day,
+        since.moment,
+        RECENT_ROWS_MAX,
+        *ids,
+    )
+    return [Came(*row) for row in rows]
 
 
 async def take(db: Queryable, key: tuple[int, int, int], *, owner: int, lease_s: float) -> int | None:

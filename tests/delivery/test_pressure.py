@@ -157,6 +157,56 @@ async def test_two_campaigns_of_one_process(two: tuple[Process, Process]):
     assert (await process.decide(2)).fates == dict.fromkeys(IDS, CAPPED)
 
 
+def _allowing(process: Process, most: int) -> Process:
+    """The same process, of an app that allows so many messages a day."""
+    app = msgspec.structs.replace(process.app, settings={"caps": [{"per": "P1D", "max": most}]})
+    process.app, process.caps = app, Caps(process.db, KeysOf(app), process.pressure)
+    return process
+
+
+async def test_far_from_the_cap_nobody_waits_for_anybody(two: tuple[Process, Process]):
+    """Two campaigns at once, where two are allowed: both go side by side, and a third one is too much."""
+    process = _allowing(two[0], 2)
+    first, second = await process.decide(1), await process.decide(2)
+    assert (first.fates, second.fates) == ({}, {})
+    assert _turned_away(await process.decide(3))
+    await process.settle(1, first)
+    await process.settle(2, second)
+    assert (await process.decide(3)).fates == dict.fromkeys(IDS, CAPPED)
+
+
+async def test_what_another_process_sent_brings_the_cap_near(db: Database, two: tuple[Process, Process]):
+    """Whoever gets the lease back a moment later does not go by what it had heard of before."""
+    first, second = (_allowing(process, 2) for process in two)
+    for process, message_id in ((first, 1), (second, 2)):
+        await process.settle(message_id, await process.decide(message_id))
+        process.passed_s += 0.4
+
+        async def is_free() -> bool:
+            return not await db.fetchval("SELECT count(*) FROM stretch_leases WHERE lease_until > now()")
+
+        await until("the lease is given back", is_free, within_s=5)
+    assert (await first.decide(3)).fates == dict.fromkeys(IDS, CAPPED)
+
+
+async def test_who_has_room_left_gets_the_next_one(db: Database, two: tuple[Process, Process]):
+    """More messages came by than the cap allows, but not to everybody: each one's own are counted then."""
+    process = _allowing(two[0], 2)
+    for number, ids in ((1, IDS), (2, IDS[:5]), (3, IDS[5:6])):
+        key = work(process.app, number << 10, ids).key
+        await outcomes.insert_outcomes(db, [(key, TODAY, Kind.MARKETING, ids, bytes([Code.SENT]) * len(ids))])
+    assert (await process.decide(4)).fates == dict.fromkeys(IDS[:6], CAPPED)
+
+
+async def test_what_came_to_one_alone_counts_as_well(db: Database, two: tuple[Process, Process]):
+    """A single message and a campaign fill a cap of two for one person, and for nobody else."""
+    process = _allowing(two[0], 2)
+    for number, ids in ((1, IDS), (2, IDS[3:4])):
+        key = work(process.app, number << 10, ids).key
+        await outcomes.insert_outcomes(db, [(key, TODAY, Kind.MARKETING, ids, bytes([Code.SENT]) * len(ids))])
+    assert (await process.decide(3)).fates == {IDS[3]: CAPPED}
+
+
 async def test_only_who_was_reached_counts(two: tuple[Process, Process]):
     """A push that failed, or a group that was given back, uses nothing up."""
     process, _ = two

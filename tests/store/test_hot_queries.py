@@ -147,6 +147,7 @@ def reading(app: App, audience: Audience = EVERYBODY) -> dict[str, Any]:
 
 
 NOW = datetime.now(UTC)
+LATELY = pressure.Since([1], NOW - timedelta(days=1), TODAY)
 VIP = Audience(topics=parse_topics("vip"))
 VIPS = Audience(lists=("vips",))
 Use = Callable[[Any, App], Awaitable[object]]
@@ -233,9 +234,11 @@ CASES: dict[str, tuple[Use, tuple[str, ...]]] = {
     ),
     "a person": (lambda db, app: profiles.get(db, app, "user-5"), ("persons_pkey",)),
     "what a bucket got lately": (
-        lambda db, app: pressure.recent(
-            db, app_id=app.id, bucket=7, ids=(0, 4000), categories=[1], day=TODAY, since=NOW - timedelta(days=1)
-        ),
+        lambda db, app: pressure.recent(db, (app.id, 7), (0, 4000), LATELY),
+        (r"outcomes_\d+_app_id_bucket_category_at_idx",),
+    ),
+    "which messages came to a bucket lately": (
+        lambda db, app: pressure.came(db, (app.id, 7), (0, 4000), LATELY),
         (r"outcomes_\d+_app_id_bucket_category_at_idx",),
     ),
     "messages that nobody approved": (

@@ -19,7 +19,7 @@ import msgspec
 from gateway.delivery.group import Decision, Prepared
 from gateway.delivery.keys import Keys, app_if_there
 from gateway.delivery.pressure import Pressure
-from gateway.delivery.stretch import Stretch, StretchKey
+from gateway.delivery.stretch import Stay, Stretch, StretchKey
 from gateway.model.app import App
 from gateway.model.cap import Window, own_windows_of, windows_of
 from gateway.model.delivery import Code, Device
@@ -86,14 +86,25 @@ class Caps:
         # Kept in hand until all is counted: where memory is short, one looked for again would be a new one, and empty.
         near = {place: self._elsewhere(asked.app, place) for place in others.places(stretch.key)}
         near[stretch.key] = stretch
+        if await self._has_nobody_near(asked, stretch, near.values()):
+            return Decision(stays=_stays(asked, stretch, asked.ids))
         busy = await self._arrived(asked, stretch, near.values(), others)
         if not self._pressure.is_ours(stretch):
             return _later(asked.ids, _TURN_S)
         seen = self._seen(asked, stretch, near, others)
         fates = {**_fates(asked, seen), **dict.fromkeys(busy, _again(_ON_THE_WAY_S))}
-        passed = asked.ids.difference(fates)
-        stays = (stretch.stay(asked.ready.message.id, asked.kind, passed),) if passed else ()
-        return Decision(fates=fates, stays=stays)
+        return Decision(fates=fates, stays=_stays(asked, stretch, asked.ids.difference(fates)))
+
+    async def _has_nobody_near(self, asked: "_Asked", stretch: Stretch, near: Collection[Stretch]) -> bool:
+        """Whether fewer messages came than the smallest cap allows, with all that are on their way.
+
+        Then nobody has to know who got which, nor to wait for those who are being sent something else.
+        """
+        for one in near:
+            await self._pressure.tallied(one, since_s=asked.since_s, kinds=asked.kinds)
+        messages = set[int]().union(*(one.messages() for one in near)) - {asked.ready.message.id}
+        at_most = len(messages) + sum(one.tally.most_alone for one in near)
+        return at_most < asked.fewest and self._pressure.is_ours(stretch)
 
     async def _arrived(
         self, asked: "_Asked", stretch: Stretch, near: Collection[Stretch], others: "_Others"
@@ -164,6 +175,7 @@ class _Asked:
         self.kind = kind_of(ready.message.terms.category)
         self.now_s = now.timestamp()
         every = [*self.windows, *(window for own in self.own.values() for window in own)]
+        self.fewest = min((window.max for window in every), default=0)
         self.since_s = self.now_s - max((window.per_s for window in every), default=0.0)
         self.kinds = (Kind.MARKETING,) if all(window.is_of_marketing for window in every) else _BOTH
 
@@ -182,6 +194,10 @@ class _Others(msgspec.Struct, frozen=True):
     def places(self, besides: StretchKey) -> list[StretchKey]:
         """Where they lie, but for the group's own stretch."""
         return [place for place in self.by_place if place != besides]
+
+
+def _stays(asked: _Asked, stretch: Stretch, passed: frozenset[int]) -> tuple[Stay, ...]:
+    return (stretch.stay(asked.ready.message.id, asked.kind, passed),) if passed else ()
 
 
 def _by_stretch(app: App, devices: Sequence[Device]) -> dict[int, list[Device]]:
