@@ -12,9 +12,10 @@ from aiohttp import web
 from aiohttp.client_exceptions import ClientPayloadError
 from aiohttp.http_exceptions import HttpProcessingError
 
-from gateway.api.faults import unreadable, wrong
+from gateway.api.faults import unreadable
 from gateway.model.errors import GatewayError, Invalid
 from gateway.model.limits import BODY_READ_S
+from gateway.model.misfit import wrong
 
 T = TypeVar("T")
 
@@ -77,17 +78,18 @@ async def _read_slowly(content: Any, size_max: int) -> bytes:
 def decode(body: bytes, decoder: "msgspec.json.Decoder[T]", *, prefix: str = "", is_final: bool = True) -> T:
     """The struct in these bytes. Raises `GatewayError`: 400 where they are no JSON, 422 where it does not fit.
 
-    prefix: put before the path of a fault. is_final: False where parts of it are decoded, and checked, on their own.
+    prefix: put before the path of a fault (`messages[3]`). is_final: False where parts of it are decoded, and checked,
+    on their own.
     """
     try:
         value = decoder.decode(body)
     except msgspec.ValidationError as fault:
         _check_readable(body)
-        raise wrong(fault, prefix=prefix) from None
+        raise wrong(fault, decoder.type, prefix=prefix) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise unreadable(fault) from None
     if is_final and _NUL in body:
-        _refuse_nul(body)
+        _refuse_nul(body, prefix)
     return value
 
 
@@ -99,14 +101,16 @@ def _check_readable(body: bytes) -> None:
         raise unreadable(fault) from None
 
 
-def _refuse_nul(body: bytes) -> None:
+def _refuse_nul(body: bytes, prefix: str) -> None:
     """Postgres holds no NUL in text or JSON. The bytes may also be an escaped backslash before `u0000`, so look."""
-    found: list[object] = [msgspec.json.decode(body)]
+    found: list[tuple[str, object]] = [(prefix.rstrip("."), msgspec.json.decode(body))]
     while found:
-        value = found.pop()
+        path, value = found.pop()
         if isinstance(value, str) and "\0" in value:
-            raise Invalid("field_invalid", "A text holds the character U+0000, which cannot be stored.")
+            text = "A text holds the character U+0000, which cannot be stored."
+            raise Invalid("field_invalid", text, param=path or None)
         if isinstance(value, dict):
-            found += [*value, *value.values()]
+            found += [(path, name) for name in value]
+            found += [(f"{path}.{name}" if path else str(name), one) for name, one in value.items()]
         elif isinstance(value, list):
-            found += value
+            found += [(f"{path}[{at}]", one) for at, one in enumerate(value)]

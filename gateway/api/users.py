@@ -103,13 +103,11 @@ async def bulk(call: Call) -> web.Response:
 
 
 def _read(raw: bytes, at: int, *, now: datetime) -> Wish | GatewayError:
-    prefix = f"users[{at}]."
     try:
-        row: UserRow = bodies.decode(raw, _ROW, prefix=prefix)
+        row: UserRow = bodies.decode(raw, _ROW)
         return Wish(check_external_id(row.external_id, param="external_id"), change_of(row, is_whole=False, now=now))
     except GatewayError as fault:
-        if fault.param is not None and not fault.param.startswith(prefix):
-            fault.param = prefix + fault.param
+        fault.param = f"users[{at}]" + (f".{fault.param}" if fault.param else "")
         return fault
 
 

@@ -19,6 +19,7 @@ from gateway.model.limits import (
     HOLDOUT_PERCENT_MAX,
     SETTINGS_BYTES_MAX,
 )
+from gateway.model.misfit import wrong
 from gateway.model.quiet_hours import QuietHours
 from gateway.model.timezone import is_timezone
 from gateway.model.utm import Utm
@@ -32,7 +33,6 @@ _FOREIGN_SCHEMES: Final = frozenset((
 ))  # fmt: skip
 """What a phone or browser does something of its own with."""
 _ADDRESS: Final = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*", re.ASCII)
-_PATH: Final = re.compile(r" - at `\$\.?(?P<path>[^`]*)`")
 _DEFAULT: Final = "default"
 _NUL: Final = b"\\u0000"
 
@@ -160,18 +160,8 @@ def _checked(field: msgspec.structs.FieldInfo, value: Any) -> Any:
     try:
         chosen = msgspec.convert(value, field.type)
     except msgspec.ValidationError as fault:
-        raise _refusal(name, str(fault)) from None
+        raise wrong(fault, field.type, prefix=f"settings.{name}") from None
     sentence = _CHECKS[name](chosen) if name in _CHECKS and chosen is not None else ""
     if sentence:
         raise Invalid("field_invalid", sentence, param=f"settings.{name}")
     return msgspec.to_builtins(chosen)
-
-
-def _refusal(name: str, fault: str) -> Invalid:
-    """The fault as msgspec tells it, with the path inside the setting that stands at its end."""
-    found = _PATH.search(fault)
-    inner = found.group("path") if found else ""
-    joint = "." if inner and not inner.startswith("[") else ""
-    code = "field_unknown" if "unknown field" in fault else "field_invalid"
-    sentence = _PATH.sub("", fault).replace("`", "")
-    return Invalid(code, f"{sentence}.", param=f"settings.{name}{joint}{inner}")

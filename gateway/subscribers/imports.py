@@ -12,6 +12,7 @@ import msgspec
 
 from gateway.model.errors import GatewayError, Invalid
 from gateway.model.limits import IMPORT_BATCH_ROWS, IMPORT_ERRORS_MAX, IMPORT_LINE_BYTES_MAX, IMPORT_STEP_LINES
+from gateway.model.misfit import wrong
 
 _T = TypeVar("_T")
 
@@ -46,10 +47,11 @@ class Lines:
         return sorted(self._errors, key=lambda one: one.line)
 
     def reject(self, line: int, fault: GatewayError) -> None:
-        """Leaves a line out."""
+        """Leaves a line out; what is told names the field."""
         self.rejected += 1
         if len(self._errors) < IMPORT_ERRORS_MAX:
-            self._errors.append(LineError(line, fault.code, fault.message))
+            where = f" ({fault.param})" if fault.param else ""
+            self._errors.append(LineError(line, fault.code, f"{fault.message}{where}"))
 
 
 class Tally(Lines):
@@ -95,12 +97,6 @@ def decoded(line: bytes, decoder: msgspec.json.Decoder[_T]) -> _T:
     try:
         return decoder.decode(line)
     except msgspec.ValidationError as fault:
-        raise Invalid(_code_of(str(fault)), f"{fault}.") from None
+        raise wrong(fault, decoder.type) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Invalid("json_unreadable", "The line is not one JSON object in UTF-8.") from None
-
-
-def _code_of(fault: str) -> str:
-    if "unknown field" in fault:
-        return "field_unknown"
-    return "field_missing" if "missing required" in fault else "field_invalid"

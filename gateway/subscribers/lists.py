@@ -23,6 +23,7 @@ from gateway.model.limits import (
     LIST_IMPORT_ROWS,
     LIST_NUMBER_KEPT_S,
 )
+from gateway.model.misfit import wrong
 from gateway.policy.separators import separator_of
 from gateway.store import list_members, lists
 from gateway.store.database import Queryable
@@ -182,7 +183,7 @@ def _from_json(text: str) -> str | int:
     try:
         said = _JSON.decode(text)
     except msgspec.ValidationError as fault:
-        raise Invalid("field_invalid", f"{fault}.") from None
+        raise wrong(fault, _JSON.type) from None
     except (msgspec.DecodeError, RecursionError):
         raise Invalid("json_unreadable", "The line is not one JSON value.") from None
     match said:

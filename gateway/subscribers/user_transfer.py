@@ -15,7 +15,7 @@ import msgspec
 
 from gateway.model.app import App
 from gateway.model.choices import CHOICES
-from gateway.model.errors import GatewayError, Invalid
+from gateway.model.errors import Invalid
 from gateway.model.limits import ALIASES_PER_PERSON_MAX, EXPORT_PAGE_ROWS
 from gateway.model.person import Person
 from gateway.subscribers.aliases import Naming
@@ -41,21 +41,13 @@ class _Read(msgspec.Struct, frozen=True):
     naming: Naming
 
 
-class _Tally(Tally):
-    """Names the field at fault, which is one of many in a line."""
-
-    def reject(self, line: int, fault: GatewayError) -> None:
-        where = f" ({fault.param})" if fault.param else ""
-        super().reject(line, Invalid(fault.code, f"{fault.message}{where}"))
-
-
 async def import_users(users: Users, app: App, lines: AsyncIterator[bytes], *, now: datetime) -> ImportReport:
     """Makes or changes the person of each line that can be read; what a line leaves out stays as it is.
 
     Raises `StoreUnavailable` when the database goes away meanwhile: what was committed stays, and the same file can be
     sent again.
     """
-    tally = _Tally()
+    tally = Tally()
     writing: asyncio.Task[None] | None = None
     try:
         async for batch in batches(lines, tally, partial(_read, now=now)):

@@ -25,7 +25,7 @@ _LONG = "x" * 1_025
         ({"attributes": {"a" * 65: 1}}, "attributes"),
         ({"attributes": {"a\n": 1}}, "attributes"),
         ({"attributes": {str(number): 1 for number in range(101)}}, "attributes"),
-        ({"attributes": {"a": "b\0"}}, None),
+        ({"attributes": {"a": "b\0"}}, "attributes.a"),
         ({"tags": {"t": {}}}, "tags.t"),
         ({"tags": []}, "tags"),
         ({"language": "?"}, "language"),
@@ -86,7 +86,7 @@ async def test_what_is_no_json_is_refused(shop: Shop, raw: bytes, status: int):
         ({"properties": {"x": "y" * 4_100}}, "properties"),
         ({"properties": {"total": 1e13}}, "properties.total"),
         ({"properties": {"total": 10**400}}, "properties.total"),
-        ({"properties": {"total": "a\0"}}, None),
+        ({"properties": {"total": "a\0"}}, "properties.total"),
         ({"colour": "red"}, "colour"),
     ],
     ids=lambda value: str(value)[:40],
@@ -138,3 +138,12 @@ async def test_a_person_holds_a_hundred_attributes(shop: Shop):
     for number in range(20):
         assert (await shop.call("POST", "/v1/users/c/aliases", {"alias": f"c-{number}"})).status == 200
     assert (await shop.call("POST", "/v1/users/c/aliases", {"alias": "c-20"})).param == "alias"
+
+
+async def test_a_fault_in_a_list_of_people_is_named_once(shop: Shop):
+    """By the path of the one it is in, whether it is wrong as a whole or in a field."""
+    users = [5, {"external_id": 3}, {"external_id": "a", "tags": {"x": {}}}, {"external_id": "a", "tags": {"x": "y"}}]
+    answer = await shop.call("POST", "/v1/users/bulk", {"users": users})
+    assert [one.get("error", {}).get("param") for one in answer.body["data"]] == [
+        "users[0]", "users[1].external_id", "users[2].tags.x", None,
+    ]  # fmt: skip

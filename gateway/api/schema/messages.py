@@ -73,7 +73,7 @@ class RecurringRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     timezone: Annotated[str, Meta(description="Whose wall clock counts; by default the app's.")] | None = None
     ends: Annotated[datetime, Meta(tz=True, description="No occurrence after it.")] | None = None
     exclude: Annotated[
-        list[Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]],
+        list[Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="Such as `2026-12-25`.")]],
         Meta(max_length=RECURRENCE_EXCLUSIONS_MAX, description="Days on which nothing is sent, such as `2026-12-25`."),
     ] = []
 
@@ -83,7 +83,10 @@ class ScheduleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     at: Annotated[datetime, Meta(tz=True, description="RFC 3339 with a zone.")] | None = None
     local_time: (
-        Annotated[HourText, Meta(description="At this hour of each person's own clock, on the day of `at`.")] | None
+        Annotated[
+            HourText, Meta(description="At this hour of each person's own clock, such as `09:00`, on the day of `at`.")
+        ]
+        | None
     ) = None
     best_time: Annotated[bool, Meta(description="At the hour when each person is usually there.")] = False
     until: Annotated[datetime, Meta(tz=True, description="Nothing is sent after it.")] | None = None

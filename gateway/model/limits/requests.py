@@ -72,3 +72,5 @@ USER_AGENT_CHARS_MAX: Final = 400
 """As much of what a browser calls itself as is looked at."""
 URL_BYTES_MAX: Final = 2048
 """Endpoints and links; longer ones break proxies, and no push service hands them out."""
+TYPES_KEPT_MAX: Final = 256
+"""Types of bodies whose fields a process remembers, to say what a wrong one takes; there are fewer."""
