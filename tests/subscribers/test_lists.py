@@ -165,7 +165,7 @@ async def test_a_deleted_list_leaves_no_trace(house: House):
 async def test_bad_lines_are_named_and_left_out(house: House):
     """Every good line counts, whatever stands between."""
     unknown = to_text("sub", 12345)
-    lines = ["ada", b"\xff\xfe", "x" * 300, unknown, '"open', "bell\x07bed", "x" * (IMPORT_LINE_BYTES_MAX + 1), "bob", ""]
+    lines = ["ada", b"\xff\xfe", "x" * 300, unknown, '"open', "bell\x07bed", "x" * (IMPORT_LINE_BYTES_MAX + 1), "bob"]
     report = await bring(house, lines)
     assert report.changed == 2
     assert [one.line for one in report.errors] == [2, 3, 4, 5, 6, 7]
