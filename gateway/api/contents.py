@@ -34,9 +34,14 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 _NO_HOSTS: Final[frozenset[str]] = frozenset()
 
 
+def _is_said(text: str | dict[str, str]) -> bool:
+    """Whether anybody reads anything, in whichever language."""
+    return bool(text) if isinstance(text, str) else any(text.values())
+
+
 def content_of(request: MessageFields, app: App) -> Content:
     """The content. Raises `Invalid` with the dotted path of the field at fault."""
-    if not (request.title or request.body):
+    if not (_is_said(request.title) or _is_said(request.body)):
         raise Invalid("content_missing", "A message has a title or a body.", param="title")
     _check_text(request.title, TITLE_CHARS_MAX, "title")
     _check_text(request.body, BODY_CHARS_MAX, "body")

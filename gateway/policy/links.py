@@ -12,6 +12,7 @@ from gateway.model.limits import URL_BYTES_MAX
 from gateway.wire.urls import EgressRefused, to_a_labels
 
 _ENDS = "/?#"
+_HOSTS_TOLD = 5
 
 
 def check_link(url: str, *, hosts: frozenset[str], param: str) -> None:
@@ -22,9 +23,16 @@ def check_link(url: str, *, hosts: frozenset[str], param: str) -> None:
     if plain not in hosts:
         raise Invalid(
             "link_refused",
-            f"Links to `{plain[:100]}` are not allowed: it is none of the app's link hosts.",
+            f"Links to `{plain[:100]}` are not allowed: {_told(hosts)}.",
             param=param,
         )
+
+
+def _told(hosts: frozenset[str]) -> str:
+    """Which hosts are, as far as a sentence holds them, and where more of them are named."""
+    first = ", ".join(sorted(hosts)[:_HOSTS_TOLD])
+    more = ", ..." if len(hosts) > _HOSTS_TOLD else ""
+    return f"the app's link hosts are {first or 'none'}{more} (`link_hosts` of PATCH /v1/apps/{{id}})"
 
 
 def check_picture(url: str, *, param: str) -> None:

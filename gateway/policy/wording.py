@@ -118,12 +118,18 @@ def wording_of(
 def check_utm(utm: Mapping[str, str]) -> None:
     """Raises `Invalid` for campaign parameters that name anything but the message."""
     for name, value in utm.items():
-        if has_fields(value):
+        if not has_fields(value):
+            continue
+        param = f"utm.{name.removeprefix('utm_')}"
+        try:
             template = parse(value)
-            known = {("message", field) for field in _NOT_SENT_YET}
-            if not isinstance(template, PlainText) or not known.issuperset(template.paths):
-                told = f"It may name `message.{'`, `message.'.join(_NOT_SENT_YET)}` and nothing else."
-                raise Invalid("template_invalid", told, param=f"utm.{name.removeprefix('utm_')}")
+        except Invalid as fault:
+            fault.param = param
+            raise
+        known = {("message", field) for field in _NOT_SENT_YET}
+        if not isinstance(template, PlainText) or not known.issuperset(template.paths):
+            told = f"It may name `message.{'`, `message.'.join(_NOT_SENT_YET)}` and nothing else."
+            raise Invalid("template_invalid", told, param=param)
 
 
 def _campaign(utm: Mapping[str, str], about: Mapping[str, str]) -> dict[str, str]:

@@ -48,7 +48,7 @@ def check_link_hosts(hosts: Iterable[str]) -> list[str]:
     """Every `host` or `host:port` once, lower-case and punycode. Raises `Invalid`."""
     checked: list[str] = []
     for text in dict.fromkeys(hosts):
-        host, port = _host_and_port(text, text)
+        host, port = _host_and_port(text, text, param="link_hosts")
         canonical = host if port is None else f"{host}:{port}"
         if canonical != text:
             raise _wrong_origin(text, f"write {canonical}", param="link_hosts")
@@ -58,17 +58,17 @@ def check_link_hosts(hosts: Iterable[str]) -> list[str]:
     return checked
 
 
-def _host_and_port(authority: str, whole: str) -> tuple[str, int | None]:
+def _host_and_port(authority: str, whole: str, *, param: str = "origins") -> tuple[str, int | None]:
     form = _HOST.fullmatch(authority)
     if form is None:
-        raise _wrong_origin(whole, "its host is not a plain host name")
+        raise _wrong_origin(whole, "its host is not a plain host name", param=param)
     try:
         host = form[1].lower() if _is_this_machine(form[1].lower()) else to_a_labels(form[1])
         if not _is_this_machine(host):
             check_host_name(host)
         return host, None if form[2] is None else parse_port(form[2])
     except EgressRefused as refused:
-        raise _wrong_origin(whole, str(refused)) from None
+        raise _wrong_origin(whole, str(refused).rstrip("."), param=param) from None
 
 
 def _is_this_machine(host: str) -> bool:

@@ -18,6 +18,8 @@ _WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"title": {"en": "x" * 1001}}, "field_invalid", "title.en"),
     ({"body": "x" * 3001}, "field_invalid", "body"),
     ({"title": "", "body": ""}, "content_missing", "title"),
+    ({"title": {"en": ""}, "body": {"en": "", "nl": ""}}, "content_missing", "title"),
+    ({"utm": {"source": "{{"}}, "template_invalid", "utm.source"),
     ({"title": "Hi {{ user.first_name"}, "template_invalid", "title"),
     ({"body": {"en": "fine", "nl": '{% include "x" %}'}}, "template_invalid", "body.nl"),
     ({"colour": "red"}, "field_unknown", "colour"),

@@ -83,6 +83,16 @@ def test_a_link_elsewhere_or_in_disguise_is_refused(url: str) -> None:
     assert (refusal.value.code, refusal.value.param) == ("link_refused", "actions[0].url")
 
 
+def test_a_refusal_says_where_links_may_lead() -> None:
+    """And where to change that; of many hosts the first."""
+    with pytest.raises(Invalid, match=r"`evil\.example`.* localhost:8000, shop\.example .*PATCH /v1/apps") as refusal:
+        check_link("https://evil.example/", hosts=frozenset({"shop.example", "localhost:8000"}), param="url")
+    assert "..." not in refusal.value.message
+    with pytest.raises(Invalid, match=r"host-0\.example.*, \.\.\. "):
+        hosts = frozenset(f"host-{number}.example" for number in range(20))
+        check_link("https://evil.example/", hosts=hosts, param="url")
+
+
 @pytest.mark.parametrize(
     "url", ["http://cdn.example/i.png", "//cdn.example/i.png", "data:image/png,x", "https://a@b/i.png", "https://"]
 )

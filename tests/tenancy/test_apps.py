@@ -175,8 +175,9 @@ def test_link_hosts_are_hosts():
         "shop.example:8443",
     ]
     for wrong in ("https://shop.example", "shop.example/", "*.example", "Shop.example", "a b", ""):
-        with pytest.raises(GatewayError):
+        with pytest.raises(GatewayError) as refused:
             check_link_hosts([wrong])
+        assert refused.value.param == "link_hosts"
 
 
 @pytest.mark.parametrize(
