@@ -60,8 +60,10 @@ def users(gateway: Gateway, *, file: str, form: str | None) -> int:
         try:
             lines = CsvLines(Pieces(read))
             answer = gateway.upload("/v1/users/import", gathered(lines, _PIECE_BYTES))
-        except (UnicodeDecodeError, csv.Error) as fault:
-            raise click.ClickException(f"The file cannot be read as CSV in UTF-8: {fault}.") from fault
+        except UnicodeDecodeError as fault:
+            raise click.ClickException("The file is not in UTF-8. Save it again as `CSV UTF-8`.") from fault
+        except csv.Error as fault:
+            raise click.ClickException(f"The file cannot be read as CSV: {fault}.") from fault
     for error in answer["errors"]:
         error["line"] = lines.line_of(error["line"])
     return _told(answer)

@@ -61,6 +61,14 @@ def figures(message: dict[str, Any]) -> Table:
     return table(("count", "devices"), rows)
 
 
+def taken(sent: dict[str, Any]) -> str:
+    """What became of an order that nobody watches; one that is done at once had nobody to go to."""
+    shown = f"See `steeple messages show {sent['id']}`."
+    if sent["state"] == "done":
+        return f"{sent['id']} is done: none of those people has a device that gets it. {shown}"
+    return f"{sent['id']} is {sent['state']}. {shown}"
+
+
 def sentence(message: dict[str, Any]) -> str:
     """Where a message stands."""
     counts = message["counts"]

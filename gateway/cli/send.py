@@ -41,7 +41,7 @@ def command(
     sent = gateway.call("POST", "/v1/messages", body, idempotency_key=idempotency_key or f"cli-{secrets.token_hex(16)}")
     is_waiting = is_watched() and sent["state"] != "scheduled" if wait is None else wait
     if not is_waiting:
-        say(sent, f"{sent['id']} is {sent['state']}. See `steeple messages show {sent['id']}`.")
+        say(sent, progress.taken(sent))
         return 0
     hint(f"{sent['id']} is on its way.")
     try:

@@ -50,7 +50,8 @@ class Lines:
         """Leaves a line out; what is told names the field."""
         self.rejected += 1
         if len(self._errors) < IMPORT_ERRORS_MAX:
-            where = f" ({fault.param})" if fault.param else ""
+            is_told = fault.param is None or f"`{fault.param}`" in fault.message
+            where = "" if is_told else f" ({fault.param})"
             self._errors.append(LineError(line, fault.code, f"{fault.message}{where}"))
 
 

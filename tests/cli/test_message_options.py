@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gateway.cli import progress
 from gateway.cli.message_options import request_of
 
 _TIME = "2026-12-01T09:00:00Z"
@@ -25,3 +26,9 @@ def test_how_a_message_stays_in_the_inbox(message: dict[str, Any], flags: dict[s
     """`--inbox`, `--inbox-until TIME` and `--banner`, alone, together, and over a file."""
     every = {"inbox": None, "inbox_until": None, "banner": None, **flags}
     assert request_of(message, every).get("inbox") == inbox
+
+
+def test_an_order_that_goes_to_nobody_says_so():
+    """Done at once is no success where nobody had a device."""
+    assert "none of those people has a device" in progress.taken({"id": "msg_1", "state": "done"})
+    assert progress.taken({"id": "msg_1", "state": "accepted"}).startswith("msg_1 is accepted. See")

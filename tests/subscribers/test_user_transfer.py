@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 
+from gateway.model.errors import Invalid
 from gateway.model.limits import IMPORT_BATCH_ROWS
+from gateway.subscribers.imports import Lines
 from gateway.subscribers.user_transfer import import_users
 from gateway.subscribers.users import Users
 from gateway.tenancy.keyring import Keyring
@@ -57,3 +59,13 @@ async def test_people_with_other_names_and_devices_cost_statements_by_the_batch(
     again = await import_users(users, house.app, stream(lines), now=NOW)
     assert (again.updated, again.rejected) == (IMPORT_BATCH_ROWS, 0)
     assert 0 < len(asked) <= _STATEMENTS_PER_BATCH_MAX
+
+
+def test_a_line_that_is_left_out_names_its_field_once():
+    """Behind the sentence, unless that names it."""
+    lines = Lines()
+    lines.reject(1, Invalid("field_unknown", "There is no field `colour` here.", param="colour"))
+    lines.reject(2, Invalid("field_invalid", "A country is two capital letters.", param="country"))
+    assert [one.message for one in lines.errors] == [
+        "There is no field `colour` here.", "A country is two capital letters. (country)",
+    ]  # fmt: skip
