@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { decideScheme, schemeOf } from '../src/cards/scheme.js';
 import { readableOn, themeSheet } from '../src/cards/colours.js';
 import { helpFamily } from '../src/prompts/help.js';
 import { directionOf, languageOf, WORDS, wordsFor } from '../src/prompts/languages.js';
@@ -177,6 +178,20 @@ test('only colours and numbers get into a style sheet', () => {
   const sheet = themeSheet({ accent: '#0b57d0', text: 'red}*{display:none', background: null, corner_px: 12, dark: { accent: 'url(//x)' } });
   assert.equal(sheet, ':host{--day-accent:#0b57d0;--day-accent-text:#ffffff;--p-corner:12px;}');
   assert.equal(themeSheet({ corner_px: '1px;}' }), ':host{}');
+});
+
+test('light or dark as the page is: by what it says, else by what it is painted on', () => {
+  const clear = 'rgba(0, 0, 0, 0)';
+  const cases = [
+    ['auto', 'light dark', null, []], ['auto', 'dark light', 'light', []], ['light', 'light', 'light dark', []],
+    ['dark', 'dark', null, []], ['light', 'only light', null, []], ['auto', 'normal', 'light dark', []],
+    ['auto', '', 'dark,light', []], ['dark', undefined, 'dark', ['rgb(255, 255, 255)']],
+    ['light', 'normal', null, []], ['light', 'normal', null, [clear, clear]], ['light', 'normal', '', [clear, 'rgb(250, 250, 248)']],
+    ['dark', 'normal', null, [clear, 'rgb(18, 22, 28)']], ['dark', 'normal', null, ['rgb(0, 0, 0)', 'rgb(255, 255, 255)']],
+    ['dark', 'normal', null, ['rgba(0, 0, 0, 0.2)', 'rgba(20, 20, 20, 0.96)']], ['light', 'normal', null, ['color(srgb 0 0 0)']],
+  ];
+  for (const [scheme, said, meta, grounds] of cases) assert.equal(decideScheme({ said, meta, grounds }), scheme, `${said} ${meta} ${grounds}`);
+  assert.equal(schemeOf({ documentElement: {} }), 'auto');
 });
 
 test('a dark scheme without an accent takes the light one’s, readable', () => {

@@ -104,6 +104,39 @@ async def test_how_a_prompt_is_made_keeps_nobody_out(preview: Page, axe: str) ->
     assert await preview.evaluate(whole) == []
 
 
+_GROUND: Final = """(() => {
+    const card = document.querySelector('steeple-prompt').shadowRoot.querySelector('.card');
+    return getComputedStyle(card).backgroundColor;
+})()"""
+_DARK: Final = "rgb(35, 37, 43)"
+_LIGHT: Final = "rgb(255, 255, 255)"
+
+
+async def test_a_prompt_is_light_or_dark_as_its_page_is(preview: Page) -> None:
+    """On a dark system a site that is only ever light gets a light card; one that follows the system a dark one."""
+    await preview.screenshot(width=800, height=800, dark=True)
+    for said, meta, ground, expected in (
+        ("light", "light dark", "", _LIGHT),
+        ("light dark", "", "", _DARK),
+        ("dark", "light", "", _DARK),
+        ("normal", "light", "", _LIGHT),
+        ("normal", "light dark", "", _DARK),
+        ("normal", "", "#fbfaf8", _LIGHT),
+        ("normal", "", "#12161c", _DARK),
+    ):
+        await preview.evaluate(f"""(() => {{
+            document.documentElement.style.colorScheme = {json_text(said)};
+            document.querySelector('meta[name=color-scheme]').content = {json_text(meta)};
+            document.body.style.background = {json_text(ground)};
+        }})()""")
+        await show(preview, scheme="auto")
+        assert await preview.evaluate(_GROUND) == expected, (said, meta, ground)
+    await preview.screenshot(width=800, height=800, dark=False)
+    await preview.evaluate("void (document.documentElement.style.colorScheme = 'light dark')")
+    await show(preview, scheme="auto")
+    assert await preview.evaluate(_GROUND) == _LIGHT
+
+
 async def test_every_language_is_spoken_whole(preview: Page) -> None:
     """In each language, and for each browser's way out of a block, nothing is missing or sticks out of a phone."""
     await preview.screenshot(width=390, height=800)

@@ -1,6 +1,7 @@
 // A place of ours in the page: one element with a shadow root, out of reach of the page's styles, that shows a view.
 import { chosenIn, drawCard, element } from './card.js';
 import { themeSheet } from './colours.js';
+import { schemeOf } from './scheme.js';
 
 const ANNOUNCE_MS = 100;
 
@@ -28,7 +29,7 @@ export function dress({ document, CSSStyleSheet }, root, nonce, texts) {
  */
 export function openShell({ host, css, nonce }, kind, { theme, scheme, position, over }) {
   const shell = element(host.document, 'steeple-prompt', {
-    'data-kind': kind, 'data-scheme': scheme, 'data-position': position, 'data-over': over,
+    'data-kind': kind, 'data-scheme': scheme === 'auto' ? schemeOf(host.document) : scheme, 'data-position': position, 'data-over': over,
   });
   const root = shell.attachShadow({ mode: 'open' });
   dress(host, root, nonce, [css, themeSheet(theme)]);

@@ -1,11 +1,13 @@
 // The preference centre as a dialog in the shop's page, and as the page of its own that every message leads to. In a
 // shadow root, so that neither the page's styles nor ours reach across.
+import { schemeOf } from '../cards/scheme.js';
 import { failed, OK } from '../wire.js';
 import { maker } from './element.js';
 import { createPanel } from './panel.js';
 
 /** A shadow root with our styles. A sheet made by script needs no permission of the page's policy. */
 function shadowOf(host, element, styles) {
+  element.setAttribute('data-scheme', schemeOf(host.document));
   const root = element.attachShadow({ mode: 'open' });
   const sheet = new host.CSSStyleSheet();
   sheet.replaceSync(styles);

@@ -1,12 +1,15 @@
 // Messages drawn as elements. Texts go in as text, never as markup; links were checked before they came here.
 import { element } from '../../cards/card.js';
+import { schemeOf } from '../../cards/scheme.js';
 import { dress } from '../../cards/surface.js';
 import { agoOf } from './speech.js';
 import css from './inbox.css';
 
 /** An empty element of ours with its shadow root, dressed. `kind`: "panel" or "banner". */
 export function openShell({ host, options: { nonce } }, kind, { scheme, language, direction }) {
-  const shell = element(host.document, 'steeple-inbox', { 'data-kind': kind, 'data-scheme': scheme, lang: language, dir: direction });
+  const { document } = host;
+  const fitting = scheme === 'auto' ? schemeOf(document) : scheme;
+  const shell = element(document, 'steeple-inbox', { 'data-kind': kind, 'data-scheme': fitting, lang: language, dir: direction });
   const root = shell.attachShadow({ mode: 'open' });
   dress(host, root, nonce, [css]);
   return { shell, root };
