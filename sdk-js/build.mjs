@@ -37,10 +37,10 @@ const entries = {
 const hashes = {}; // of rooms
 const register = { hash: null };
 // Names that never leave our files: not of the API, not stored, not sent. Built, they are a letter or two. A name that
-// also stands in what is sent is quoted there.
+// also stands in what is sent is quoted there; what the preview page brings (gateway/api/static/preview.js) is none.
 const INTERNAL = [
-  'addTopics', 'age_ms_max', 'answer', 'choice', 'core', 'emit', 'failed_at_ms', 'fields', 'found', 'gatewayDevice', 'here',
-  'isKept', 'isSupported', 'learn', 'look', 'needsConsent', 'now_ms', 'prepare', 'reconcile', 'registerHash', 'removeTopics',
+  'addTopics', 'age_ms_max', 'answer', 'core', 'emit', 'failed_at_ms', 'fields', 'found', 'gatewayDevice', 'here',
+  'isKept', 'isSupported', 'learn', 'look', 'needsConsent', 'now_ms', 'prepare', 'reconcile', 'registered', 'registerHash', 'removeTopics',
   'sendsReceipts', 'setTags', 'settleIdentity', 'subscribeBrowser', 'subscription', 'verdict', 'why',
   // Reasons of decide.js, where they are marked with @__KEY__.
   'allowed_again', 'backing_off', 'endpoint_changed', 'in_step', 'key_changed', 'locale_changed', 'never_subscribed',

@@ -4,7 +4,9 @@ The files may be loaded from any page, by their nature: they are the same for ev
 they alone are sent with `Access-Control-Allow-Origin: *`, which a script with an integrity hash needs.
 """
 
+import hashlib
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -50,7 +52,16 @@ async def config(call: Call) -> web.Response:
             worker_version=gateway.__version__,
         )
     )
-    answer.headers["Cache-Control"] = "public, max-age=60"
+    return _validated(call, answer)
+
+
+def _validated(call: Call, answer: web.Response) -> web.Response:
+    """The same, or a 304: of most who ask again nothing has changed."""
+    assert isinstance(answer.body, bytes)
+    headers = {"ETag": f'"{hashlib.sha256(answer.body).hexdigest()[:32]}"', "Cache-Control": "public, max-age=60"}
+    if call.request.headers.get("If-None-Match") == headers["ETag"]:
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    answer.headers.update(headers)
     return answer
 
 

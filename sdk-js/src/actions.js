@@ -68,7 +68,7 @@ export function createActions({ host, store, visit }) {
     unsubscribe,
     login: (externalId, proof) => (externalId
       ? setIdentity({ external_id: String(externalId), ...pickProof(proof || {}) })
-      : failed('invalid', 'login needs an external id')),
+      : failed('invalid', 'login needs an id')),
     logout: () => setIdentity(undefined),
     addTopics: (...list) => amendTopics((held) => slugs([...held, ...list])),
     removeTopics: (...list) => amendTopics((held) => held.filter((slug) => !slugs(list).includes(slug))),

@@ -175,9 +175,8 @@ export function createSteeple(host, options) {
 
   async function listTopics() {
     await look();
-    const offered = (visit.config || {}).topics || [];
     const { topics } = state();
-    return offered.map(({ slug, name }) => ({ slug, name, subscribed: topics.includes(slug) }));
+    return ((visit.config || {}).topics || []).map(({ slug, name }) => ({ slug, name, subscribed: topics.includes(slug) }));
   }
 
   /** Sends what was tracked. Who is not subscribed keeps it until they are. */

@@ -44,7 +44,7 @@ function whenActive(registration) {
   return new Promise((resolve, reject) => {
     const look = () => {
       if (worker.state === 'activated') resolve(registration);
-      if (worker.state === 'redundant') reject(new Error('the worker could not be installed'));
+      if (worker.state === 'redundant') reject(new Error('the worker was not installed'));
     };
     worker.addEventListener('statechange', look);
     look();

@@ -4,7 +4,7 @@
 export function within(limit_ms, work) {
   let timer;
   const limit = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(Object.assign(new Error('took too long'), { name: 'TimeoutError' })), limit_ms);
+    timer = setTimeout(() => reject(Object.assign(new Error('timed out'), { name: 'TimeoutError' })), limit_ms);
   });
   return Promise.race([work, limit]).finally(() => clearTimeout(timer));
 }

@@ -17,14 +17,14 @@ export function createVisit({ host, options, store }) {
   const { app, gateway } = options;
   const call = gatewayCalls(host, gateway);
   const here = () => ({ ...disguise(host.navigator), ...locale(host, options.language) });
-  const visit = { config: null, registration: null, subscription: null, device: null, choice: {} };
+  const visit = { config: null, registered: null, subscription: null, device: null, choice: {} };
   const device = deviceAt({ store, call, app, here, keyId: () => visit.config && visit.config.keyId });
 
   /** Reads what is known here, without a request. Also after waiting: another tab or the worker may have changed it. */
   async function look() {
     visit.config = visit.config || await keptConfig(store, gateway, app);
-    visit.registration = visit.registration || await findRegistration(host, options);
-    const held = visit.registration && await visit.registration.pushManager.getSubscription();
+    visit.registered = visit.registered || await findRegistration(host, options);
+    const held = visit.registered && await visit.registered.pushManager.getSubscription();
     visit.subscription = readSubscription(held);
     visit.device = await device.read();
     visit.choice = (await store.get('choice')) || {};
@@ -43,12 +43,12 @@ export function createVisit({ host, options, store }) {
   async function renewWorker() {
     const { version } = (await store.get('worker')) || {};
     const { worker_version: offered } = visit.config;
-    if (version && offered && version !== offered) await visit.registration.update();
+    if (version && offered && version !== offered) await visit.registered.update();
   }
 
   /** What a dead network kept back is sent by the worker, for a visit shows that there is one. */
   async function hurryReceipts() {
-    const { active } = visit.registration;
+    const { active } = visit.registered;
     if (active && ((await store.get('receipts')) || []).length) active.postMessage('steeple:flush');
   }
 
@@ -66,7 +66,7 @@ export function createVisit({ host, options, store }) {
     const learned = await learn();
     if (!learned.ok) return learned;
     await tellWorker();
-    visit.registration = await (options.register || ensureRegistration)(host, options, visit);
+    visit.registered = await (options.register || ensureRegistration)(host, options, visit);
     await hurryReceipts();
     if (visit.config.at_ms !== before) await renewWorker().catch(() => {}); // an update that fails leaves the old worker in place
     return OK;
@@ -75,7 +75,7 @@ export function createVisit({ host, options, store }) {
   /** Makes the browser's subscription, or says why it could not. */
   async function subscribeBrowser() {
     try {
-      visit.subscription = await subscribeWith(visit.registration, visit.config.key);
+      visit.subscription = await subscribeWith(visit.registered, visit.config.key);
       return OK;
     } catch (error) {
       return subscribeFault(error);
@@ -83,14 +83,14 @@ export function createVisit({ host, options, store }) {
   }
 
   async function resubscribe(why) {
-    if (why === /* @__KEY__ */ 'key_changed') await dropSubscription(visit.registration);
+    if (why === /* @__KEY__ */ 'key_changed') await dropSubscription(visit.registered);
     const made = await subscribeBrowser();
     if (!made.ok) return made;
     return visit.device ? device.move(visit.device, visit.subscription) : device.enrol(visit.subscription);
   }
 
   async function leave() {
-    await dropSubscription(visit.registration).catch(() => {}); // the gateway must hear of it all the same
+    await dropSubscription(visit.registered).catch(() => {}); // the gateway must hear of it all the same
     visit.subscription = null;
     return visit.device ? device.leave(visit.device) : OK;
   }

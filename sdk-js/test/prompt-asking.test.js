@@ -36,7 +36,7 @@ function fakeSurface(log, press, ticked) {
 /** A page whose visitor answers the browser with `answer`; `at` is the surfaces of this page, `log` all they showed. */
 async function pageWith(prompts, { answer = { ok: true, reason: null }, state = {}, store = new Map(), isKept = true, isActive = false, ticked = [] } = {}) {
   const now = { permission: 'default', subscribed: false, reason: null, ...state };
-  const page = { log: [], at: [], sent: [], asked: [], listeners: {}, store, now };
+  const page = { log: [], at: [], sent: [], asked: [], gateway: () => ({ status: 0 }), listeners: {}, store, now };
   const document = {
     documentElement: { lang: 'en', insertBefore() {}, append() {} }, body: {}, visibilityState: 'visible',
     querySelector: () => null, querySelectorAll: () => [], addEventListener() {}, removeEventListener() {},
@@ -52,8 +52,16 @@ async function pageWith(prompts, { answer = { ok: true, reason: null }, state = 
   page.core = {
     host: page.host,
     options: { app: 'app_1', gateway: 'https://push.shop.example', language: null, data: {} },
-    store: { update: async (key, change) => { store.set(key, change(store.get(key))); return store.get(key); }, isKept: () => isKept },
-    visit: { config: { prompts, language: null }, choice: {}, call: async (method, path, { body }) => { page.sent.push(...body.reports); return { status: 202 }; } },
+    store: { get: async (key) => store.get(key), set: async (key, value) => { store.set(key, value); return value; }, update: async (key, change) => { store.set(key, change(store.get(key))); return store.get(key); }, isKept: () => isKept },
+    visit: {
+      config: { prompts, language: null, at_ms: Date.now() },
+      choice: {},
+      call: async (method, path, { body } = {}) => {
+        if (method === 'GET') { page.asked.push(path); return page.gateway(); }
+        page.sent.push(...body.reports);
+        return { status: 202 };
+      },
+    },
     api: {
       state: async () => ({ ...now }),
       subscribe: (wish) => { page.asked.push(wish); return Promise.resolve(answer); },
@@ -322,4 +330,32 @@ test('a prompt that was given up never comes', async () => {
   const { host } = scrolling();
   awaitMoment(host, { ...RULES, delay_s: 0.01 }, () => assert.fail('came'))();
   await soon(30);
+});
+
+test('what comes up by itself is as the gateway has it by now, where that was asked more than minutes ago', async () => {
+  const changed = promptOf('welcome', { variants: [{ name: '', weight: 1, texts: { en: { title: 'New words' } }, theme: {} }] });
+  const elsewhere = promptOf('welcome', { rules: { exclude: ['/shoes'] } });
+  const answers = [
+    [{ prompts: [changed] }, [['show', 'New words', false]]], [{ prompts: [promptOf('other')] }, []], [{ prompts: [elsewhere] }, []],
+    [{ prompts: [changed], killed: true }, []], [null, [['show', 'welcome', false]]],
+  ];
+  for (const [answer, log] of answers) {
+    const page = await pageWith([promptOf('welcome')]);
+    page.core.visit.config.at_ms = Date.now() - 300 * 1000;
+    const body = { app: 'app_1', channels: { webpush: { vapid_public_key: 'k' } }, ...answer };
+    page.gateway = () => (answer ? { status: 200, body } : { status: 0 });
+    await page.room.start();
+    await soon();
+    assert.deepEqual([page.log, page.asked], [log, ['/v1/sdk/config?app=app_1']]);
+  }
+});
+
+test('nobody who is asked nothing costs a request for that, nor who is asked minutes after the settings were', async () => {
+  const fresh = await visit([promptOf('welcome')]);
+  assert.deepEqual([fresh.log.length, fresh.asked], [1, []]);
+  const quiet = await pageWith([promptOf('welcome', { rules: { page_views: 3 } })]);
+  quiet.core.visit.config.at_ms = 0;
+  await quiet.room.start();
+  await soon();
+  assert.deepEqual([quiet.log, quiet.asked], [[], []]);
 });

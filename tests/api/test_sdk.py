@@ -22,6 +22,20 @@ async def test_a_page_learns_what_it_needs(shop: Shop):
     assert answer.headers["Cache-Control"] == "public, max-age=60"
 
 
+async def test_a_page_that_asks_again_is_told_only_what_is_new(shop: Shop):
+    """While nothing has changed the answer is a 304 without a body, readable by the page; a change shows at once."""
+    path = f"/v1/sdk/config?app={shop.id}"
+    first = await shop.page("GET", path)
+    known = {"If-None-Match": first.headers["ETag"]}
+    again = await shop.page("GET", path, headers=known)
+    assert (again.status, again.text, again.headers["ETag"]) == (304, "", first.headers["ETag"])
+    assert again.headers["Access-Control-Allow-Origin"] == first.headers["Access-Control-Allow-Origin"]
+    assert (again.headers["Cache-Control"], again.headers["Vary"]) == (first.headers["Cache-Control"], "Origin")
+    await shop.call("POST", "/v1/topics", {"slug": "sale", "name": "Sales"})
+    changed = await shop.page("GET", path, headers=known)
+    assert (changed.status, changed.body["topics"]) == (200, [{"slug": "sale", "name": "Sales"}])
+
+
 async def test_the_config_names_its_app(shop: Shop):
     """Without an app, or with one that does not exist, there is none."""
     assert (await shop.page("GET", "/v1/sdk/config")).param == "app"

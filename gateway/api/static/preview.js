@@ -75,7 +75,7 @@ function coreFor(wishes, prompt, visitor) {
     host,
     options: { app: 'app_preview', gateway: window.location.origin, language: wishes.language, nonce: '', data: {} },
     store: { update: async (key, change) => { kept.set(key, change(kept.get(key))); return kept.get(key); }, isKept: () => true },
-    visit: { config: { prompts: [prompt], language: null }, choice: {}, call: async () => ({ status: 202 }) },
+    visit: { config: { prompts: [prompt], language: null, at_ms: Date.now() }, choice: {}, call: async () => ({ status: 202 }) },
     api: {
       state: async () => ({ ...state }),
       subscribe: answer({ subscribed: true, permission: 'granted', says: 'Here the browser would ask, and then the visitor is subscribed.' }),

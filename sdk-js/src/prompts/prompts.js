@@ -1,6 +1,8 @@
 // The room of prompts: which one comes up, and when.
 // Entered by the page script where the settings name prompts, and when the shop calls `Steeple.prompt.show()`.
 import { complain } from '../calls.js';
+import { loadConfig } from '../config.js';
+import { isPast } from '../decide.js';
 import { failed, OK } from '../wire.js';
 import { createAsking } from './asking.js';
 import { placesOf, shopFacts, trackedFacts } from './markup.js';
@@ -9,11 +11,14 @@ import { awaitMoment } from './moment.js';
 import { openNotebook } from './notebook.js';
 import { isStanding } from './rules.js';
 
+/** Settings are kept for an hour, so that page views cost no request; who is about to be asked is asked as of now. */
+const FRESH_MS = 300 * 1000;
+
 /** What `show()` shows where the gateway has no prompt: our own words, counted under no name. */
 const PLAIN = { slug: '', kind: 'slidedown', variants: [{ name: '', weight: 1, texts: {}, theme: {} }], topics: [], back_off_days: [3, 7, 30] };
 
 export function createPrompts(core) {
-  const { host, store, visit, api } = core;
+  const { host, options, store, visit, api } = core;
   const { document } = host;
   const notebook = openNotebook(store);
   const asking = createAsking(core, notebook);
@@ -30,8 +35,19 @@ export function createPrompts(core) {
     return mayAsk(notebook.now(), { ...state, opted_out: optedOut, is_kept: isKept }, Date.now());
   }
 
-  async function comeUp(prompt, isKept) {
+  /** What is about to come up by itself, as the gateway has it by now; undefined where it is gone or does not fit. */
+  async function asOfNow({ slug }, isFitting) {
+    const { app, gateway } = options;
+    const isFresh = !isPast(visit.config.at_ms, FRESH_MS, Date.now());
+    const { config } = isFresh ? visit : await loadConfig({ store, call: visit.call, gateway, app, age_ms_max: FRESH_MS });
+    visit.config = config || visit.config;
+    return visit.config.killed ? undefined : offered().find((one) => one.slug === slug && isFitting(one));
+  }
+
+  async function comeUp(wanted, isKept, isFitting = () => true) {
     if (!await mayComeUp(isKept)) return failed('not_now');
+    const prompt = wanted === PLAIN ? PLAIN : await asOfNow(wanted, isFitting);
+    if (!prompt) return failed('not_now');
     const done = await asking.present(prompt, false);
     if (done.ok) await notebook.note((memory, now_ms) => shown(memory, prompt.back_off_days, now_ms));
     return done;
@@ -43,7 +59,7 @@ export function createPrompts(core) {
   async function takeTurn(prompt) {
     waits.forEach((stop) => stop());
     await notebook.note((memory) => memory); // another tab may have been answered meanwhile
-    await comeUp(prompt, notebook.isKept());
+    await comeUp(prompt, notebook.isKept(), fits);
   }
 
   /** The first whose moment comes is the only one on this page. */
@@ -68,9 +84,12 @@ export function createPrompts(core) {
     };
   }
 
+  /** Whether a prompt may come by itself on this page. */
+  const fits = ({ rules }) => rules.is_automatic && isStanding(rules, facts());
+
   /** Starts whatever has come to stand: at the beginning, and when the shop has told something new. */
   function consider() {
-    offered().filter(({ slug, rules }) => rules.is_automatic && !placed.has(slug) && isStanding(rules, facts()))
+    offered().filter((prompt) => !placed.has(prompt.slug) && fits(prompt))
       .forEach((prompt) => {
         placed.add(prompt.slug);
         put[prompt.kind](prompt);
