@@ -235,10 +235,13 @@ class Serve:
 
     # --- shops that use it --------------------------------------------------------------------------------------------
 
-    async def open_shop(self, name: str) -> Shop:
-        """An app with a key, by the command line."""
+    async def open_shop(self, name: str, *, spread: int = 1, **settings: str) -> Shop:
+        """An app with a key, by the command line; its devices will lie in so many buckets."""
         made = await run_steeple("app", "create", name, "--origin", "https://shop.example", environ=self.environ)
-        await run_steeple("app", "set", name, "quiet_hours=null", environ=self.environ)
+        own = [f"{key}={value}" for key, value in settings.items()]
+        await run_steeple("app", "set", name, "quiet_hours=null", *own, environ=self.environ)
+        if spread > 1:  # before any process has heard of it
+            await self.fetch("UPDATE apps SET spread = $2 WHERE name = $1", name, spread)
         return Shop(self.url, self._session, made)
 
     async def make_app(self) -> None:

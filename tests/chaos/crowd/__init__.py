@@ -1,0 +1,1 @@
+"""kill -9 among people who have several devices."""
