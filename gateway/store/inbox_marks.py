@@ -37,20 +37,22 @@ async def of_readers(db: Queryable, app: App, readers: Sequence[str]) -> list[Ma
 
 
 async def lock(db: Queryable, app: App, reader: str) -> Marks:
-    """What a reader has read, held until the transaction ends; the row is made where there is none."""
-    await db.execute(
-        "INSERT INTO inbox_marks (app_id, bucket, reader) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        app.id,
-        _bucket_of(app, reader),
-        reader,
-    )
+    """What a reader has read, held until the transaction ends; the row is made where there is none.
+
+    One statement: between two the row could be pruned, and what is then written would be lost.
+    """
     row = await db.fetchrow(
-        "SELECT read_before, read FROM inbox_marks WHERE app_id = $1 AND bucket = $2 AND reader = $3 FOR UPDATE",
+        """
+        INSERT INTO inbox_marks AS held (app_id, bucket, reader) VALUES ($1, $2, $3)
+        ON CONFLICT (app_id, bucket, reader) DO UPDATE SET reader = held.reader
+        RETURNING read_before, read
+        """,
         app.id,
         _bucket_of(app, reader),
         reader,
     )
-    return Marks() if row is None else _marks(row)
+    assert row is not None, "an upsert answers its row"
+    return _marks(row)
 
 
 async def write(db: Queryable, app: App, reader: str, marks: Marks, *, at: datetime) -> None:
@@ -87,6 +89,7 @@ async def prune(db: Queryable) -> int:
         DELETE FROM inbox_marks WHERE (app_id, bucket, reader) IN
             (SELECT app_id, bucket, reader FROM inbox_marks
               WHERE changed_at < now() - $1 * interval '1 day' ORDER BY changed_at LIMIT $2)
+           AND changed_at < now() - $1 * interval '1 day'
         """,
         _DAYS_KEPT,
         PRUNE_ROWS,

@@ -1,5 +1,8 @@
 """Deletes what has had its day, in small steps: each leans on an index and holds little for a short time.
 
+Whoever finds its row in use by somebody waits, and asks then whether the row has still had its day: the condition
+stands outside of the list of keys as well, since Postgres looks at nothing else of a row that changed meanwhile.
+
 A message is kept for 90 days, its chunks for a week after its end: its tally is their sum. `is_swept` says that its
 chunks are gone, so that nobody looks for them twice. Outcomes and receipts go with their days (`partitions`), the rows
 of deleted apps by `deleted_apps`.
@@ -57,6 +60,7 @@ async def _idempotency(db: Queryable) -> int:
             """
             DELETE FROM idempotency WHERE (app_id, bucket, key) IN
                 (SELECT app_id, bucket, key FROM idempotency WHERE expires_at < now() ORDER BY expires_at LIMIT $1)
+               AND expires_at < now()
             """,
             PRUNE_ROWS,
         )
@@ -97,6 +101,7 @@ async def _withdrawals(db: Queryable) -> int:
             DELETE FROM withdrawals WHERE (app_id, bucket, hash) IN
                 (SELECT app_id, bucket, hash FROM withdrawals
                   WHERE at < now() - $1 * interval '1 day' ORDER BY at LIMIT $2)
+               AND at < now() - $1 * interval '1 day'
             """,
             WITHDRAWALS_DAYS,
             PRUNE_ROWS,

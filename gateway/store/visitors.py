@@ -108,6 +108,7 @@ async def prune(db: Queryable) -> int:
         DELETE FROM visitors WHERE (app_id, bucket, id) IN
             (SELECT app_id, bucket, id FROM visitors
               WHERE seen_at < now() - $1 * interval '1 day' ORDER BY seen_at LIMIT $2)
+           AND seen_at < now() - $1 * interval '1 day'
         """,
         VISITOR_DAYS,
         PRUNE_ROWS,
