@@ -1,4 +1,4 @@
-"""Receipts from devices: checked, collected for a moment, and written together.
+"""Receipts from devices: checked, collected for a moment, and written together, each app's by themselves.
 
 A receipt counts only with the token that its message carried (`policy.receipt_token`); what is forged, foreign or too
 old is counted in a metric and otherwise ignored, so that a forger learns nothing. A click or a close says that the
@@ -31,12 +31,12 @@ from gateway.policy.receipt_token import ReceiptClaim
 from gateway.store import hours
 from gateway.store import receipts as store
 from gateway.store.database import Database
-from gateway.store.group_commit import GroupCommit
+from gateway.store.group_commit_by_app import GroupCommitByApp
 from gateway.store.receipts import Receipt
 from gateway.telemetry import RECEIPTS
 
-_APPS_AT_ONCE: Final = 2
-"""Transactions of one flush under way: most of the pool is for those who wait for less than a count."""
+_APPS_AT_ONCE: Final = 3
+"""Transactions under way: most of the pool is for those who wait for less than a count."""
 _NAMES: Final = {kind: kind.name.lower() for kind in ReceiptKind}
 
 
@@ -68,10 +68,6 @@ class _Issuer(msgspec.Struct, frozen=True):
     secrets: Mapping[int, bytes]
 
 
-_Row = tuple[int, Receipt]
-"""The app's number, and what was reported to it."""
-
-
 class Ingest:
     """Takes receipts for the whole process. Close it before the database."""
 
@@ -81,11 +77,12 @@ class Ingest:
         self._database = database
         self._apps = apps
         self._clock = clock
-        self._together: GroupCommit[_Row, None] = GroupCommit(
+        self._together: GroupCommitByApp[Receipt, None] = GroupCommitByApp(
             self._write,
             flush_s=RECEIPT_FLUSH_S,
             batch_max=RECEIPT_BATCH_MAX,
             waiting_max=RECEIPT_QUEUE_MAX,
+            at_once=_APPS_AT_ONCE,
             retry_after_s=RECEIPT_RETRY_S,
         )
 
@@ -93,25 +90,27 @@ class Ingest:
         """How many of the reports are genuine, once they are committed.
 
         Raises:
-            GatewayError: 429 while too many wait, 503 where the database is away; nothing was written then.
+            GatewayError: 429 while too many wait, 503 where the database is away. What was written then counts once,
+                however often it is brought.
         """
         now = self._clock()
         issuers = await self._issuers({receipt_token.app_of(one.token) for one in reports})
         genuine = 0
-        rows: list[_Row] = []
+        by_app: dict[int, list[Receipt]] = {}
         for report in reports:
             found = _read(report, issuers, now)
             if not found:
                 RECEIPTS.labels(_NAMES[report.kind], "ignored").inc()
                 continue
             genuine += 1
-            rows += found
-        try:
-            await self._together.put(rows)
-        except GatewayError as fault:
-            if fault.kind == "rate_limit":
+            by_app.setdefault(receipt_token.app_of(report.token) or 0, []).extend(found)
+        # All run to their end, even if one fails.
+        ends = await asyncio.gather(*(self._together.put(*one) for one in by_app.items()), return_exceptions=True)
+        for fault in ends:
+            if isinstance(fault, GatewayError) and fault.kind == "rate_limit":
                 RECEIPTS.labels("any", "refused").inc(len(reports))
-            raise
+            if isinstance(fault, BaseException):
+                raise fault
         return genuine
 
     async def aclose(self) -> None:
@@ -132,24 +131,7 @@ class Ingest:
                     raise
         return found
 
-    async def _write(self, rows: Sequence[_Row]) -> Sequence[None]:
-        by_app: dict[int, list[Receipt]] = {}
-        for app_id, receipt in rows:
-            by_app.setdefault(app_id, []).append(receipt)
-        limit = asyncio.Semaphore(_APPS_AT_ONCE)
-
-        async def write(app_id: int, receipts: list[Receipt]) -> None:
-            async with limit:
-                await self._write_app(app_id, receipts)
-
-        # All run to their end, even if one fails: what was committed twice counts once.
-        ends = await asyncio.gather(*(write(*one) for one in by_app.items()), return_exceptions=True)
-        for end in ends:
-            if end is not None:
-                raise end
-        return [None] * len(rows)
-
-    async def _write_app(self, app_id: int, receipts: list[Receipt]) -> None:
+    async def _write(self, app_id: int, receipts: Sequence[Receipt]) -> Sequence[None]:
         async with self._database.transaction() as db:
             new = await store.insert_new(db, app_id=app_id, receipts=receipts)
             fresh = Counter((one.bucket, one.message_id, one.kind + ARM_STEP * one.arm) for one in new)
@@ -164,9 +146,10 @@ class Ingest:
             RECEIPTS.labels(_NAMES[ReceiptKind(kind % ARM_STEP)], "counted").inc(n)
         if len(receipts) > len(new):
             RECEIPTS.labels("any", "repeated").inc(len(receipts) - len(new))
+        return [None] * len(receipts)
 
 
-def _read(report: Report, issuers: Mapping[int, _Issuer], now: datetime) -> list[_Row]:
+def _read(report: Report, issuers: Mapping[int, _Issuer], now: datetime) -> list[Receipt]:
     """The report, and with a click or a close that it was shown; nothing where it is not genuine."""
     issuer = issuers.get(receipt_token.app_of(report.token) or 0)
     if issuer is None:
@@ -174,9 +157,9 @@ def _read(report: Report, issuers: Mapping[int, _Issuer], now: datetime) -> list
     claim = receipt_token.read(report.token, secrets=issuer.secrets, today=now.date())
     if claim is None or not claim.allows(report.kind):
         return []
-    rows = [(claim.app_id, _receipt(claim, report.kind, issuer.app, _believed(report.at, now), report.action))]
+    rows = [_receipt(claim, report.kind, issuer.app, _believed(report.at, now), report.action)]
     if report.kind is not ReceiptKind.SHOWN and claim.allows(ReceiptKind.SHOWN):
-        rows.append((claim.app_id, _receipt(claim, ReceiptKind.SHOWN, issuer.app, _believed(report.at, now), "")))
+        rows.append(_receipt(claim, ReceiptKind.SHOWN, issuer.app, _believed(report.at, now), ""))
     return rows
 
 

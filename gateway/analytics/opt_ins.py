@@ -1,13 +1,13 @@
-"""What visitors answered when they were asked, as pages tell it: counted, a moment's reports together.
+"""What visitors answered when they were asked, as pages tell it: counted, a moment's reports of an app together.
 
 Pages are believed, as nothing but these counts depends on them: a report names a prompt and a variant that there are,
 or it is left out, and however many are sent, a day of an app has a bounded number of rows. A report is answered once it
 is counted.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
+from typing import Final
 
 from gateway.model.app import App
 from gateway.model.errors import GatewayError
@@ -22,9 +22,11 @@ from gateway.model.opt_in import OptInReport
 from gateway.policy.opt_ins import counted, fitted
 from gateway.store import opt_ins as store
 from gateway.store.database import Database, Queryable
-from gateway.store.group_commit import GroupCommit
+from gateway.store.group_commit_by_app import GroupCommitByApp
 from gateway.telemetry import OPT_IN_REPORTS
 
+_APPS_AT_ONCE: Final = 3
+"""Transactions under way."""
 _Told = tuple[App, OptInReport]
 
 
@@ -40,11 +42,12 @@ class OptIns:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._together: GroupCommit[_Told, None] = GroupCommit(
+        self._together: GroupCommitByApp[_Told, None] = GroupCommitByApp(
             self._write,
             flush_s=OPT_IN_FLUSH_S,
             batch_max=OPT_IN_BATCH_MAX,
             waiting_max=queue_max,
+            at_once=_APPS_AT_ONCE,
             retry_after_s=OPT_IN_RETRY_S,
         )
 
@@ -55,7 +58,7 @@ class OptIns:
             GatewayError: 429 while too many wait, 503 where the database is away; nothing was counted then.
         """
         try:
-            await self._together.put([(app, report) for report in reports])
+            await self._together.put(app.id, [(app, report) for report in reports])
         except GatewayError as fault:
             if fault.kind == "rate_limit":
                 OPT_IN_REPORTS.labels("refused").inc(len(reports))
@@ -65,15 +68,11 @@ class OptIns:
         """Counts what waits."""
         await self._together.aclose()
 
-    async def _write(self, told: Sequence[_Told]) -> Sequence[None]:
-        """All in one transaction, app after app in the order of their numbers: others wait, and nobody deadlocks."""
+    async def _write(self, _app_id: int, told: Sequence[_Told]) -> Sequence[None]:
+        app = told[-1][0]
         day = self._clock().astimezone(UTC).date()
-        apps = {app.id: app for app, _ in told}
-        reports: defaultdict[int, list[OptInReport]] = defaultdict(list)
-        for app, report in told:
-            reports[app.id].append(report)
         async with self._database.transaction() as tx:
-            taken = sum([await _count(tx, apps[app_id], day, reports[app_id]) for app_id in sorted(apps)])
+            taken = await _count(tx, app, day, [report for _, report in told])
         OPT_IN_REPORTS.labels("counted").inc(taken)
         OPT_IN_REPORTS.labels("ignored").inc(len(told) - taken)
         return [None] * len(told)

@@ -30,23 +30,38 @@ class _Batch(Generic[Item, Fate]):
         self.size = 0
 
 
+class Queue:
+    """How many items wait or are under way (`taken`), and how many may (`most`)."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.taken = 0
+
+
 class GroupCommit(Generic[Item, Fate]):
     """Takes items for the whole process. Close it before the database.
 
     flush_s: from the beginning of one batch to the next; batch_max: items with which a batch is full; waiting_max: how
-    many may wait or be under way.
+    many may wait or be under way; shared: the same for several of them together.
     """
 
     def __init__(
-        self, write: Write[Item, Fate], *, flush_s: float, batch_max: int, waiting_max: int, retry_after_s: int
+        self,
+        write: Write[Item, Fate],
+        *,
+        flush_s: float,
+        batch_max: int,
+        waiting_max: int,
+        retry_after_s: int,
+        shared: Queue | None = None,
     ) -> None:
         self._write = write
         self._flush_s = flush_s
         self._batch_max = batch_max
-        self._waiting_max = waiting_max
         self._retry_after_s = retry_after_s
         self._batch: _Batch[Item, Fate] | None = None
-        self._waiting = 0
+        self._queue = Queue(waiting_max)
+        self._queues = [self._queue] if shared is None else [self._queue, shared]
         self._writing = asyncio.Lock()
         self._flushes: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -55,7 +70,7 @@ class GroupCommit(Generic[Item, Fate]):
     @property
     def waiting(self) -> int:
         """Items that are not committed yet."""
-        return self._waiting
+        return self._queue.taken
 
     async def put(self, items: Sequence[Item]) -> Sequence[Fate]:
         """What became of each item, once all of them are committed; they are in one batch.
@@ -65,7 +80,7 @@ class GroupCommit(Generic[Item, Fate]):
         """
         if not items:
             return ()
-        if self._waiting + len(items) > self._waiting_max:
+        if any(queue.taken + len(items) > queue.most for queue in self._queues):
             raise GatewayError(
                 "rate_limited", "Too much at once; send it again.", kind="rate_limit", retry_after_s=self._retry_after_s
             )
@@ -86,7 +101,8 @@ class GroupCommit(Generic[Item, Fate]):
         done: asyncio.Future[Sequence[Fate]] = loop.create_future()
         batch.callers.append((items, done))
         batch.size += len(items)
-        self._waiting += len(items)
+        for queue in self._queues:
+            queue.taken += len(items)
         if batch.size >= self._batch_max:
             self._start_flush()
         return done
@@ -117,7 +133,8 @@ class GroupCommit(Generic[Item, Fate]):
             async with self._writing:
                 await self._settle(batch.callers)
         finally:
-            self._waiting -= batch.size
+            for queue in self._queues:
+                queue.taken -= batch.size
 
     async def _settle(self, callers: Sequence[tuple[Sequence[Item], "asyncio.Future[Sequence[Fate]]"]]) -> None:
         try:

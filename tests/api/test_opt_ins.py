@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from gateway.analytics.opt_ins import OptIns
-from gateway.model.limits import OPT_IN_ROWS_PER_DAY_MAX
+from gateway.model.limits import LOCK_TIMEOUT_S, OPT_IN_ROWS_PER_DAY_MAX
 from gateway.subscribers.prompt_winners import decide_due
 from tests.api.world import Answer, Shop
+from tests.store.waiting import wait_for_a_lock
 
 _TWO = [{"name": "plain"}, {"name": "offer", "texts": {"en": {"title": "10 % off"}}}]
 _FIREFOX = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -159,6 +160,21 @@ async def test_a_flood_is_refused_before_it_is_held(shop: Shop, changed: Any):
     busy = await changed(opt_ins=OptIns(shop.gateway.services.database, queue_max=1))
     refused = await _tell(_at(shop, busy), {"outcome": "asked"}, {"outcome": "asked"})
     assert (refused.status, refused.headers["Retry-After"]) == (429, "5")
+
+
+async def test_an_app_whose_rows_are_locked_keeps_no_other_waiting(shop: Shop, rival: Shop):
+    """While one app's sums are in somebody's hands, what visitors of all others answered is counted at once."""
+    database = shop.gateway.services.database
+    for one in (rival, shop):
+        await _tell(one, {"outcome": "asked"})
+    async with database.transaction() as tx:
+        await tx.execute("UPDATE opt_ins SET asked = asked WHERE app_id = $1", rival.app.id)
+        stuck = asyncio.create_task(_tell(rival, {"outcome": "asked"}))
+        await wait_for_a_lock(database)
+        async with asyncio.timeout(LOCK_TIMEOUT_S / 2):
+            assert (await _tell(shop, {"outcome": "asked"})).status == 202
+        assert not stuck.done()
+    assert (await stuck).status == 202
 
 
 @pytest.mark.parametrize(

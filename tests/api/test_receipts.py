@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from gateway.model.ids import from_text
-from gateway.model.limits import RECEIPT_QUEUE_MAX
+from gateway.model.limits import LOCK_TIMEOUT_S, RECEIPT_QUEUE_MAX
 from tests.api.world import Answer, Shop
+from tests.store.waiting import wait_for_a_lock
 
 _TODAY = datetime.now(UTC).date()
 
@@ -151,7 +152,7 @@ async def test_a_flood_is_told_when_to_come_again_and_loses_nothing(shop: Shop):
     batch = [{"token": await shop.token(message, device["id"], day=_TODAY), "kind": "shown"}] * 20
     async with shop.gateway.services.database.transaction() as tx:
         await tx.execute("LOCK TABLE receipts IN EXCLUSIVE MODE")
-        flood = [asyncio.create_task(_report(shop, *batch)) for _ in range(RECEIPT_QUEUE_MAX // 20 + 12)]
+        flood = [asyncio.create_task(_report(shop, *batch)) for _ in range(RECEIPT_QUEUE_MAX // 2 // 20 + 12)]
         await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)
     answers = await asyncio.gather(*flood)
     refused = [one for one in answers if one.status == 429]
@@ -159,3 +160,21 @@ async def test_a_flood_is_told_when_to_come_again_and_loses_nothing(shop: Shop):
     assert (refused[0].code, refused[0].headers["Retry-After"]) == ("rate_limited", "5")
     assert {one.status for one in answers} == {202, 429}
     assert await _counts(shop, message) == {0: 1}
+
+
+async def test_an_app_whose_rows_are_locked_keeps_no_other_waiting(shop: Shop, rival: Shop):
+    """While one app's counts are in somebody's hands, the receipts of all others are counted at once."""
+    reports: list[dict[str, Any]] = []
+    for one in (rival, shop):
+        message, first, second = await _sent(one), await one.enrol(), await one.enrol()
+        tokens = [await one.token(message, device["id"], day=_TODAY) for device in (first, second)]
+        await _report(one, {"token": tokens[0], "kind": "shown"})
+        reports.append({"token": tokens[1], "kind": "shown"})
+    async with shop.gateway.services.database.transaction() as tx:
+        await tx.execute("UPDATE receipt_counts SET n = n WHERE app_id = $1", rival.app.id)
+        stuck = asyncio.create_task(_report(rival, reports[0]))
+        await wait_for_a_lock(shop.gateway.services.database)
+        async with asyncio.timeout(LOCK_TIMEOUT_S / 2):
+            assert (await _report(shop, reports[1])).status == 202
+        assert not stuck.done()
+    assert (await stuck).status == 202

@@ -46,11 +46,11 @@ OPT_IN_SEGMENT_DIGITS_MAX: Final = 3
 OPT_IN_ROWS_PER_DAY_MAX: Final = 5_000
 """Rows of one app and day that name their page; what comes then is counted without it."""
 OPT_IN_QUEUE_MAX: Final = 10_000
-"""Outcomes waiting for their transaction; beyond it pages hear 429."""
+"""Outcomes waiting for their transaction, half of them of one app; beyond it pages hear 429."""
 OPT_IN_BATCH_MAX: Final = 1_000
 """Outcomes of one transaction."""
 OPT_IN_FLUSH_S: Final = 0.25
-"""From the beginning of one such transaction to the next: each counts the rows of its apps' day."""
+"""From the beginning of one such transaction to the next: each counts the rows of its app's day."""
 OPT_IN_RETRY_S: Final = 5
 OPT_IN_KEPT_DAYS: Final = 400
 """A year and a month, so that this month can be held against last year's."""

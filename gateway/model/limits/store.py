@@ -15,6 +15,8 @@ PING_S: Final = 0.5
 """How long readiness waits for the database."""
 POOL_CONNECTIONS_MAX: Final = 8
 """Connections of one process by default: 12 processes stay under Postgres' own default of 100."""
+GROUP_COMMIT_APPS_KEPT_MAX: Final = 1_000
+"""Apps whose pace of writing a process remembers; beyond it those that are idle are forgotten."""
 MIGRATION_LOCK_TIMEOUT_S: Final = 4.0
 """How long a migration queues for a table lock: everybody else queues behind it meanwhile."""
 MIGRATION_STATEMENT_TIMEOUT_S: Final = 5.0
