@@ -305,7 +305,7 @@ def loops_of(base: Base) -> list[Loop]:
     db, keyring = base.db, base.keyring
     return [
         Loop("plan", 0.2, lambda: plan_due(db, keyring.app_by_id, now=base.clock.now())),
-        Loop("decide_experiments", 1.0, lambda: experiments.decide_due(db, keyring.app_by_id)),
+        Loop("decide_experiments", 1.0, lambda: experiments.decide_due(db, keyring.app_by_id, now=base.clock.now())),
         Loop("release_expired_leases", 1.0, Reaper(db, lease_s=base.settings.lease_s).run),
         Loop("copy_people", 1.0, lambda: people.fan_out(db, keyring.app_by_id)),
         Loop("finish_erasures", 60.0, lambda: erase.finish_erasures(db, keyring.app_by_id)),

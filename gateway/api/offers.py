@@ -33,7 +33,7 @@ async def choose(call: Call) -> web.Response:
     wanted: WinnerRequest = call.decode(_WINNER)
     app = await call.app_for(call.query("app"))
     number = call.path_id("msg", "message")
-    name = await experiments.choose(call.services.database, app, number, wanted.variant)
+    name = await experiments.choose(call.services.database, app, number, wanted.variant, now=call.now())
     return json_answer(WinnerAnswer(id=to_text("msg", number), winner=name))
 
 

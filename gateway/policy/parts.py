@@ -64,6 +64,16 @@ def ends_at(
     return calendar.timing.until or last_wanted(calendar, counts, app_timezone) + life
 
 
+def begins_at(
+    calendar: Calendar, counts: Mapping[PlaceKey, int], app_timezone: str | None, *, expires_at: datetime | None
+) -> datetime:
+    """When the first of its people gets a message, whoever is told at once that they do not."""
+    found = [
+        due_of(calendar, place_of_key(key, app_timezone), best_hour=_hour(key), expires_at=expires_at) for key in counts
+    ]
+    return min((due.at for due in found if due.wanted_at is not None and not due.is_past_end), default=calendar.base)
+
+
 def parts_of(
     calendar: Calendar, counts: Mapping[PlaceKey, int], app_timezone: str | None, *, expires_at: datetime | None
 ) -> list[Part]:

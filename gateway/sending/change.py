@@ -5,6 +5,7 @@ from datetime import datetime
 from gateway.model.app import App
 from gateway.model.errors import Conflict, NotFound
 from gateway.model.message import FINAL_STATES, STATE_NAMES, MessageState
+from gateway.sending import experiments
 from gateway.store import chunks, messages, throttles
 from gateway.store.database import Database
 from gateway.store.messages import StoredMessage
@@ -39,6 +40,7 @@ async def put_off(db: Database, app: App, message_id: int, to: datetime) -> None
         await chunks.put_off(tx, app_id=app.id, buckets=app.buckets, message_id=message_id, to=to)
         if not await messages.put_off(tx, app_id=app.id, message_id=message_id, to=to):
             raise _ended(await _message(db, app, message_id))
+        await experiments.put_off(tx, message, to)
 
 
 async def _open_message(db: Database, app: App, message_id: int) -> StoredMessage:

@@ -6,7 +6,7 @@ repeated.
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gateway.model.app import App
@@ -30,8 +30,12 @@ AppSource = Callable[[int], Awaitable[App]]
 """The app of an internal id; raises `NotFound` if it is gone."""
 
 
-async def planned(db: Queryable, app: App, message: StoredMessage) -> None:
-    """What an experiment needs beside the chunks of its message, in the transaction that plans it."""
+async def planned(db: Queryable, app: App, message: StoredMessage, *, begins_in_s: float, expires_at: datetime) -> None:
+    """What an experiment needs beside the chunks of its message, in the transaction that plans it.
+
+    begins_in_s: until the first of its people gets it, who may be asleep now or have an hour of their own. The time of
+    the experiment runs from then on.
+    """
     experiment = message.terms.experiment
     if experiment is None:
         return
@@ -39,13 +43,27 @@ async def planned(db: Queryable, app: App, message: StoredMessage) -> None:
         db,
         app_id=app.id,
         message_id=message.id,
+        begins_in_s=begins_in_s,
         after_s=None if experiment.metric == "hand" else experiment.after_s,
-        expires_at=message.expires_at,
+        expires_at=expires_at,
     )
     await experiments.add_rest(db, app_id=app.id, buckets=app.buckets, message_id=message.id)
 
 
-async def decide_due(db: Queryable, app_of: AppSource) -> int:
+async def put_off(db: Queryable, message: StoredMessage, to: datetime) -> None:
+    """The message goes out at another time, and its experiment runs from then on."""
+    experiment = message.terms.experiment
+    if experiment is not None:
+        await experiments.put_off(
+            db,
+            app_id=message.app_id,
+            message_id=message.id,
+            decide_at=None if experiment.metric == "hand" else to + timedelta(seconds=experiment.after_s),
+            expires_at=to + (message.expires_at - message.due_at),
+        )
+
+
+async def decide_due(db: Queryable, app_of: AppSource, *, now: datetime) -> int:
     """Decides what is due, and lets those go on who wait; how many experiments were looked after."""
     due = await experiments.due(db, limit=EXPERIMENTS_PER_ROUND_MAX)
     for one in due:
@@ -54,11 +72,11 @@ async def decide_due(db: Queryable, app_of: AppSource) -> int:
         except NotFound:
             await experiments.mark_released(db, app_id=one.app_id, message_id=one.message_id)
             continue
-        await _finish(db, app, one)
+        await _finish(db, app, one, now=now)
     return len(due)
 
 
-async def choose(db: Queryable, app: App, message_id: int, name: str) -> str:
+async def choose(db: Queryable, app: App, message_id: int, name: str, *, now: datetime) -> str:
     """Makes a variant the winner by hand, before anything else did; its name.
 
     Raises `NotFound`, `Invalid` for a name that no variant has, `Conflict` where there is nothing to decide.
@@ -75,11 +93,11 @@ async def choose(db: Queryable, app: App, message_id: int, name: str) -> str:
         raise Conflict("state_conflict", "The message has not begun: there is nothing to choose from yet.")
     if not await experiments.decide(db, app_id=app.id, message_id=message_id, winner=names.index(name), by=_BY_HAND):
         raise Conflict("state_conflict", "The winner was chosen before, or the message is over.")
-    await _release(db, app, message)
+    await _release(db, app, message, now=now)
     return name
 
 
-async def _finish(db: Queryable, app: App, one: StoredExperiment) -> None:
+async def _finish(db: Queryable, app: App, one: StoredExperiment, *, now: datetime) -> None:
     message = await messages.get(db, app_id=app.id, message_id=one.message_id)
     if message is None or message.terms.experiment is None:
         await experiments.mark_released(db, app_id=app.id, message_id=one.message_id)
@@ -90,7 +108,7 @@ async def _finish(db: Queryable, app: App, one: StoredExperiment) -> None:
         return
     if is_due:
         await _decide(db, app, message, message.terms.experiment)
-    await _release(db, app, message)
+    await _release(db, app, message, now=now)
 
 
 async def _decide(db: Queryable, app: App, message: StoredMessage, experiment: Experiment) -> None:
@@ -102,10 +120,9 @@ async def _decide(db: Queryable, app: App, message: StoredMessage, experiment: E
         log("sending").info("experiment_decided", app=app.id, message=message.id, winner=name, why=verdict.why)
 
 
-async def _release(db: Queryable, app: App, message: StoredMessage) -> None:
-    await experiments.release_rest(
-        db, app_id=app.id, buckets=app.buckets, message_id=message.id, not_before=message.due_at
-    )
+async def _release(db: Queryable, app: App, message: StoredMessage, *, now: datetime) -> None:
+    wait_s = max(0.0, (message.due_at - now).total_seconds())
+    await experiments.release_rest(db, app_id=app.id, buckets=app.buckets, message_id=message.id, wait_s=wait_s)
     await experiments.mark_released(db, app_id=app.id, message_id=message.id)
 
 

@@ -28,7 +28,7 @@ from gateway.model.segment import Names
 from gateway.model.work import ChunkKey, NewChunk, Part, PlaceKey
 from gateway.policy.chunking import lists, ranges
 from gateway.policy.life import life_s
-from gateway.policy.parts import delay_s, ends_at, parts_of
+from gateway.policy.parts import begins_at, delay_s, ends_at, parts_of
 from gateway.policy.spreading import spread_s
 from gateway.sending import experiments, places, recall, recur
 from gateway.store import approvals, audiences, chunks, messages, parts
@@ -52,6 +52,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     work: Sequence[NewChunk]
     lists: Sequence[Part] = ()
     audience: int
+    expires_at: datetime
+    begins_at: datetime | None = None
+    """When the first of its people gets it; None: at once."""
+
+
+class _Cut(msgspec.Struct, frozen=True):
+    """An audience in parts, when the first of it gets the message, and when that is over."""
+
+    parts: Sequence[Part]
+    begins_at: datetime
     expires_at: datetime
 
 
@@ -106,7 +116,8 @@ async def _write(db: Database, app: App, message: StoredMessage, names: Names, p
         if plan.expires_at != message.expires_at:
             await messages.prolong(tx, app_id=app.id, message_id=message.id, expires_at=plan.expires_at)
         if plan.audience:
-            await experiments.planned(tx, app, message)
+            begins_in_s = 0.0 if plan.begins_at is None else delay_s(plan.begins_at, now)
+            await experiments.planned(tx, app, message, begins_in_s=begins_in_s, expires_at=plan.expires_at)
         if spread_s(plan.audience):
             await messages.note_recipients(tx, app_id=app.id, message_id=message.id, recipients=plan.audience)
     log("sending").info("message_planned", app=app.id, message=message.id, audience=plan.audience)
@@ -132,23 +143,28 @@ async def plan_of(db: Database, app: App, message: StoredMessage, names: Names, 
         work = await _ranges(db, app, message, names)
         return Plan(work=work, audience=_expected(work), expires_at=message.expires_at)
     counts = await places.count_places(db, app, message.terms, message.audience, names, now=message.planned_at or now)
-    found, expires_at = await _parts(db, app, message, counts, now=now)
-    filled = [part for part in found if part.recipients]
+    cut = await _parts(db, app, message, counts, now=now)
+    filled = [part for part in cut.parts if part.recipients]
     if len(filled) <= 1:
         wait_s = delay_s(filled[0].due_at, now) if filled else 0.0
         work = await _ranges(db, app, message, names, wait_s=wait_s)
-        return Plan(work=work, audience=_expected(work), expires_at=expires_at)
-    return Plan(work=(), lists=found, audience=sum(counts.values()), expires_at=expires_at)
+        return Plan(work=work, audience=_expected(work), expires_at=cut.expires_at, begins_at=cut.begins_at)
+    audience = sum(counts.values())
+    return Plan(work=(), lists=cut.parts, audience=audience, expires_at=cut.expires_at, begins_at=cut.begins_at)
 
 
 async def _parts(
     db: Queryable, app: App, message: StoredMessage, counts: Mapping[PlaceKey, int], *, now: datetime
-) -> tuple[list[Part], datetime]:
-    """The parts of an audience, and when the message's life is over: that long after the last of its hours."""
+) -> _Cut:
+    """The parts of an audience; the message's life is over that long after the last of its hours."""
     calendar = await places.calendar_of(db, app, message.terms, base=message.planned_at or now)
     life = timedelta(seconds=life_s(message.content))
     expires_at = ends_at(calendar, counts, app.own.timezone, life=life, otherwise=message.expires_at)
-    return parts_of(calendar, counts, app.own.timezone, expires_at=expires_at), expires_at
+    return _Cut(
+        parts_of(calendar, counts, app.own.timezone, expires_at=expires_at),
+        begins_at(calendar, counts, app.own.timezone, expires_at=expires_at),
+        expires_at,
+    )
 
 
 async def _ranges(
@@ -214,10 +230,10 @@ async def _named_plan(db: Queryable, app: App, message: StoredMessage, names: Na
     for bucket, device in found:
         by_key.setdefault(places.key_of(device, message.terms), []).append((bucket, device.subscription_id))
     counts = {key: len(pairs) for key, pairs in by_key.items()}
-    cut, expires_at = await _parts(db, app, message, counts, now=now)
+    cut = await _parts(db, app, message, counts, now=now)
     work = [
         chunk
-        for part in cut
+        for part in cut.parts
         for chunk in _list_chunks(
             app,
             message.id,
@@ -226,7 +242,7 @@ async def _named_plan(db: Queryable, app: App, message: StoredMessage, names: Na
             wait_s=delay_s(part.due_at, now),
         )
     ]
-    return Plan(work=work, audience=len(found), expires_at=expires_at)
+    return Plan(work=work, audience=len(found), expires_at=cut.expires_at, begins_at=cut.begins_at)
 
 
 async def devices_named(

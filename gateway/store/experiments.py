@@ -22,15 +22,20 @@ class StoredExperiment(msgspec.Struct, frozen=True, kw_only=True):
     decided_at: datetime | None
 
 
-async def insert(db: Queryable, *, app_id: int, message_id: int, after_s: int | None, expires_at: datetime) -> None:
-    """Remembers what is to be decided in so many seconds, or by hand (None); once, however often it is planned."""
+async def insert(
+    db: Queryable, *, app_id: int, message_id: int, begins_in_s: float, after_s: int | None, expires_at: datetime
+) -> None:
+    """Remembers what is to be decided so long after the first of its people's turn, or by hand (`after_s` None).
+
+    Once, however often it is planned.
+    """
     await db.execute(
         "INSERT INTO experiments (app_id, bucket, msg_id, decide_at, expires_at)"
-        " VALUES ($1, $2, $3, now() + $4::int * interval '1 second', $5) ON CONFLICT DO NOTHING",
+        " VALUES ($1, $2, $3, now() + $4::float8 * interval '1 second', $5) ON CONFLICT DO NOTHING",
         app_id,
         bucket_of_message(message_id),
         message_id,
-        after_s,
+        None if after_s is None else begins_in_s + after_s,
         expires_at,
     )
 
@@ -93,6 +98,25 @@ async def prolong(db: Queryable, *, app_id: int, message_id: int, to: datetime) 
     )
 
 
+async def put_off(
+    db: Queryable, *, app_id: int, message_id: int, decide_at: datetime | None, expires_at: datetime
+) -> None:
+    """Its message goes out later, and so is decided later, unless it was already. None: by hand, as before."""
+    await db.execute(
+        """
+        UPDATE experiments
+           SET decide_at = CASE WHEN decide_at IS NOT NULL THEN greatest(decide_at, $4) END,
+               expires_at = greatest(expires_at, $5)
+         WHERE app_id = $1 AND bucket = $2 AND msg_id = $3 AND winner IS NULL AND released_at IS NULL
+        """,
+        app_id,
+        bucket_of_message(message_id),
+        message_id,
+        decide_at,
+        expires_at,
+    )
+
+
 async def mark_released(db: Queryable, *, app_id: int, message_id: int) -> None:
     """Nobody waits for it any more."""
     await db.execute(
@@ -126,13 +150,14 @@ async def add_rest(db: Queryable, *, app_id: int, buckets: Sequence[int], messag
     )
 
 
-async def release_rest(
-    db: Queryable, *, app_id: int, buckets: Sequence[int], message_id: int, not_before: datetime
-) -> None:
-    """Lets those who wait go on, each at the hour of the plan, or at once where that is over. May be done again."""
+async def release_rest(db: Queryable, *, app_id: int, buckets: Sequence[int], message_id: int, wait_s: float) -> None:
+    """Lets those who wait go on, each at the hour of the plan, or at once where that is over. May be done again.
+
+    wait_s: nobody sooner, as the message was put off.
+    """
     await db.execute(
         """
-        UPDATE chunks SET due_at = GREATEST(now(), due_at - interval '1000 years', $5::timestamptz)
+        UPDATE chunks SET due_at = GREATEST(now() + $5 * interval '1 second', due_at - interval '1000 years')
          WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = $3 AND part >= $4 AND state = 0
            AND due_at > now() + interval '500 years'
         """,
@@ -140,7 +165,7 @@ async def release_rest(
         list(buckets),
         message_id,
         REST_PARTS_FROM,
-        not_before,
+        wait_s,
     )
 
 

@@ -126,6 +126,7 @@ class World:
             """,
             float(seconds),
         )
+        await self.db.execute("UPDATE experiments SET decide_at = decide_at - $1 * interval '1 second'", float(seconds))
         await self.db.execute("UPDATE throttles SET next_at = next_at - $1 * interval '1 second'", float(seconds))
         await self.db.execute(
             "UPDATE subscriptions SET suspect_at = suspect_at - $1 * interval '1 second' WHERE suspect_at IS NOT NULL",
