@@ -35,9 +35,9 @@ def list_(gateway: Gateway) -> None:
 @click.argument("key_id", metavar="KEY", type=Id("key"))
 @click.argument("host")
 def resume(gateway: Gateway, *, key_id: str, host: str) -> None:
-    """Try a key at a push service again now, after what was wrong with it was mended."""
+    """Try a key at a push service again now, after what was wrong with it was mended; who waits for it goes at once."""
     said = gateway.call("POST", "/v1/lanes/resume", {"key": key_id, "host": host})
-    say(said, f"{key_id} is tried again at {host} by the next push.")
+    say(said, f"{key_id} is tried again at {host} by the next push; if that is taken, all that wait follow.")
 
 
 def _row(lane: dict[str, Any]) -> tuple[object, ...]:

@@ -2,6 +2,9 @@
 
 Told are lanes that stand or are slowed, and that they run freely again. Everything else (requests in flight, what was
 achieved) is a process's own and shown in its metrics.
+
+Whoever was put off because a lane stood is due when a process hears that it runs again, or that somebody resumed it:
+not before, as until then this process would only put them off once more.
 """
 
 import asyncio
@@ -13,9 +16,11 @@ from typing import Final
 
 from gateway.delivery import lane_figures
 from gateway.delivery.lane import SITE_LIMITED, Lane, LaneKey
+from gateway.model.ids import bucket_of_id
 from gateway.model.limits import LANES_MAX
 from gateway.policy.pace import Slowdown
-from gateway.store import lanes, processes
+from gateway.policy.standstill import SEVERAL, mark_of
+from gateway.store import chunks, lanes, processes, reached
 from gateway.store.database import Database
 from gateway.store.lanes import LaneRow, Slowed, State
 from gateway.telemetry import log
@@ -26,6 +31,8 @@ _WEIGHTS: Final = {"worker": 1.0, "api": 0.1}
 _HEARD_WITHIN_S: Final = 30
 _LOOK_AROUND_EVERY_S: Final = 5.0
 _OTHER: Final = ("other", "other")
+_WAKE_ROUNDS: Final = 5
+"""Exchanges after which nobody is in hand any more who was put off before the lane was known to run."""
 
 
 class LaneBoard:
@@ -41,6 +48,9 @@ class LaneBoard:
         self._told_at: tuple[datetime, float] | None = None
         self._share = 1.0
         self._looked_around_at_s = float("-inf")
+        self._inquiries: list[Lane] = []
+        self._waking: dict[LaneKey, int] = {}
+        """Lanes that go on, and in how many more rounds those who wait for them are woken."""
 
     def of(self, key: LaneKey, transport: Transport | None = None) -> Lane:
         """The lane, made at its first use at the pace of its transport."""
@@ -52,6 +62,9 @@ class LaneBoard:
         is_time = self._clock() - self._looked_around_at_s >= _LOOK_AROUND_EVERY_S
         if is_time or self._changed:
             self._measure()
+        while self._inquiries:
+            await self._inquire(self._inquiries[0])
+            self._inquiries.pop(0)
         for key in list(self._changed):
             lane = self._changed.pop(key)
             try:
@@ -60,6 +73,7 @@ class LaneBoard:
                 self._changed.setdefault(key, lane)  # it is still news when the database is back
                 raise
         await self._hear()
+        await self._wake()
         if is_time:
             self._share_with(await processes.roles_heard(self._db, within_s=_HEARD_WITHIN_S))
             self._looked_around_at_s = self._clock()
@@ -76,7 +90,14 @@ class LaneBoard:
         pace, label = (
             (Pace(), _OTHER) if transport is None else (transport.pace, lane_figures.label_of(key[2], transport))
         )
-        lane = Lane(key, on_change=self._note_change, clock=self._clock, pace=pace, label=label)
+        lane = Lane(
+            key,
+            on_change=self._note_change,
+            clock=self._clock,
+            pace=pace,
+            label=label,
+            on_inquiry=self._inquiries.append,
+        )
         lane.rate.set_share(self._share)
         self._lanes[key] = lane
         row = self._told.get(key)
@@ -109,6 +130,10 @@ class LaneBoard:
     async def _tell(self, lane: Lane) -> None:
         app_id, credential_id, origin = lane.key
         slowed = self._slowed(lane)
+        if lane.state == "running":
+            self._waking[lane.key] = _WAKE_ROUNDS
+        else:
+            self._waking.pop(lane.key, None)
         if lane.state == "running" and slowed is None:
             if await lanes.clear(self._db, app_id=app_id, credential_id=credential_id, origin=origin):
                 self._say("info", "lane_runs_again", lane)
@@ -144,6 +169,23 @@ class LaneBoard:
         app_id, credential_id, origin = lane.key
         getattr(log("delivery"), level)(event, app=app_id, credential=credential_id, origin=origin, **fields)
 
+    async def _inquire(self, lane: Lane) -> None:
+        """Finds out who those are that something was said against a lane by."""
+        app_id, credential_id, _ = lane.key
+        devices = lane.witnesses.latest
+        lies = await reached.spread_of(self._db, app_id)
+        if lies is None or not devices:
+            lane.answer(set(), is_anybody_known=False)
+            return
+        home, spread = lies
+        known = await reached.those_reached(self._db, app_id=app_id, home=home, spread=spread, devices=devices)
+        buckets = sorted({bucket_of_id(one, home=home, spread=spread) for one in devices})
+        lane.answer(
+            known,
+            is_anybody_known=bool(known)
+            or await reached.is_anybody_reached(self._db, app_id=app_id, buckets=buckets, credential_id=credential_id),
+        )
+
     # --- hearing ------------------------------------------------------------------------------------------------------
 
     async def _hear(self) -> None:
@@ -158,9 +200,28 @@ class LaneBoard:
             lane = self._lanes.get(key)
             if lane is not None:
                 lane.forget()
+        self._waking |= dict.fromkeys(filter(self._goes_on, _standing(before)), _WAKE_ROUNDS)
         for key, row in self._told.items():
             if row.state == lanes.RUNNING and self._is_lifted(row):
                 await lanes.lift(self._db, app_id=key[0], credential_id=key[1], origin=key[2])
+
+    def _goes_on(self, key: LaneKey) -> bool:
+        """Whether a lane that stood does so no longer, as far as is known here."""
+        row = self._told.get(key)
+        return key not in self._changed and (row is None or row.state == lanes.RUNNING)
+
+    async def _wake(self) -> None:
+        """Makes due who waits for lanes that go on."""
+        self._waking = {key: left for key, left in self._waking.items() if self._goes_on(key)}
+        marks: dict[int, set[int]] = {}
+        for app_id, credential_id, origin in self._waking:
+            marks.setdefault(app_id, {SEVERAL}).add(mark_of(credential_id, origin))
+        woken = {app_id: await chunks.wake(self._db, app_id=app_id, lanes=sorted(of)) for app_id, of in marks.items()}
+        self._waking = {
+            key: left if woken.get(key[0]) == chunks.WAKE_MAX else left - 1
+            for key, left in self._waking.items()
+            if left > 1 or woken.get(key[0]) == chunks.WAKE_MAX
+        }
 
     def _teach(self, lane: Lane, row: LaneRow) -> None:
         assert self._told_at is not None, "rows were heard before"
@@ -175,6 +236,10 @@ class LaneBoard:
 
     def _is_lifted(self, row: LaneRow) -> bool:
         return row.slowed is None or _slowdown(row.slowed, self._clock()).at(self._clock()) is None
+
+
+def _standing(told: Mapping[LaneKey, LaneRow]) -> list[LaneKey]:
+    return [key for key, row in told.items() if row.state != lanes.RUNNING]
 
 
 def _state_of(row: LaneRow) -> State:

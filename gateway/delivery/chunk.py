@@ -143,7 +143,7 @@ class ChunkRunner:
                 wait_s = settle.put_off_s(chunk, group, fates)
                 if wait_s is not None:
                     group.left()
-                    await self._work.release(chunk, delay_s=wait_s)
+                    await self._work.release(chunk, delay_s=wait_s, lane=settle.lane_of(fates))
                     return None
                 result = settle.result_of(chunk, ready, group, fates, read_at=read_at, dice=self._dice)
                 hold = await self._settle_stubbornly(result)

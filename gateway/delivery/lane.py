@@ -5,6 +5,9 @@ lane that stands still keeps its messages: recipients on it are put off, uncount
 time is up. A lane that is slow lets in as many as go within a second and puts the others off, so that it holds up no
 other lane of their group.
 
+Before a lane is stopped for what single devices got it is asked who they are (`policy.inquiry`): anybody may register
+addresses that get errors, a thousand of them.
+
 Lanes that stand or are slowed are shared by all processes through the store (`delivery.board`).
 """
 
@@ -15,6 +18,7 @@ from typing import Final
 from gateway.delivery.slots import Slots
 from gateway.model.delivery import Accepted, Gone, Misconfigured, Outcome, Rejected, Retry, Suspect
 from gateway.model.limits import (
+    INQUIRY_S,
     LANE_PUT_OFF_S_MAX,
     LANE_RATE_MIN,
     LANE_WAIT_S_MAX,
@@ -23,7 +27,9 @@ from gateway.model.limits import (
     RETRY_CAP_S,
 )
 from gateway.policy.circuit import CredentialHealth, Verdict
+from gateway.policy.inquiry import Witnesses
 from gateway.policy.pace import InFlight, Rate, Slowdown
+from gateway.policy.standstill import mark_of
 from gateway.store.lanes import State
 from gateway.telemetry import LANE_THROTTLES
 from gateway.transports.base import Pace
@@ -33,6 +39,8 @@ LaneKey = tuple[int, int, str]
 
 _FRUITLESS_MAX: Final = 50
 """Pushes in a row without one success, after which the lane is parked."""
+_FRUITLESS_STRANGERS_MAX: Final = 800
+"""The same where all that were asked about are strangers: twice as many each time, up to here."""
 _PROBE_WAIT_S: Final = 1.0
 _DOUBLINGS_MAX: Final = 10
 _WANT_LESS: Final = frozenset({"throttled", "unavailable"})
@@ -61,8 +69,11 @@ class Lane:
         clock: Callable[[], float],
         pace: Pace = _AS_USUAL,
         label: tuple[str, str] = ("other", "other"),
+        on_inquiry: Callable[["Lane"], None] | None = None,
     ) -> None:
+        """`on_inquiry`: somebody is to find out who `witnesses` are, and tell `answer`; None: nobody can."""
         self.key = key
+        self.mark = mark_of(key[1], key[2])
         self.label = label
         self.state: State = "running"
         self.reason = ""
@@ -79,13 +90,20 @@ class Lane:
         self._stops = 0
         self._is_probing = False
         self._line_ends_s = 0.0
+        self._on_inquiry = on_inquiry
+        self.witnesses = Witnesses()
+        self._inquiry: tuple[State, str] | None = None
+        self._inquiry_until_s = 0.0
+        self._held_until_s = 0.0
+        self._fruitless_max = _FRUITLESS_MAX
+        self._has_accepted = False
 
     # --- letting in ---------------------------------------------------------------------------------------------------
 
     def try_enter(self) -> bool:
         """Whether a push may go at once; then `leave` has to follow. Nothing has happened otherwise: see `enter`."""
         slots = self._slots
-        if self.state != "running" or slots.taken >= self._room.limit or slots.queue:
+        if self.state != "running" or slots.taken >= self._room.limit or slots.queue or self._held_until_s:
             return False
         if not self.rate.is_open and self.rate.reserve(self._clock(), wait_s_max=0.0) > 0:
             return False
@@ -141,7 +159,7 @@ class Lane:
 
     def _standing_s(self, now_s: float) -> float:
         if self.state == "running":
-            return 0.0
+            return max(0.0, self._held_until_s - now_s)
         return max(self.until_s - now_s, _PROBE_WAIT_S if self._is_probing else 0.0)
 
     def _behind_others_s(self, now_s: float) -> float:
@@ -167,10 +185,13 @@ class Lane:
         """What a doubtful answer on this lane means at the moment."""
         return self.health.verdict
 
-    def note(self, outcome: Outcome) -> None:
-        """Learns from one answer."""
+    def note(self, outcome: Outcome, device: int = 0) -> None:
+        """Learns from one answer, that this device got."""
         match outcome:
-            case Accepted() | Gone():
+            case Accepted():
+                self._accepted()
+                self._worked()
+            case Gone():
                 self._worked()
             case Rejected(is_unsent=True):
                 self.give_up_probe()
@@ -182,11 +203,18 @@ class Lane:
             case Retry(scope="device"):
                 self.give_up_probe()
             case Retry(reason):
-                self._failed(reason)
+                self._failed(reason, device)
             case Misconfigured(reason):
                 self._stand("stopped", reason, None, base_s=RETRY_BASE_THROTTLED_S)
             case Suspect(reason):
-                self._doubted(reason)
+                self._doubted(reason, device)
+
+    def _accepted(self) -> None:
+        self._has_accepted = True
+        self._fruitless_max = _FRUITLESS_MAX
+        self._held_until_s = 0.0
+        self._inquiry = None
+        self.witnesses.clear()
 
     def _worked(self) -> None:
         self.health.record(is_doubtful=False)
@@ -207,16 +235,19 @@ class Lane:
         self.health.reset()
         self._on_change(self)
 
-    def _failed(self, reason: str) -> None:
+    def _failed(self, reason: str, device: int) -> None:
         """One push failed: the device's trouble, unless it is everybody's."""
         now_s = self._clock()
+        self.witnesses.add(device)
         self.rate.count(now_s)
         if reason != "throttled":
             self._room.bad(now_s)
         self._failures += 1
         self._fruitless += 1
-        if self._is_probing or self._fruitless >= _FRUITLESS_MAX:
+        if self._is_probing:
             self._stand("parked", reason, None, base_s=RETRY_BASE_S)
+        elif self._fruitless >= self._fruitless_max:
+            self._suspect("parked", reason)
 
     def _held_up(self, reason: str, asked_s: float | None) -> None:
         """The service cannot be reached, or wants less of everybody."""
@@ -241,14 +272,50 @@ class Lane:
         if self.rate.is_site_limited and self.state == "parked":
             self.reason = SITE_LIMITED
 
-    def _doubted(self, reason: str) -> None:
+    def _doubted(self, reason: str, device: int) -> None:
         """The device or our key: the lane stops when many say so, or when that is what it was stopped for."""
         self.health.record(is_doubtful=True)
-        if self.health.verdict is Verdict.CREDENTIAL or (self._is_probing and self.state == "stopped"):
+        self.witnesses.add(device)
+        if self._is_probing and self.state == "stopped":
             self._stand("stopped", reason, None, base_s=RETRY_BASE_THROTTLED_S)
+        elif self.health.verdict is Verdict.CREDENTIAL:
+            self._suspect("stopped", reason)
         else:
             # On a parked lane one dead device among those who go first proves nothing: the next one goes first.
             self.give_up_probe()
+
+    # --- who says so --------------------------------------------------------------------------------------------------
+
+    def _suspect(self, state: State, reason: str) -> None:
+        """Stands, unless it can be asked who says so. Meanwhile it lets nobody in if nobody gets through."""
+        now_s = self._clock()
+        if self._on_inquiry is None or self.state != "running" or (self._inquiry and now_s >= self._inquiry_until_s):
+            self._stand_for(state, reason)
+        elif self._inquiry is None:
+            self._inquiry = state, reason
+            self._inquiry_until_s = now_s + INQUIRY_S
+            is_anybody_through = state == "stopped" and self._has_accepted and self.health.has_worked
+            if not is_anybody_through:
+                self._held_until_s = self._inquiry_until_s
+                self._slots.send_all_away()
+            self._on_inquiry(self)
+
+    def answer(self, known: set[int], *, is_anybody_known: bool) -> None:
+        """Who the witnesses are: of those asked about these were reached before; and whether anybody was."""
+        if self._inquiry is None:
+            return
+        state, reason = self._inquiry
+        self._inquiry, self._held_until_s = None, 0.0
+        is_anybody_known = is_anybody_known or self._has_accepted or bool(known)
+        if self.state == "running" and self.witnesses.are_believed(known, is_anybody_known=is_anybody_known):
+            self._stand_for(state, reason)
+        else:
+            self.health.excuse()
+            self._fruitless, self._fruitless_max = 0, min(self._fruitless_max * 2, _FRUITLESS_STRANGERS_MAX)
+
+    def _stand_for(self, state: State, reason: str) -> None:
+        self._inquiry, self._held_until_s = None, 0.0
+        self._stand(state, reason, None, base_s=RETRY_BASE_THROTTLED_S if state == "stopped" else RETRY_BASE_S)
 
     @property
     def _was_under_way(self) -> bool:

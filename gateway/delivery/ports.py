@@ -44,8 +44,11 @@ class Work(Protocol):
         """Prolongs the leases of what is still ours."""
         ...
 
-    async def release(self, chunk: Chunk, *, delay_s: float = 0.0) -> None:
-        """Gives a chunk back, to be claimed again after `delay_s`; nothing if it is not ours any more."""
+    async def release(self, chunk: Chunk, *, delay_s: float = 0.0, lane: int | None = None) -> None:
+        """Gives a chunk back, to be claimed again after `delay_s`; nothing if it is not ours any more.
+
+        lane: the mark of the one that is waited for (`policy.standstill`); when it runs again, the wait is over.
+        """
         ...
 
     async def release_all(self) -> None:

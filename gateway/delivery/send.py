@@ -253,7 +253,7 @@ class _Run:
                 compiled.options,
             )
             outcome = await transport.send(push, credential)
-            lane.note(outcome)
+            lane.note(outcome, device.subscription_id)
         except TextUnmade:
             lane.give_up_probe()
             return _NO_TEXT
@@ -290,12 +290,17 @@ class _Run:
             wait_s = max(_SLOW_LANE_S, min(held_s, left_s / 2))
             return _EXPIRED if wait_s >= left_s else Again("throttled", wait_s, is_counted=False)
         wait_s = held_s + self._sender.dice.uniform(0, 1)
-        return _EXPIRED if wait_s >= left_s else Again(lane.reason, wait_s, is_counted=False)
+        return _EXPIRED if wait_s >= left_s else Again(lane.reason, wait_s, is_counted=False, lane=lane.mark)
 
     def _judged(self, outcome: Outcome, lane: Lane, device: Device, provider: str) -> Fate:
         PROVIDER_REQUESTS.labels(provider, type(outcome).__name__.lower()).inc()
         around = Circumstances(
-            self._attempt, self._strikes, self._ready.message.expires_at, lane.verdict, lane_works=lane.works
+            self._attempt,
+            self._strikes,
+            self._ready.message.expires_at,
+            lane.verdict,
+            lane_works=lane.works,
+            lane=lane.mark,
         )
         if isinstance(outcome, Rejected) and outcome.alarm:
             log("delivery").error("push_rejected", provider=provider, reason=outcome.reason, host=lane.key[2])

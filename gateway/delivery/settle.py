@@ -7,7 +7,7 @@ chunk is ours.
 import math
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -20,6 +20,7 @@ from gateway.policy.caps import Kind, kind_of
 from gateway.policy.counting import tally_key, unread_key
 from gateway.policy.ending import SHARED_HOLDS, Again, End, Fate
 from gateway.policy.retry import shared_wait_s
+from gateway.policy.standstill import SEVERAL
 
 _HELD_UP_S_MAX = 60.0
 """So long a range may stand before a group that nobody can be reached of."""
@@ -46,6 +47,12 @@ def put_off_s(chunk: Chunk, group: Group, fates: Sequence[Fate | None]) -> float
         return None
     goes_on = chunk.ids is None and not group.is_last and not is_shared
     return None if goes_on and min(waits) > _HELD_UP_S_MAX else min(waits)
+
+
+def lane_of(fates: Iterable[Fate | None]) -> int | None:
+    """The mark of the lane that these wait for (`policy.standstill`); None where nobody waits for one."""
+    marks = {fate.lane for fate in fates if isinstance(fate, Again)} - {None}
+    return marks.pop() if len(marks) == 1 else SEVERAL if marks else None
 
 
 def result_of(
@@ -124,22 +131,27 @@ def _tally(chunk: Chunk, group: Group, ends: Sequence[tuple[Device, End]], *, le
 def _retries(
     chunk: Chunk, devices: Sequence[Device], fates: Sequence[Fate | None], *, dice: random.Random
 ) -> list[NewChunk]:
-    """Chunks for those to be tried again: one for each step of waiting, so that few rows hold many people."""
-    waiting: dict[tuple[int, bool, bool], list[int]] = {}
+    """Chunks for those to be tried again: one for each step of waiting, so that few rows hold many people.
+
+    Who waits for a lane is in none with somebody who was asked to wait: the first may be woken.
+    """
+    waiting: dict[tuple[int, bool, bool, bool], list[tuple[int, Again]]] = {}
     for device, fate in zip(devices, fates, strict=True):
         if isinstance(fate, Again):
             step_s = math.ceil(fate.wait_s) if fate.is_exact else shared_wait_s(fate.wait_s)
-            waiting.setdefault((step_s, fate.is_counted, fate.is_exact), []).append(device.subscription_id)
+            kind = (step_s, fate.is_counted, fate.is_exact, fate.lane is None)
+            waiting.setdefault(kind, []).append((device.subscription_id, fate))
     return [
         NewChunk(
-            key=msgspec.structs.replace(chunk.key, lo=ids[0], attempt=min(chunk.key.attempt + 1, _ATTEMPT_MAX)),
-            hi=ids[-1],
-            ids=ids,
+            key=msgspec.structs.replace(chunk.key, lo=again[0][0], attempt=min(chunk.key.attempt + 1, _ATTEMPT_MAX)),
+            hi=again[-1][0],
+            ids=[number for number, _ in again],
             strikes=chunk.strikes + is_counted,
-            expected=len(ids),
+            expected=len(again),
             delay_s=step_s + (0.0 if is_exact else dice.uniform(0, step_s / 4)),
+            lane=lane_of(fate for _, fate in again),
         )
-        for (step_s, is_counted, is_exact), ids in waiting.items()
+        for (step_s, is_counted, is_exact, _), again in waiting.items()
     ]
 
 

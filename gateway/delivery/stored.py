@@ -69,9 +69,9 @@ class StoredWork:
         """Prolongs the leases of what is still ours."""
         await chunks.renew(self._db, held, lease_s=self._lease_s)
 
-    async def release(self, chunk: Chunk, *, delay_s: float = 0.0) -> None:
+    async def release(self, chunk: Chunk, *, delay_s: float = 0.0, lane: int | None = None) -> None:
         """Gives a chunk back."""
-        await chunks.release(self._db, chunk, delay_s=delay_s)
+        await chunks.release(self._db, chunk, delay_s=delay_s, lane=lane)
 
     async def release_all(self) -> None:
         """Gives back whatever this process holds, claims whose answer was lost included."""

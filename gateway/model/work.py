@@ -91,6 +91,8 @@ class NewChunk(msgspec.Struct, frozen=True, kw_only=True):
     strikes: int = 0
     expected: int = 0
     delay_s: float = 0.0
+    lane: int | None = None
+    """The mark of the lane that is waited for, if any (`policy.standstill`)."""
 
 
 class Handover(msgspec.Struct, frozen=True, kw_only=True):

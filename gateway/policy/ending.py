@@ -47,6 +47,7 @@ class Again(msgspec.Struct, frozen=True, gc=False):
     """Another try after `wait_s`. `is_counted` brings the recipient nearer to being given up.
 
     `is_exact`: the wait ends at a moment that is meant, such as the end of a night; others are rounded up and spread.
+    `lane`: the mark of the lane that is waited for (`policy.standstill`); when it runs again, the wait is over.
     """
 
     reason: str
@@ -54,6 +55,7 @@ class Again(msgspec.Struct, frozen=True, gc=False):
     is_counted: bool
     is_suspect: bool = False
     is_exact: bool = False
+    lane: int | None = None
 
 
 Fate = End | Again
@@ -73,6 +75,8 @@ class Circumstances(msgspec.Struct, frozen=True):
     verdict: Verdict
     lane_works: bool
     """Whether anything got through on this lane lately."""
+    lane: int | None = None
+    """The lane's mark."""
 
 
 def fate_of(
@@ -92,7 +96,9 @@ def fate_of(
             return _again(reason, around, asked_s=60.0, is_counted=False, now=now, dice=dice)
         case Retry(reason, after_s, scope):
             is_counted = scope == "push" and around.lane_works
-            return _again(reason, around, asked_s=after_s, is_counted=is_counted, now=now, dice=dice)
+            fate = _again(reason, around, asked_s=after_s, is_counted=is_counted, now=now, dice=dice)
+            is_own = scope == "device" or (scope == "push" and after_s is not None)
+            return msgspec.structs.replace(fate, lane=None) if is_own and isinstance(fate, Again) else fate
 
 
 def _doubtful(
@@ -107,7 +113,10 @@ def _doubtful(
             return _again(reason, around, asked_s=60.0, is_counted=False, now=now, dice=dice)
         case Verdict.UNKNOWN:
             fate = _again(reason, around, asked_s=None, is_counted=True, now=now, dice=dice)
-            return msgspec.structs.replace(fate, is_suspect=True)
+            if isinstance(fate, End):
+                return msgspec.structs.replace(fate, is_suspect=True)
+            # If it turns out to have been the key, these go when it is mended, as all others do.
+            return msgspec.structs.replace(fate, is_suspect=True, lane=around.lane)
 
 
 def _again(
@@ -118,4 +127,5 @@ def _again(
     seconds = wait_s(reason=reason, attempt=around.attempt, asked_s=asked_s, dice=dice)
     if (around.expires_at - now).total_seconds() <= seconds:
         return End(Code.EXPIRED)
-    return Again(reason, seconds, is_counted)
+    # What does not count against the recipient is the lane's trouble, and over when that is.
+    return Again(reason, seconds, is_counted, lane=None if is_counted else around.lane)

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.model.limits import LANE_IN_FLIGHT_START, LANE_RATE_MIN
+from gateway.model.limits import LANE_IN_FLIGHT_MIXED, LANE_IN_FLIGHT_START, LANE_RATE_MIN
 
 _CUT_EVERY_S: Final = 1.0
 """One cut a second: the answers of one round all tell of the same moment."""
@@ -46,9 +46,11 @@ class InFlight:
         self._credit = 0.0
         self._was_cut = False
         self._cut_at_s = float("-inf")
+        self._is_good_for_some = False
 
     def good(self, *, is_full: bool) -> bool:
         """A good answer; `is_full`: the limit held somebody back. Whether there is room for one more now."""
+        self._is_good_for_some = True
         if self._credit < _CREDIT_MAX:
             self._credit += _CREDIT_PER_GOOD
         if not is_full or self.limit >= self._most:
@@ -60,18 +62,22 @@ class InFlight:
         return has_grown
 
     def bad(self, now_s: float) -> None:
-        """A request that the service failed: the limit is halved, unless such answers are rare among good ones."""
+        """A request that the service failed: the limit is halved, unless such answers are rare among good ones.
+
+        Where others get through it stays above a floor: a thousand bad addresses must not make everybody crawl.
+        """
         if self._credit >= 1.0:
             self._credit -= 1.0
         else:
-            self.cut(now_s)
+            self.cut(now_s, at_least=LANE_IN_FLIGHT_MIXED if self._is_good_for_some else 1)
 
-    def cut(self, now_s: float) -> None:
-        """The service wants less: half as many, at least one; once a second."""
+    def cut(self, now_s: float, *, at_least: int = 1) -> None:
+        """The service wants less: half as many, but not fewer than so many; once a second."""
         if now_s - self._cut_at_s >= _CUT_EVERY_S:
             self._cut_at_s = now_s
             self._was_cut = True
-            self._exact = max(1.0, self._exact / 2)
+            self._is_good_for_some = False
+            self._exact = min(self._exact, max(float(at_least), self._exact / 2))
             self.limit = int(self._exact)
 
 

@@ -1,10 +1,14 @@
-"""Why a lane stands still or is slowed, in a sentence for the operator.
+"""Why a lane stands still or is slowed, in a sentence for the operator; and a number for those who wait for it.
 
 The reasons are words that providers give with their outcomes; docs/operations/running.md says what to do about each.
 """
 
+import hashlib
 from typing import Final
 
+SEVERAL: Final = 0
+"""The mark of those among whom some wait for one lane and some for another."""
+_MARK_BITS: Final = 31
 _MEANINGS: Final = {
     "throttled": "The push service asked to slow down; sending goes on by itself, at the rate it takes.",
     "site_limited": "The push service lets this key send only so much, and has for minutes: it holds the site's"
@@ -30,3 +34,9 @@ _OF_STATE: Final = {
 def meaning_of(*, state: str, reason: str) -> str:
     """What a lane in this state for this reason tells the operator."""
     return _MEANINGS.get(reason) or _OF_STATE[state]
+
+
+def mark_of(credential_id: int, origin: str) -> int:
+    """The number of an app's lane on chunks that wait for it, 1 to 2**31 - 1. Two that share one wake each other."""
+    digest = hashlib.blake2b(f"{credential_id}.{origin}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % ((1 << _MARK_BITS) - 1) + 1

@@ -16,6 +16,8 @@ from gateway.store.database import Queryable, Record, affected
 from gateway.store.outcomes import insert_outcomes
 
 CLAIM_MAX: Final = 64
+WAKE_MAX: Final = 2_000
+"""Chunks that are woken at once: a million recipients."""
 EVERYBODY: Final = (0, 2**63 - 1)
 """Every range of ids."""
 
@@ -42,14 +44,17 @@ async def insert(db: Queryable, chunks: Sequence[NewChunk], *, hold: Hold = Hold
     """Adds work; what is there already stays as it is, so that planning can be done again after a crash."""
     await db.executemany(
         """
-        INSERT INTO chunks (app_id, bucket, msg_id, part, lo, attempt, hi, cursor, ids, strikes, expected, hold, due_at)
-        VALUES ($1, $2, $3, $4, $5::bigint, $6, $7, $5::bigint - 1, $8, $9, $10, $11, now() + $12 * interval '1 second')
+        INSERT INTO chunks (app_id, bucket, msg_id, part, lo, attempt, hi, cursor, ids, strikes, expected, hold, due_at,
+                            lane)
+        VALUES ($1, $2, $3, $4, $5::bigint, $6, $7, $5::bigint - 1, $8, $9, $10, $11,
+                now() + $12 * interval '1 second', $13)
         ON CONFLICT DO NOTHING
         """,
         [
             (
                 chunk.key.app_id, chunk.key.bucket, chunk.key.message_id, chunk.key.part, chunk.key.lo,
                 chunk.key.attempt, chunk.hi, chunk.ids, chunk.strikes, chunk.expected, int(hold), chunk.delay_s,
+                chunk.lane,
             )
             for chunk in chunks
         ],
@@ -118,7 +123,8 @@ async def claim(
              WHERE state = 0 AND hold = 0 AND app_id = $1 AND msg_id = $2 AND due_at <= now() AND lo BETWEEN $3 AND $4
              ORDER BY due_at LIMIT $5 FOR UPDATE SKIP LOCKED)
         UPDATE chunks c
-           SET state = 1, owner = $6, claim_no = c.claim_no + 1, lease_until = now() + $7 * interval '1 second'
+           SET state = 1, owner = $6, claim_no = c.claim_no + 1, lease_until = now() + $7 * interval '1 second',
+               lane = NULL
           FROM chosen
          WHERE c.app_id = chosen.app_id AND c.bucket = chosen.bucket AND c.msg_id = chosen.msg_id
            AND c.part = chosen.part AND c.lo = chosen.lo AND c.attempt = chosen.attempt
@@ -175,17 +181,39 @@ async def renew(db: Queryable, held: Sequence[Chunk], *, lease_s: int) -> None:
     )
 
 
-async def release(db: Queryable, chunk: Chunk, *, delay_s: float = 0.0) -> None:
-    """Gives a chunk back, to be claimed again after `delay_s`. Does nothing if it is not ours any more."""
+async def release(db: Queryable, chunk: Chunk, *, delay_s: float = 0.0, lane: int | None = None) -> None:
+    """Gives a chunk back, to be claimed again after `delay_s`, or when the lane with this mark runs again.
+
+    Does nothing if it is not ours any more.
+    """
     key = chunk.key
     await db.execute(
         """
-        UPDATE chunks SET state = 0, owner = NULL, due_at = greatest(due_at, now() + $8 * interval '1 second')
+        UPDATE chunks
+           SET state = 0, owner = NULL, due_at = greatest(due_at, now() + $8 * interval '1 second'), lane = $9
          WHERE app_id = $1 AND bucket = $2 AND msg_id = $3 AND part = $4 AND lo = $5 AND attempt = $6
            AND claim_no = $7 AND state = 1
         """,
-        key.app_id, key.bucket, key.message_id, key.part, key.lo, key.attempt, chunk.claim_no, delay_s,
+        key.app_id, key.bucket, key.message_id, key.part, key.lo, key.attempt, chunk.claim_no, delay_s, lane,
     )  # fmt: skip
+
+
+async def wake(db: Queryable, *, app_id: int, lanes: Sequence[int]) -> int:
+    """Makes due what waits for the lanes with these marks (index chunks_lane), up to `WAKE_MAX` chunks; how many."""
+    tag = await db.execute(
+        """
+        UPDATE chunks c SET due_at = now(), lane = NULL
+          FROM (SELECT app_id, bucket, msg_id, part, lo, attempt FROM chunks
+                 WHERE app_id = $1 AND state = 0 AND lane = ANY($2::int[]) LIMIT $3 FOR UPDATE SKIP LOCKED) waiting
+         WHERE c.app_id = waiting.app_id AND c.bucket = waiting.bucket AND c.msg_id = waiting.msg_id
+           AND c.part = waiting.part AND c.lo = waiting.lo AND c.attempt = waiting.attempt
+        """,
+        app_id,
+        list(lanes),
+        WAKE_MAX,
+        idempotent=True,
+    )
+    return affected(tag)
 
 
 async def abandon(db: Queryable, chunk: Chunk) -> None:
@@ -334,7 +362,7 @@ async def put_off(db: Queryable, *, app_id: int, buckets: Sequence[int], message
     """
     await db.execute(
         """
-        UPDATE chunks SET due_at = CASE WHEN attempt = 0 THEN $4 ELSE greatest(due_at, $4) END
+        UPDATE chunks SET due_at = CASE WHEN attempt = 0 THEN $4 ELSE greatest(due_at, $4) END, lane = NULL
          WHERE app_id = $1 AND bucket = ANY($2::smallint[]) AND msg_id = $3 AND state < 2
         """,
         app_id,

@@ -167,7 +167,10 @@ async def test_a_refused_key_stops_after_twenty_and_drops_nobody():
 
     assert 20 <= len(world.service.pushes) <= 84  # those under way when it became clear
     assert all(isinstance(fate, Again) for fate in fates)
-    assert world.board.of(LANE).state == "stopped"
+    lane = world.board.of(LANE)
+    assert lane.held_s() > 0
+    lane.answer(set(), is_anybody_known=False)
+    assert lane.state == "stopped"
 
 
 async def test_a_retired_key_is_succeeded_where_devices_are_not_bound_to_theirs():

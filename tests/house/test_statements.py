@@ -11,6 +11,7 @@ SEND_PATH = ("messages", "chunks", "outcomes", "audiences", "subscriptions", "pe
 SLICES: dict[str, str] = {
     "chunks.due": "looks who has something due, of all apps, by index chunks_turns",
     "chunks.claim": "takes what is due of a message, whatever its buckets, by index chunks_turns",
+    "chunks.wake": "makes due what waits for lanes of one app, whatever its buckets, by index chunks_lane",
     "chunks.release_expired": "frees what silent workers held, by index chunks_leased",
     "chunks.release_owned": "frees what a dead process held, by index chunks_leased",
     "messages.claim_due": "takes the messages whose time has come, of all apps, by index messages_due",
@@ -65,6 +66,7 @@ BUILT: dict[str, str] = {
 
 SKIPPING: dict[str, str] = {
     "chunks.claim": "workers share one queue",
+    "chunks.wake": "who is in somebody's hands at this moment is woken in the next round",
     "coupon_codes.take": "workers share one pool, and any free code will do",
     "messages.claim_due": "planners share one queue",
     "geofences.forget_old_visits": "who is being changed at this moment is forgotten in the next round",

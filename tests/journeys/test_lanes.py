@@ -1,7 +1,9 @@
 """A service or a key in trouble: its lane stands, everybody else goes on, nobody is dropped, nothing is lost."""
 
 import asyncio
+from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 
 from gateway.sandbox import Rule
@@ -46,6 +48,91 @@ async def test_a_wrong_key_costs_no_subscriber(
     reached = await shop.tokens_reached(message)
     assert len(reached) == len(set(reached)) == DEVICES
     assert await kept(shop) == DEVICES
+
+
+async def test_who_waits_for_a_stopped_key_goes_when_it_is_resumed(world: World, shop: Shop):
+    """The operator mends the key and resumes the lane: everybody goes within seconds, however long put off."""
+    devices = await shop.devices(DEVICES, prefix="mended-")
+    world.faults(Rule(status=403, token_prefix="mended-"))
+    message = await shop.send()
+    await until("the lane is stopped for all processes", lambda: lane_state(shop), within_s=10)
+    await shop.waits(message, DEVICES)
+    assert await soonest_s(shop) > 30, "nothing is proved: they would have gone by themselves"
+    world.faults()
+    await resume(shop, urlsplit(devices[0].endpoint).netloc)
+    assert (await shop.done(message, within_s=15))["counts"]["sent"] == DEVICES
+    reached = await shop.tokens_reached(message)
+    assert len(reached) == len(set(reached)) == DEVICES
+
+
+async def test_a_resume_wakes_nobody_who_waits_for_something_else(world: World, shop: Shop):
+    """Neither a device whose service asked to come again later, nor those who wait for another service."""
+    await shop.devices(30, host=MOZILLA)
+    tired = await shop.devices(3, host=APPLE)
+    await shop.devices(3, host=GOOGLE)
+    world.faults(
+        Rule(status=403, host=MOZILLA),
+        Rule(status=429, retry_after_s=600, host=APPLE),
+        Rule(status=503, retry_after_s=600, host=GOOGLE),
+    )
+    message = await shop.send()
+    await shop.waits(message, 36)
+    await until("two lanes stand", lambda: stand(shop, 2), within_s=10)
+    world.faults()
+    await resume(shop, MOZILLA)
+    await shop.came_to(message, "sent", 30, within_s=15)
+    await asyncio.sleep(2.5)  # the rounds in which everybody is looked for
+    assert (await shop.message(message))["counts"]["pending"] == 6
+    await resume(shop, GOOGLE)
+    await shop.came_to(message, "sent", 33, within_s=15)
+    assert not {one.token for one in tired} & set(await shop.tokens_reached(message))
+
+
+async def resume(shop: Shop, host: str) -> None:
+    """The operator says that this service is to be tried again."""
+    status, _, said = await shop.call("POST", "/v1/lanes/resume", {"key": shop.vapid_key_id, "host": host})
+    assert status == 200, said
+
+
+async def stand(shop: Shop, n: int) -> bool:
+    """Whether so many lanes of the shop are known to stand."""
+    return await shop.world.db.fetchval("SELECT count(*) = $2 FROM lanes WHERE app_id = $1", shop.app.id, n)
+
+
+@pytest.mark.parametrize(("status", "strangers"), [(403, 1_000), (500, 300)])
+async def test_a_thousand_addresses_that_somebody_made_up_stop_nobody(
+    world: World, shop: Shop, status: int, strangers: int
+):
+    """A stranger registers them at the service where the shop's visitors are: it refuses them, or fails for them.
+
+    Whoever was reached before is reached again, at once. Nobody is dropped, and the lane does not stand.
+    """
+    visitors = await shop.devices(50)
+    await shop.done(await shop.send())
+    made_up = world.sandbox.devices.mint(
+        strangers,
+        shop.vapid_public_key,
+        base_url=world.sandbox.webpush_url,
+        prefix="bogus-",
+        receiver_keys=4,
+        vapid_key_id=shop.vapid_key_id,
+    )
+    await shop.take([msgspec.to_builtins(line) for line in made_up])
+    world.faults(Rule(status=status, token_prefix="bogus-"))
+    message = await shop.send()
+    said = await shop.came_to(message, "sent", 50, within_s=20)
+    assert (said["counts"]["sent"], await kept(shop)) == (50, 50 + strangers)
+    assert set(await shop.tokens_reached(message)) == {one.token for one in visitors}
+    assert await lane_state(shop) is None
+    await shop.call("POST", f"/v1/messages/{message}/cancel")
+
+
+async def soonest_s(shop: Shop) -> float:
+    """In how many seconds the first of those who wait is due."""
+    return await shop.world.db.fetchval(
+        "SELECT extract(epoch FROM min(due_at) - now())::float8 FROM chunks WHERE app_id = $1 AND state = 0",
+        shop.app.id,
+    )
 
 
 async def lane_state(shop: Shop) -> int | None:

@@ -185,3 +185,22 @@ def test_every_answer_has_a_fate_that_keeps_the_promises(
         case End(code):
             assert state_of(code) in {"sent", "failed", "expired"}
             assert (code is Code.SENT) == isinstance(outcome, Accepted)
+
+
+def test_who_waits_for_the_lane_is_told_from_who_was_asked_to_wait():
+    """A lane that runs again wakes the first: what is the lane's trouble, or turns out to be; nobody else."""
+
+    def waits_for(outcome: Outcome, *, lane_works: bool = True, verdict: Verdict = Verdict.UNKNOWN) -> int | None:
+        around = Circumstances(0, 0, NOW + timedelta(days=1), verdict, lane_works=lane_works, lane=7)
+        fate = fate_of(outcome, around, suspect_at=None, now=NOW, dice=random.Random(3))
+        assert isinstance(fate, Again)
+        return fate.lane
+
+    assert waits_for(Retry("throttled", 30.0, "lane")) == 7
+    assert waits_for(Misconfigured("tls")) == 7
+    assert waits_for(Suspect("vapid_refused")) == 7
+    assert waits_for(Suspect("vapid_refused"), verdict=Verdict.CREDENTIAL) == 7
+    assert waits_for(Retry("server_error"), lane_works=False) == 7
+    assert waits_for(Retry("server_error")) is None
+    assert waits_for(Retry("throttled", 30.0), lane_works=False) is None
+    assert waits_for(Retry("throttled", 30.0, "device"), lane_works=False) is None

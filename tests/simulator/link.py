@@ -87,8 +87,9 @@ class ModelWork:
         """Prolongs leases."""
         await self._link.call(lambda: self._store.renew(held, lease_s=self._lease_s))
 
-    async def release(self, chunk: Chunk, *, delay_s: float = 0.0) -> None:
-        """Gives back."""
+    async def release(self, chunk: Chunk, *, delay_s: float = 0.0, lane: int | None = None) -> None:
+        """Gives back. Nobody resumes a lane here: who waits for one waits its time out."""
+        del lane
         await self._link.call(lambda: self._store.release(chunk, delay_s=delay_s))
 
     async def release_all(self) -> None:

@@ -88,8 +88,8 @@ class _Broken:
     async def renew(self, held: Sequence[Chunk]) -> None:
         await self.work.renew(held)
 
-    async def release(self, chunk: Chunk, *, delay_s: float = 0.0) -> None:
-        await self.work.release(chunk, delay_s=delay_s)
+    async def release(self, chunk: Chunk, *, delay_s: float = 0.0, lane: int | None = None) -> None:
+        await self.work.release(chunk, delay_s=delay_s, lane=lane)
 
     async def release_all(self) -> None:
         await self.work.release_all()

@@ -168,6 +168,7 @@ CASES: dict[str, tuple[Use, tuple[str, ...]]] = {
         ("chunks_turns",),
     ),
     "release what expired": (lambda db, _: chunks.release_expired(db), ("chunks_leased",)),
+    "wake who waits for a lane": (lambda db, app: chunks.wake(db, app_id=app.id, lanes=[0, 7]), ("chunks_lane",)),
     "release what a process held": (lambda db, _: chunks.release_owned(db, owner=1), ("chunks_leased",)),
     "claim messages": (lambda db, _: messages.claim_due(db, limit=8, lease_s=60), ("messages_due",)),
     "messages to prepare for": (lambda db, _: messages.coming(db, within_s=600, limit=8), ("messages_due",)),

@@ -41,6 +41,8 @@ LANE_IN_FLIGHT_MAX: Final = 2_000
 """Requests under way at once per lane and process: as many as a process may have under way at all."""
 LANE_IN_FLIGHT_START: Final = 128
 """The same before a lane knows what its service bears: enough for full speed at usual answer times."""
+LANE_IN_FLIGHT_MIXED: Final = 16
+"""The fewest at once where some pushes fail and others of the same second get through."""
 LANE_WAIT_S_MAX: Final = 1.0
 """A push waits so long for its turn on a slow lane; beyond it is put off, so that others of its group go on."""
 LANE_PUT_OFF_S_MAX: Final = 60.0
@@ -56,6 +58,16 @@ AMBIGUOUS_WINDOW: Final = 200
 AMBIGUOUS_ANSWERS_MIN: Final = 20
 AMBIGUOUS_SHARE_MAX: Final = 0.2
 """Above this share the credential is at fault: the lane stops and no device is dropped."""
+INQUIRY_DEVICES_MAX: Final = 20
+"""Devices that are looked up before a lane is stopped for what was said of them."""
+INQUIRY_KNOWN_MIN: Final = 3
+"""So many devices that were reached before have to be refused, with nobody reached in between: one or two just died."""
+INQUIRY_S: Final = 3.0
+"""How long a lane that nobody got through on waits to hear of them; then it stops, as it would for known ones."""
+INQUIRY_DAYS: Final = 31
+"""How far back is looked for what reached them."""
+INQUIRY_GROUPS: Final = 5
+"""Settled groups in which somebody is looked for who was reached with a key."""
 SUSPECT_GAP_S: Final = 3600
 """A device is dropped on a second ambiguous answer at least so long after the first."""
 
@@ -69,7 +81,7 @@ CLICK_BASE_CHARS_MAX: Final = 100
 RECEIPT_TOKEN_CHARS_MAX: Final = 200
 """A genuine one has 55."""
 RECEIPT_QUEUE_MAX: Final = 10_000
-"""Genuine receipts waiting for their transaction; beyond it devices hear 429 and keep them."""
+"""Genuine receipts waiting for their transaction, half of them of one app; beyond it devices hear 429 and keep them."""
 RECEIPT_RETRY_S: Final = 5
 """What they hear how long to keep them."""
 RECEIPT_BATCH_MAX: Final = 500
