@@ -17,6 +17,8 @@ Value: TypeAlias = str | bool | int | float | list[str]
 
 _MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 _NUL: Final = "\0"
+_SURELY_SHORT_CHARS: Final = ATTRIBUTE_BYTES_MAX // 6 - 2
+"""A character takes six bytes of JSON at most (`\\u001f`), and the quotes two."""
 
 
 def check_name(name: str, *, kind: str) -> None:
@@ -28,6 +30,8 @@ def check_name(name: str, *, kind: str) -> None:
 def check_value(value: Any, *, param: str) -> Value:
     """The value as it is kept. Raises `Invalid`."""
     checked = _checked(value, param)
+    if not isinstance(checked, list) and (not isinstance(checked, str) or len(checked) <= _SURELY_SHORT_CHARS):
+        return checked
     if len(msgspec.json.encode(checked)) > ATTRIBUTE_BYTES_MAX:
         raise Invalid("field_invalid", f"A value takes at most {ATTRIBUTE_BYTES_MAX} bytes.", param=param)
     return checked

@@ -16,17 +16,19 @@ Times = dict[str, int]
 
 
 def changed(profile: Profile, set_at: Mapping[str, int], change: Change, *, at_s: int) -> tuple[Profile, Times]:
-    """The profile after a change, and when its values were set; a value that stays the same keeps its time.
+    """The profile after a change (the very same where nothing is another), and when its values were set.
 
-    Raises `Invalid` for more than 100 attributes or tags.
+    A value that stays the same keeps its time. Raises `Invalid` for more than 100 attributes or tags.
     """
     before = _flat(profile)
-    after = {place: value for place, value in before.items() if not change.is_whole or place in CHOICES}
+    after = {place: value for place, value in before.items() if place in CHOICES} if change.is_whole else dict(before)
     for place, value in _named(change).items():
         if value is None:
             after.pop(place, None)
         else:
             after[place] = value
+    if before == after and all(_is_same(value, after[place]) for place, value in before.items()):
+        return profile, dict(set_at)
     whole = _profile(after)
     for kind in _KINDS.values():
         if len(getattr(whole, kind)) > ATTRIBUTES_PER_PERSON_MAX:

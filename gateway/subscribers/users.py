@@ -1,6 +1,7 @@
 """People as the shop tells of them: made, changed, found, listed, and known under several names."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -8,7 +9,7 @@ import msgspec
 
 from gateway.model.app import App
 from gateway.model.errors import Conflict, GatewayError, Invalid, NotFound, StoreUnavailable
-from gateway.model.limits import ALIASES_PER_PERSON_MAX, PEOPLE_WRITE_ATTEMPTS_MAX
+from gateway.model.limits import ALIASES_PER_PERSON_MAX, IMPORT_STEP_LINES, PEOPLE_WRITE_ATTEMPTS_MAX
 from gateway.model.person import Change, Person
 from gateway.policy.event_facts import together
 from gateway.policy.profiles import changed, contact_after, joined
@@ -81,7 +82,9 @@ class Users:
             made = await people.made(tx, app, own.values())
             held = await profiles.lock(tx, app, set(own.values()))
             after, results = dict(held), list[Result]()
-            for wish in wishes:
+            for at, wish in enumerate(wishes, start=1):
+                if at % IMPORT_STEP_LINES == 0:
+                    await asyncio.sleep(0)  # others are answered meanwhile
                 person = after[own[wish.name]]
                 try:
                     after[person.name] = _changed(person, wish.change, app, vault, now=now)
@@ -125,6 +128,10 @@ class Users:
                 await people.copied(self._db, app, [kept.name])
                 return await self.get(app, name)
         raise StoreUnavailable("The same users are being changed elsewhere all the time; try again.")
+
+    async def own_names(self, app: App, names: Iterable[str]) -> Mapping[str, str]:
+        """From each of these names that is another name of somebody to that person's own."""
+        return await persons.names_of(self._db, app, names)
 
     async def alias_faults(self, app: App, wanted: Sequence[Naming]) -> list[GatewayError | None]:
         """For each of these, one after the other, why it cannot be, as far as that is known beforehand."""
@@ -182,7 +189,7 @@ def _changed(person: Person, change: Change, app: App, vault: Vault, *, now: dat
         held = {} if contact is None else _opened(person, app, vault)
         wanted = contact_after(held, change)
         contact = contact if wanted == held else _sealed(person.name, wanted, app, vault)
-    if profile == person.profile and contact == person.contact:
+    if profile is person.profile and contact == person.contact:
         return person
     return msgspec.structs.replace(person, profile=profile, set_at=set_at, contact=contact)
 

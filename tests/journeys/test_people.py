@@ -70,6 +70,13 @@ async def test_a_change_merges_and_a_put_replaces(shop: Shop) -> None:
     assert (status, said["error"]["code"]) == (404, "not_found")
 
 
+async def test_true_is_another_value_than_one(shop: Shop) -> None:
+    """Typed values: a number that becomes true or false is a change, and the other way round."""
+    for value in (1, True, 0, False):
+        said = await _put(shop, "cust-17", attributes={"vip": value})
+        assert said["attributes"]["vip"] is value
+
+
 async def test_what_is_known_is_on_every_device_at_once(shop: Shop) -> None:
     """One that was there, and one that comes later; what somebody else has is not."""
     mine, theirs = await shop.devices(2, lines=[{"user": "cust-17"}, {"user": "cust-18"}])
