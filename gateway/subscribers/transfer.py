@@ -5,25 +5,24 @@ small steps so that the process goes on answering others. Batches commit one by 
 and left out; running the same file again changes nothing that is not different in it.
 """
 
-import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol, Self
+from typing import Protocol
 
 import msgspec
 
 from gateway.model.app import App
 from gateway.model.errors import Conflict, GatewayError
-from gateway.model.limits import CONSENTS_PER_DEVICE_MAX, EXPORT_PAGE_ROWS, IMPORT_WRITES_MAX, TOPICS_PER_APP_MAX
+from gateway.model.limits import CONSENTS_PER_DEVICE_MAX, EXPORT_PAGE_ROWS, TOPICS_PER_APP_MAX
 from gateway.store import subscriptions, topics, transfer
 from gateway.store.credentials import list_of_app as credentials_of_app
 from gateway.store.database import Queryable
-from gateway.store.transfer import ImportedDevice, Ledger, Written
+from gateway.store.transfer import ImportedDevice, Ledger
 from gateway.subscribers.consent_imports import ImportLedger
 from gateway.subscribers.imports import ImportReport, Tally, batches
 from gateway.subscribers.rows import Draft, LineReader, line_of, overlay
 from gateway.subscribers.topics import made
+from gateway.subscribers.under_way import UnderWay
 from gateway.transports.base import Credential, Transport
 
 
@@ -69,9 +68,13 @@ class Transfer:
         )
         tally = Tally()
         resolver = _Topics(self._db, app)
-        async with _Writer(self._db, app, tally, ImportLedger(app, now=now, names=resolver.names)) as writer:
+        writer = _Writer(self._db, app, tally, ImportLedger(app, now=now, names=resolver.names))
+        async with UnderWay() as under_way:
             async for drafts in batches(lines, tally, reader.read):
-                await writer.write(_distinct(await resolver.resolved(drafts, tally), tally))
+                devices = _distinct(await resolver.resolved(drafts, tally), tally)
+                await under_way.room_for(devices.keys())
+                if devices:
+                    under_way.begin(devices.keys(), writer.write(devices))
                 if on_progress is not None:
                     on_progress(tally.count)
         return tally.report()
@@ -98,46 +101,21 @@ class Transfer:
 
 
 class _Writer:
-    """Writes batches in the background, a few at once; leaving the block waits for the rest, or gives them up."""
+    """Writes batches of devices, and counts what became of them."""
 
     def __init__(self, db: Queryable, app: App, tally: Tally, ledger: Ledger) -> None:
         self._db = db
         self._app = app
         self._ledger = ledger
         self._tally = tally
-        self._under_way: deque[tuple[asyncio.Task[Written], Collection[bytes]]] = deque()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, fault: type[BaseException] | None, *_: object) -> None:
-        try:
-            while fault is None and self._under_way:
-                await self._finish_one()
-        finally:
-            left = [task for task, _ in self._under_way]
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
 
     async def write(self, devices: Mapping[bytes, ImportedDevice]) -> None:
-        """Begins to write once there is room, and once no earlier batch is at one of the same addresses."""
-        while len(self._under_way) >= IMPORT_WRITES_MAX or any(
-            not devices.keys().isdisjoint(addresses) for _, addresses in self._under_way
-        ):
-            await self._finish_one()
-        if devices:
-            task = asyncio.create_task(transfer.write(self._db, self._app, list(devices.values()), ledger=self._ledger))
-            self._under_way.append((task, devices.keys()))
-
-    async def _finish_one(self) -> None:
-        task, _ = self._under_way[0]
-        written = await task
+        """Stores the devices of one batch, by their addresses."""
+        written = await transfer.write(self._db, self._app, list(devices.values()), ledger=self._ledger)
         self._tally.imported += written.inserted
         self._tally.updated += written.updated
         for line in written.full:
             self._tally.reject(line, _no_record())
-        self._under_way.popleft()
 
 
 def _distinct(devices: Sequence[ImportedDevice], tally: Tally) -> dict[bytes, ImportedDevice]:

@@ -1,12 +1,11 @@
 """Moving people in and out by the thousand, as lines of JSON. The two fit together.
 
-While one batch of 2,000 is on its way to the database the next is decoded and checked, in small steps so that the
-process goes on answering others. Batches commit one by one; a line that is wrong is reported and left out; running the
-same file again changes nothing that is not different in it.
+While a batch of 2,000 is on its way to the database the next is decoded and checked, in small steps so that the process
+goes on answering others. A batch commits as a whole; a line that is wrong is reported and left out; running the same
+file again changes nothing that is not different in it.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -22,6 +21,7 @@ from gateway.subscribers.aliases import Naming
 from gateway.subscribers.choices import choices_shown
 from gateway.subscribers.imports import ImportReport, Tally, batches, decoded
 from gateway.subscribers.preferences import check_external_id
+from gateway.subscribers.under_way import UnderWay
 from gateway.subscribers.user_request import UserRow, change_of
 from gateway.subscribers.users import Users, Wish
 
@@ -48,19 +48,19 @@ async def import_users(users: Users, app: App, lines: AsyncIterator[bytes], *, n
     sent again.
     """
     tally = Tally()
-    writing: asyncio.Task[None] | None = None
-    try:
+    async with UnderWay() as under_way:
         async for batch in batches(lines, tally, partial(_read, now=now)):
-            if writing is not None:
-                await writing
-            writing = asyncio.create_task(_write(users, app, batch, tally, now=now))
-        if writing is not None:
-            await writing
-    finally:
-        if writing is not None and not writing.done():
-            writing.cancel()
-            await asyncio.gather(writing, return_exceptions=True)
+            names = await _names_of(users, app, batch)
+            while await under_way.room_for(names):
+                names = await _names_of(users, app, batch)  # by now it may be another name of somebody
+            under_way.begin(names, _write(users, app, batch, tally, now=now))
     return tally.report()
+
+
+async def _names_of(users: Users, app: App, batch: Sequence[_Read]) -> set[str]:
+    """Every name that leads to one of these people, as far as it is in these lines, and their own."""
+    said = {name for one in batch for name in (one.wish.name, *one.naming.aliases)}
+    return said | set((await users.own_names(app, said)).values())
 
 
 async def _write(users: Users, app: App, batch: list[_Read], tally: Tally, *, now: datetime) -> None:
