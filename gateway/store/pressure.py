@@ -45,7 +45,7 @@ class Since(msgspec.Struct, frozen=True):
 
 
 async def recent(db: Queryable, place: tuple[int, int], ids: tuple[int, int], since: Since) -> list[RecentRow]:
-    """What was settled in a place (app, bucket), from one id to another, the latest first (index outcomes_recent)."""
+    """What was settled in a place (app, bucket), from one id to another, the latest first (index outcomes_lately)."""
     rows = await db.fetch(
         """
         SELECT msg_id, lo, attempt, category, at, ids, codes FROM outcomes
@@ -65,7 +65,7 @@ async def recent(db: Queryable, place: tuple[int, int], ids: tuple[int, int], si
 
 
 async def came(db: Queryable, place: tuple[int, int], ids: tuple[int, int], since: Since) -> list[Came]:
-    """Which messages came to them, each with its last time there: the rows of `recent`, but nobody's ids."""
+    """Which messages came to them, each with its last time there: the rows of `recent`, from the index alone."""
     rows = await db.fetch(
         """
         SELECT msg_id, CASE WHEN lo = hi THEN lo END AS alone, max(at) AS at FROM outcomes

@@ -236,11 +236,11 @@ CASES: dict[str, tuple[Use, tuple[str, ...]]] = {
     "a person": (lambda db, app: profiles.get(db, app, "user-5"), ("persons_pkey",)),
     "what a bucket got lately": (
         lambda db, app: pressure.recent(db, (app.id, 7), (0, 4000), LATELY),
-        (r"outcomes_\d+_app_id_bucket_category_at_idx",),
+        (r"outcomes_\d+_(?:lately|app_id_bucket_category_at_lo_hi_\w*idx)",),
     ),
     "which messages came to a bucket lately": (
         lambda db, app: pressure.came(db, (app.id, 7), (0, 4000), LATELY),
-        (r"outcomes_\d+_app_id_bucket_category_at_idx",),
+        (r"Index Only Scan using outcomes_\d+_(?:lately|app_id_bucket_category_at_lo_hi_\w*idx)",),
     ),
     "messages that nobody approved": (
         lambda db, _: approvals.expire(db, code="..50", limit=100),
