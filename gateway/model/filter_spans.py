@@ -53,3 +53,8 @@ def since(period: str, *, now: datetime) -> datetime:
 def day_number(at: datetime) -> int:
     """Days since 1970-01-01 (UTC)."""
     return int(at.timestamp()) // DAY_S
+
+
+def day_text(day: int) -> str:
+    """A day's number in the five digits in which days are kept: the order of such texts is the order of time."""
+    return f"{max(day, 0):05}"

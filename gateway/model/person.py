@@ -3,12 +3,14 @@
 The copy is the JSON object `subscriptions.facts`:
 
     {"v": 7, "attributes": {...}, "tags": {...}, "language": "nl", "timezone": "Europe/Amsterdam", "country": "NL",
-     "events": {name: {"n": 3, "first": epoch_s, "last": epoch_s, "sum": 59.9, "days": {"20780": [2, 39.9]}}},
+     "events": {name: {"n": 3, "first": epoch_s, "last": epoch_s, "sum": 59.9, "days": {"20780": [2, 39.9]},
+                       "latest": "20780 20780"}},
      "devices": 2, "quiet": {...}, "frequency": ..., "paused_until": ..., "channels_off": [...]}
 
 A key that is absent means that nothing is known; without `devices` there is one. `v` is the version that was copied: an
-older copy never takes the place of a newer one. `days` are days since 1970-01-01 (UTC), each with number and sum. What
-people chose themselves (`model.choices`) stands beside what the shop says of them.
+older copy never takes the place of a newer one. `days` are days since 1970-01-01 (UTC), each with number and sum;
+`latest` are those of the last few times (`policy.event_facts`). What people chose themselves (`model.choices`) stands
+beside what the shop says of them.
 """
 
 from datetime import datetime

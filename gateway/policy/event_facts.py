@@ -2,12 +2,16 @@
 
 Order does not matter: a late event ends up in the same figures. The bounds are `EVENT_KINDS_PER_PERSON_MAX` kinds and
 `EVENT_DAYS_MAX` days of each; what makes room is what was not heard of for the longest.
+
+`latest` are the days of the last `EVENT_LATEST_MAX` times, the newest first, in one text. `days` say the same, but
+would have to be added up for each person: here a filter finds "at least three times within 90 days" at one place.
 """
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, Final
 
-from gateway.model.limits import EVENT_DAYS_MAX, EVENT_KINDS_PER_PERSON_MAX, EVENT_VALUE_MAX
+from gateway.model.limits import EVENT_DAYS_MAX, EVENT_KINDS_PER_PERSON_MAX, EVENT_LATEST_MAX, EVENT_VALUE_MAX
 from gateway.policy.commerce import worth_of_items
 
 AMOUNTS: Final = ("value", "total", "revenue")
@@ -37,7 +41,7 @@ def amount_of(properties: Mapping[str, Any], *, currency: str | None) -> float:
 def with_event(facts: Mapping[str, Facts], name: str, *, at_s: int, amount: float) -> dict[str, Facts]:
     """The facts after one more event."""
     day = {str(at_s // _DAY_S): [1, amount]}
-    one: Facts = {"n": 1, "first": at_s, "last": at_s, "sum": amount, "days": day}
+    one: Facts = {"n": 1, "first": at_s, "last": at_s, "sum": amount, "days": day, "latest": latest_of(day)}
     held = facts.get(name)
     return _bounded({**facts, name: one if held is None else _sum(held, one)})
 
@@ -51,13 +55,21 @@ def together(some: Mapping[str, Facts], others: Mapping[str, Facts]) -> dict[str
     return _bounded(both)
 
 
+def latest_of(days: Mapping[str, list[float]]) -> str:
+    """The days of the last few times, the newest first: `20780 20780 20771` is twice on the one, once on the other."""
+    times = (day for day in sorted(days, key=int, reverse=True) for _ in range(int(days[day][0])))
+    return " ".join(islice(times, EVENT_LATEST_MAX))
+
+
 def _sum(a: Facts, b: Facts) -> Facts:
+    days = _days(a["days"], b["days"])
     return {
         "n": a["n"] + b["n"],
         "first": min(a["first"], b["first"]),
         "last": max(a["last"], b["last"]),
         "sum": _rounded(a["sum"] + b["sum"]),
-        "days": _days(a["days"], b["days"]),
+        "days": days,
+        "latest": latest_of(days),
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, assert_never, cast
 import msgspec
 
 from gateway.model import filter as f
-from gateway.model.filter_spans import Span, day_number, since, span_of
+from gateway.model.filter_spans import DAY_S, Span, day_number, day_text, since, span_of
 from gateway.model.moments import MOMENT
 from gateway.model.place import place_key
 from gateway.model.subscriber import PLATFORM_NAMES
@@ -219,13 +219,19 @@ def _is_done(done: f.Done, device: Described, now: datetime) -> bool:
     return bool(event) and event["last"] >= int(since(done.within, now=now).timestamp())
 
 
+def _in_all(total: f.Total, event: Mapping[str, Any]) -> Decimal:
+    return Decimal(str(event.get("n" if total.measure == "count" else "sum", 0)))
+
+
 def _total(total: f.Total, device: Described, now: datetime) -> Decimal:
     """Added up in decimals, as the database does."""
     event = _event(device, total.event)
     if total.within is None:
-        return Decimal(str(event.get("n" if total.measure == "count" else "sum", 0)))
-    first = str(day_number(since(total.within, now=now)))
+        return _in_all(total, event)
+    first = day_number(since(total.within, now=now))
+    if event and event["first"] >= first * DAY_S:
+        return _in_all(total, event)
     place = 0 if total.measure == "count" else 1
-    figures = [day[place] for number, day in _object(event, "days").items() if number >= first]
+    figures = [day[place] for number, day in _object(event, "days").items() if number >= day_text(first)]
     with localcontext(prec=_DIGITS_MAX):
         return sum((Decimal(str(figure)) for figure in figures), Decimal(0))

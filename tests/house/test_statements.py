@@ -47,7 +47,8 @@ SLICES: dict[str, str] = {
 """Statements that look across apps or buckets, and why they may."""
 
 BUILT: dict[str, str] = {
-    "estimates.tallies": "the condition is put together from literals, held by the type checker",
+    "estimates.sample": "the condition is put together from literals, held by the type checker",
+    "estimates.members": "as above",
     "estimates.counted": "as above",
     "audiences.count_slices": "the condition is put together from literals, held by the type checker",
     "audiences.count_by_kind": "as above",

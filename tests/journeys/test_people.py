@@ -201,7 +201,7 @@ async def test_events_become_facts_by_kind(shop: Shop) -> None:
     day = str(int(now.timestamp()) // 86_400)
     assert facts["order_placed"] == {
         "n": 2, "first": int(before.timestamp()), "last": int(now.timestamp()), "sum": 20.3,
-        "days": {str(int(day) - 3): [1, 0.2], day: [1, 20.1]},
+        "days": {str(int(day) - 3): [1, 0.2], day: [1, 20.1]}, "latest": f"{day} {int(day) - 3}",
     }  # fmt: skip
     assert facts["viewed"]["n"] == 1
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from gateway.policy.event_facts import latest_of
 from gateway.policy.matching import Described
 from tests.policy.filters import (
     CITIES,
@@ -46,13 +47,14 @@ def _events(draw: st.DrawFn) -> dict[str, Any]:
         day = days.setdefault(f"{int(at.timestamp()) // 86_400:05}", [0, 0])
         day[0] += 1
         day[1] += worth
-    return {
+    said = {
         "n": len(moments),
         "first": int(moments[0].timestamp()),
         "last": int(moments[-1].timestamp()),
         "sum": sum(worths),
         "days": days,
     }
+    return {**said, "latest": latest_of(days)} if draw(st.booleans()) else said  # without: of a former version
 
 
 _facts: Final = st.none() | st.fixed_dictionaries(

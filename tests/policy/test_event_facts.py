@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.model.limits import EVENT_DAYS_MAX, EVENT_KINDS_PER_PERSON_MAX
+from gateway.model.limits import EVENT_DAYS_MAX, EVENT_KINDS_PER_PERSON_MAX, EVENT_LATEST_MAX
 from gateway.policy.event_facts import amount_of, together, with_event
 
 _DAY_S = 86_400
@@ -41,6 +41,14 @@ def test_days_add_up_to_the_totals(events: list[tuple[str, int, int]]):
         assert facts["n"] == len(own) == sum(n for n, _ in facts["days"].values())
         assert (facts["first"], facts["last"]) == (min(one[1] for one in own), max(one[1] for one in own))
         assert round(facts["sum"] * 100) == sum(one[2] for one in own)
+
+
+@given(st.lists(_event, min_size=1, max_size=30))
+def test_the_last_few_times_stand_in_order(events: list[tuple[str, int, int]]):
+    """A day for each time, the newest first: the third of them tells whether it was three times since a day."""
+    for name, facts in _facts(events).items():
+        days = sorted((str(at_s // _DAY_S) for kind, at_s, _ in events if kind == name), reverse=True)
+        assert facts["latest"].split(" ") == days[:EVENT_LATEST_MAX]
 
 
 def test_facts_are_bounded():

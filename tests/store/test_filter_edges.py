@@ -9,6 +9,7 @@ import pytest
 
 from gateway.model import filter as f
 from gateway.model.audience import Audience
+from gateway.policy.event_facts import latest_of
 from gateway.policy.filter_writing import written
 from gateway.policy.matching import Described
 from gateway.store.database import Database
@@ -62,18 +63,35 @@ def _by_events() -> list[Described]:
     for ago_s in (0, 3_599, 3_600, 3_601, DAY_S - 1, DAY_S, DAY_S + 1, 2 * DAY_S, 30 * DAY_S, 31 * DAY_S, 800 * DAY_S):
         for times, worth in ((1, 0), (1, 2.5), (2, 0.5), (5, 1), (10, 0.1), (1, -1)):
             last = int(NOW.timestamp()) - ago_s
-            event = {
-                "n": times, "first": last, "last": last, "sum": round(times * worth, 6),
-                "days": {f"{last // DAY_S:05}": [times, round(times * worth, 6)]},
-            }  # fmt: skip
-            people.append(_device(facts={"events": {"visit": event}}))
+            days = {f"{last // DAY_S:05}": [times, round(times * worth, 6)]}
+            event = {"n": times, "first": last, "last": last, "sum": round(times * worth, 6), "days": days}
+            people += _of_both_versions(event)
+    for on_days in ({0: 1, 1: 1, 29: 1}, {0: 2, 30: 3, 31: 4}, {1: 1, 2: 1, 3: 1, 4: 1, 29: 1, 40: 9}, {10: 1, 800: 6}):
+        people += _of_both_versions(_on_days(on_days))
     return people
+
+
+def _of_both_versions(event: dict[str, Any]) -> list[Described]:
+    """Somebody with facts as they are written, and somebody with those of a version that kept no order of times."""
+    kept = {**event, "latest": latest_of(event["days"])}
+    return [_device(facts={"events": {"visit": one}}) for one in (event, kept)]
+
+
+def _on_days(times_of: dict[int, int]) -> dict[str, Any]:
+    """So many times, so many days ago, each worth a quarter."""
+    last = int(NOW.timestamp())
+    times = sum(times_of.values())
+    days = {f"{last // DAY_S - ago:05}": [n, n / 4] for ago, n in times_of.items()}
+    return {
+        "n": times, "first": last - max(times_of) * DAY_S, "last": last - min(times_of) * DAY_S, "sum": times / 4,
+        "days": days,
+    }  # fmt: skip
 
 
 def _event_leaves() -> Iterator[f.Leaf]:
     for within in (None, *PERIODS):
         yield from (f.Done("visit", is_done, within) for is_done in (True, False))
-        for bound in (*NUMBERS, 10):
+        for bound in (*NUMBERS, 2, 3, 4, 6, 10):
             yield from (
                 f.Total("visit", measure, relation, bound, within)
                 for measure in ("count", "sum")

@@ -94,14 +94,39 @@ async def test_a_sample_reads_a_stretch_of_the_index(shop: tuple[Database, App])
 
     (plan,) = await plans(
         db,
-        lambda recording: estimates.tallies(
-            recording, app_id=app.id, buckets=app.buckets[:1], low=2**52, high=2**54,
-            audience=Audience(topics=parse_topics("news")), names=NAMES, now=NOW,
+        lambda recording: estimates.sample(
+            recording, app_id=app.id, stretches=[(bucket, 2**52, 2**54) for bucket in app.buckets],
+            audience=Audience(topics=parse_topics("news")), names=NAMES, now=NOW, owners=100,
         ),
     )  # fmt: skip
 
     assert re.search(r"subscriptions_(live|pkey)", plan)
     assert whole_tables(plan) == []
+
+
+async def test_the_other_devices_of_sampled_people_are_read_by_their_keys(shop: tuple[Database, App]):
+    """However few of the shop fit a filter that has an index: only these devices are looked at."""
+    db, app = shop
+    rare = Audience(where=read_where({"attribute": "store", "is": "store-17"}, "where"))
+
+    (people,) = await plans(
+        db,
+        lambda recording: estimates.devices_of(
+            recording, app_id=app.id, bucket_of={f"cust-{number}": app.buckets[0] for number in range(100)}
+        ),
+    )
+    (devices,) = await plans(
+        db,
+        lambda recording: estimates.members(
+            recording, app_id=app.id, bucket_of=dict.fromkeys(range(100), app.buckets[0]), audience=rare,
+            names=NAMES, now=NOW,
+        ),
+    )  # fmt: skip
+
+    assert "persons_pkey" in people
+    assert re.search(r"subscriptions_(live|pkey)", devices)
+    assert "subscriptions_known" not in devices
+    assert whole_tables(people + devices) == []
 
 
 async def test_a_group_is_read_by_its_key_however_few_fit(shop: tuple[Database, App]):

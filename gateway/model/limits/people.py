@@ -36,6 +36,8 @@ EVENT_KINDS_PER_PERSON_MAX: Final = 40
 """Kinds of events that a person's facts tell of; the one not heard of for the longest makes room."""
 EVENT_DAYS_MAX: Final = 90
 """Days of one kind that the facts tell of one by one; older ones are in the totals only."""
+EVENT_LATEST_MAX: Final = 5
+"""Times of one kind whose days are kept in order: filters for up to so many times within a period find them there."""
 EVENT_VALUE_MAX: Final = 1e12
 EVENT_ITEMS_MAX: Final = 200
 """Items of one event, as many as Google Analytics 4 takes."""
