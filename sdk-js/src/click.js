@@ -33,6 +33,7 @@ export async function onClick(desk, event) {
   const { origin } = desk.scope.location;
   const address = clickTarget(mark.links || {}, action, origin, await allowedHosts(desk));
   const opening = goTo(desk.scope, address).catch(() => {});
+  desk.tell(desk, 'click', notification, { action, address, opening });
   await desk.note('clicked', mark.t, action); // at once: a window that is refused, or never answers, was clicked for all the same
   await within(OPENING_LIMIT_MS, opening).catch(() => {});
   await desk.hurry(); // over the network, which the shop's page has first

@@ -71,6 +71,7 @@ export async function onPush(desk, event) {
   if (verdict === 'skip') return;
   const push = arrived.recalls ? await takeBack(desk, arrived).catch(() => arrived) : arrived;
   if (push) {
+    if (verdict === 'show') desk.tell(desk, 'display', { title: push.title, ...push.options });
     const options = verdict === 'refresh' ? { ...push.options, silent: true, renotify: false } : push.options;
     await show(desk, { title: push.title, options });
   }

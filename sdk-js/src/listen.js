@@ -9,11 +9,14 @@ import { VERSION } from './version.js';
 const MARK = Symbol.for('steeple');
 const HURRY = 'steeple:flush'; // what a page says that wants kept receipts to be sent, see visit.js
 
-/** Listens on a ServiceWorkerGlobalScope, once. `translate` makes our payload's text of another sender's. */
-export function listen(scope, { translate = (text) => text } = {}) {
+/**
+ * Listens on a ServiceWorkerGlobalScope, once. `translate` makes our payload's text of another sender's; `tell` hears,
+ * as in onesignal/tell.js, what is shown and clicked.
+ */
+export function listen(scope, { translate = (text) => text, tell = () => {} } = {}) {
   if (scope[MARK]) return;
   scope[MARK] = VERSION;
-  const desk = { ...createDesk(scope), translate };
+  const desk = { ...createDesk(scope), translate, tell };
   const handle = (name, handler) => scope.addEventListener(name, (event) => event.waitUntil(handler(desk, event)));
   handle('push', onPush);
   handle('notificationclick', onClick);

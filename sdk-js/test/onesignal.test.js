@@ -330,3 +330,47 @@ test('what is kept says nothing of the visitor but tags, and that they came over
   const { databases } = await open(page);
   assert.deepEqual(await kept(databases, 'onesignal'), { coming: false, tags: {}, unsent: {} });
 });
+
+const NOTIFICATION = { notificationId: 'msg_1', title: 'Sale', additionalData: { sku: 7 } };
+const clicked = (fields = {}) => ({ notification: NOTIFICATION, result: { url: 'https://shop.example/sale' }, at_ms: Date.now(), ...fields });
+
+test('a page hears of what is about to be shown, and is told that it cannot keep it back', async () => {
+  const page = pageForOneSignal();
+  const heard = [];
+  const { host, workers } = await open(page, {}, (OneSignal) => OneSignal.Notifications.addEventListener('foregroundWillDisplay', (event) => heard.push(event)));
+  for (const data of [null, 'steeple:flush', { steeple: 'display', scope: 'https://shop.example/other/', notification: {} }]) workers.tell(data);
+  workers.tell({ steeple: 'display', scope: ROOT, notification: NOTIFICATION });
+  assert.deepEqual(heard.map(({ notification }) => notification), [NOTIFICATION]);
+  heard[0].preventDefault();
+  assert.ok(host.console.lines.some((line) => line.includes('preventDefault')));
+});
+
+test('a click is told once: to the page that is open, or to the one that it opens once that listens', async () => {
+  const heard = [];
+  const listen = (OneSignal) => OneSignal.Notifications.addEventListener('click', (event) => heard.push(event));
+  const page = pageForOneSignal();
+  const drawer = openStore({ indexedDB: page.databases });
+  await drawer.set('clicked', clicked());
+  const opened = await open(page);
+  assert.deepEqual(heard, []);
+  listen(opened.OneSignal);
+  await settle();
+  assert.deepEqual(heard, [{ notification: NOTIFICATION, result: { url: 'https://shop.example/sale' } }]);
+  assert.equal(await drawer.get('clicked'), undefined);
+
+  await drawer.set('clicked', clicked({ result: { actionId: 'buy' } }));
+  page.workers.tell({ steeple: 'click', scope: ROOT });
+  page.workers.tell({ steeple: 'click', scope: ROOT });
+  await settle();
+  assert.deepEqual(heard.slice(1).map(({ result }) => result), [{ actionId: 'buy' }]);
+
+  await drawer.set('clicked', clicked({ at_ms: Date.now() - 61000 }));
+  await open(again(page), {}, listen);
+  assert.equal(heard.length, 2);
+});
+
+test('what the worker does not tell is said in the console, what it tells is not', async () => {
+  const { host, OneSignal } = await open(pageForOneSignal());
+  for (const name of ['click', 'foregroundWillDisplay', 'dismiss']) OneSignal.Notifications.addEventListener(name, () => {});
+  assert.deepEqual(host.console.lines.filter((line) => line.includes('does not tell')).map((line) => /"(\w+)"/.exec(line)[1]), ['dismiss']);
+});

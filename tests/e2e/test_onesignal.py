@@ -98,6 +98,16 @@ async def test_a_page_written_for_onesignal_brings_its_visitors_over(
     await (await notifications_daemon.wait_for(title)).click()
     await (await tab_at(browser, f"{shop.origin}/news")).close()
     await shop.app.counted(message, audience=1, sent=1, shown=1, clicked=1)
+    await page.wait_for("notified.length === 1")
+    title = shop.words("About this page")
+    second = await shop.app.send({"all": True}, title=title, url=f"{shop.origin}/moved")
+    await (await notifications_daemon.wait_for(title)).click()
+    await page.wait_for("notified.length === 3")
+    assert await page.evaluate("notified") == [
+        ["foregroundWillDisplay", message, None],
+        ["foregroundWillDisplay", second, None],
+        ["click", second, f"{shop.origin}/moved"],
+    ]
     asked = {urlsplit(request.url).netloc for request in browser.requests[seen:] if request.url.startswith("http")}
     assert asked == {urlsplit(shop.origin).netloc, urlsplit(served.url).netloc}
     assert shop.site.policy_reports == []

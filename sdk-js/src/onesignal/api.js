@@ -4,7 +4,7 @@ import { permission, unsupported } from '../subscription.js';
 import { forgiving } from './harmless.js';
 import { listenable } from './watch.js';
 
-const QUIET = ['click', 'dismiss', 'foregroundWillDisplay', 'willDisplay', 'permissionPromptDisplay'];
+const QUIET = ['dismiss', 'willDisplay', 'permissionPromptDisplay'];
 const NO_MAIL = 'Steeple sends pushes only.';
 
 /** Steeple's proof of a login, where OneSignal has a token: `{signature, expires}`, or the text "expires.signature". */
@@ -19,16 +19,16 @@ const namesOf = (list) => Object.fromEntries([].concat(list).map((name) => [name
 /**
  * @param {object} deps host; events, note; init(options): starts Steeple; call(work): `work(steeple)` now, in the
  *   caller's turn, or as soon as it was started; tags, picture: see tags.js and watch.js; who(): the person's id, as
- *   learnPerson() last found it
+ *   learnPerson() last found it; wanted(name): a page listens to this event of Notifications
  */
-export function createOneSignal({ host, events, note, init, call, tags, picture, who, learnPerson, consent }) {
+export function createOneSignal({ host, events, note, init, call, tags, picture, who, learnPerson, consent, wanted }) {
   const isSubscribed = () => picture().optedIn;
   const setTags = (change) => call(() => tags.change(change, isSubscribed));
   const ask = () => call((steeple) => steeple.subscribe());
   const prompt = () => call((steeple) => steeple.prompt.show());
   const unmapped = (path, why) => () => Promise.resolve(note(path, why));
   const named = (path, known) => forgiving(known, `${path}.`, note);
-  const heard = (prefix, never) => listenable(events, prefix, { never, note });
+  const heard = (prefix, never, wanted) => listenable(events, prefix, { never, note, wanted });
 
   const Notifications = named('Notifications', {
     get permission() { return permission(host) === 'granted'; },
@@ -37,7 +37,7 @@ export function createOneSignal({ host, events, note, init, call, tags, picture,
     requestPermission: () => ask().then(() => permission(host) === 'granted'),
     setDefaultUrl: unmapped('Notifications.setDefaultUrl', 'a message names its own link.'),
     setDefaultTitle: unmapped('Notifications.setDefaultTitle', 'a message names its own title.'),
-    ...heard('Notifications', QUIET),
+    ...heard('Notifications', QUIET, wanted),
   });
 
   const PushSubscription = named('User.PushSubscription', {

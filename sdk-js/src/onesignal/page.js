@@ -7,6 +7,7 @@ import { drawerOf, openStore } from '../store.js';
 import { createOneSignal } from './api.js';
 import { comeUp } from './auto.js';
 import { createNotes } from './harmless.js';
+import { createHearing } from './hear.js';
 import { readLegacy } from './legacy.js';
 import { createMove } from './move.js';
 import { optionsOf } from './settings.js';
@@ -59,6 +60,7 @@ function createShim(host, tag) {
   const tags = createTags({ store, send: (all) => steeple.tags.set(all) });
   const { picture, watch } = createWatch({ host, store, events });
   const consent = createConsent(host, store, call);
+  const hearing = createHearing({ host, store, events, note });
   let person = null;
 
   async function learnPerson() {
@@ -82,6 +84,7 @@ function createShim(host, tag) {
     const made = openSteeple(host, { ...options, register: createMove({ store }) });
     steeple = made.api;
     watch(steeple, afterwards);
+    hearing.start(options.scope);
     open();
     await made.start();
     await consent.recall();
@@ -90,7 +93,7 @@ function createShim(host, tag) {
   }
 
   return createOneSignal({
-    host, events, note, call, tags, picture, consent, who: () => person, learnPerson,
+    host, events, note, call, tags, picture, consent, who: () => person, learnPerson, wanted: hearing.wanted,
     init: (given) => init(given || {}).catch((error) => complain(host, error)),
   });
 }

@@ -4,13 +4,14 @@ import { permission } from '../subscription.js';
 
 const HAPPENINGS = ['ready', 'subscribed', 'unsubscribed', 'changed', 'denied'];
 
-/** `addEventListener` and `removeEventListener` over Steeple's events; `never` names those that no page hears here. */
-export function listenable(events, prefix, { never = [], note }) {
+/** `addEventListener` and `removeEventListener` over Steeple's events; `never` names those that no page hears here, `wanted` hears which one is. */
+export function listenable(events, prefix, { never = [], note, wanted = () => {} }) {
   const stops = new Map();
   return {
     addEventListener(name, listener) {
       if (never.includes(name)) note(`${prefix}.addEventListener("${name}")`, 'the worker does not tell pages.');
       stops.set(listener, events.on(`${prefix}.${name}`, listener));
+      wanted(name);
     },
     removeEventListener(name, listener) {
       const stop = stops.get(listener);

@@ -71,7 +71,13 @@ export class FakeServiceWorkerContainer {
   constructor() {
     this.registrations = [];
     this.registered = [];
+    this.listeners = [];
   }
+
+  addEventListener(name, listener) { this.listeners.push([name, listener]); }
+
+  /** A worker tells this page. */
+  tell(data) { this.listeners.filter(([name]) => name === 'message').forEach(([, listener]) => listener({ data })); }
 
   async getRegistrations() { return this.registrations.filter((one) => !one.isGone); }
 

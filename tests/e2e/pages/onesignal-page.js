@@ -1,6 +1,7 @@
 // A page as OneSignal's documentation has it written: a queue, init, a listener, a button. Nothing of it names Steeple.
 window.asked = 0; // how often the browser was told to ask for permission
 window.changes = [];
+window.notified = []; // what the page heard of notifications
 window.faults = [];
 
 addEventListener('error', (event) => faults.push(event.message));
@@ -17,6 +18,11 @@ window.OneSignalDeferred = window.OneSignalDeferred || [];
 OneSignalDeferred.push(async function (OneSignal) {
   OneSignal.User.PushSubscription.addEventListener('change', function (event) {
     changes.push(event.current);
+  });
+  ['foregroundWillDisplay', 'click'].forEach(function (name) {
+    OneSignal.Notifications.addEventListener(name, function (event) {
+      notified.push([name, event.notification.notificationId, event.result && event.result.url]);
+    });
   });
   document.getElementById('yes').addEventListener('click', function () {
     OneSignal.Notifications.requestPermission();
