@@ -13,7 +13,8 @@ Text = str | Mapping[str, str]
 def language_finder(texts: Iterable[Text], *, fall_back: str | None = None) -> Callable[[str | None], str]:
     """Which of the languages of these texts a device gets, by its locale.
 
-    Its own, its own without the region, the one to fall back on, English, the first. "" for all devices where no text
+    Its own, its own without the region, the one to fall back on, English, the first by name (the store keeps no
+    other order). "" for all devices where no text
     has languages.
     """
     offered = {language: None for text in texts if not isinstance(text, str) for language in text}
@@ -22,9 +23,7 @@ def language_finder(texts: Iterable[Text], *, fall_back: str | None = None) -> C
     lowered = {language.lower(): language for language in offered}
     wanted_by_app = (fall_back or "").lower()
     otherwise = (
-        lowered.get(wanted_by_app)
-        or lowered.get(wanted_by_app.partition("-")[0])
-        or lowered.get("en", next(iter(offered)))
+        lowered.get(wanted_by_app) or lowered.get(wanted_by_app.partition("-")[0]) or lowered.get("en", min(offered))
     )
 
     known: dict[str | None, str] = {}
@@ -42,7 +41,7 @@ def language_finder(texts: Iterable[Text], *, fall_back: str | None = None) -> C
 
 
 def text_in(text: Text, language: str) -> str:
-    """A text in this language, else in English, else in the first there is."""
+    """A text in this language, else in English, else in the first by name."""
     if isinstance(text, str):
         return text
-    return text.get(language) or text.get("en") or next(iter(text.values()), "")
+    return text.get(language) or text.get("en") or (text[min(text)] if text else "")

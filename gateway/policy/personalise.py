@@ -21,7 +21,7 @@ from gateway.model.message import Content
 from gateway.policy.click_links import routed
 from gateway.policy.liquid import TextUnmade
 from gateway.policy.scope import Scope, locale_of
-from gateway.policy.wording import NOBODY, Part, Wording, in_language, split, templates_of, without
+from gateway.policy.wording import NOBODY, Part, Wording, has_languages, in_language, split, templates_of, without
 
 Render = Callable[[Device, str, int], bytes]
 _C = TypeVar("_C", bound=msgspec.Struct)
@@ -36,6 +36,8 @@ def check_texts(content: Content, wording: Wording) -> None:
 
 def reads_person(content: Content, wording: Wording) -> bool:
     """Whether more of each recipient has to be read for its texts than sending needs."""
+    if has_languages(content):
+        return True  # a device that says none is spoken to in its person's
     try:
         return any(part.reads_person(wording) for part in templates_of(content, wording))
     except Invalid:
@@ -51,7 +53,7 @@ def made(content: Content, wording: Wording, compile_: Callable[[Content], _C]) 
     try:
         plain, parts = split(routed(wording.linked(content), wording.clicks), wording)
         if not parts and not wording.chooses_language(plain):
-            return compile_(plain)
+            return _heard(compile_(plain)) if has_languages(plain) else compile_(plain)
         speaker = _Speaker(plain, wording, lambda outline: _render_of(compile_(outline)))
         return msgspec.structs.replace(compile_(speaker.outline), render=speaker.render)
     except (Invalid, TextUnmade) as fault:
@@ -62,6 +64,18 @@ def said_to(content: Content, wording: Wording, device: Device) -> Content:
     """The message as one person gets it. Raises `TextUnmade`, and `Invalid` for texts that cannot be read."""
     plain, _ = split(wording.linked(content), wording)
     return _Speaker(plain, wording, _no_render).said_to(device)
+
+
+def _heard(compiled: _C) -> _C:
+    """The same, for devices that say no language: in their person's. A provider looks at the device's alone."""
+    render = _render_of(compiled)
+
+    def told(device: Device, token: str, ttl_s: int) -> bytes:
+        if not device.locale and (locale := locale_of(device)) is not None:
+            device = msgspec.structs.replace(device, locale=locale)
+        return render(device, token, ttl_s)
+
+    return msgspec.structs.replace(compiled, render=told)
 
 
 def _render_of(compiled: msgspec.Struct) -> Render:

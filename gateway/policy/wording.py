@@ -59,7 +59,7 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
 
     def chooses_language(self, content: Content) -> bool:
         """Whether the app's own fall-back may matter to somebody."""
-        return self.language is not None and not (isinstance(content.title, str) and isinstance(content.body, str))
+        return self.language is not None and has_languages(content)
 
     def linked(self, content: Content) -> Content:
         """The content with the campaign in all links that are the same for everybody."""
@@ -113,6 +113,11 @@ def wording_of(
         utm=_campaign(content.utm, about),
         clicks=settings.click_links or "",
     )
+
+
+def has_languages(content: Content) -> bool:
+    """Whether not everybody reads the same."""
+    return not (isinstance(content.title, str) and isinstance(content.body, str))
 
 
 def check_utm(utm: Mapping[str, str]) -> None:

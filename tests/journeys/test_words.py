@@ -16,6 +16,11 @@ async def shown(shop: Shop, message: str) -> dict[str, dict[str, Any]]:
     return {entry.token: entry.payload["notification"] for entry in entries if entry.payload}
 
 
+async def _set(shop: Shop, **settings: Any) -> None:
+    path = f"/v1/apps/{to_text('app', shop.app.public_id)}"
+    assert (await shop.call("PATCH", path, {"settings": settings}))[0] == 200
+
+
 async def test_each_person_reads_their_own_words(shop: Shop):
     """A field is what the device or its person is known by, or its default; in the language of the device."""
     ada, bob = await shop.devices(2, lines=[ADA, BOB])
@@ -46,6 +51,51 @@ async def test_what_is_told_of_a_person_is_in_their_texts(shop: Shop):
     await shop.done(message)
     got = (await shown(shop, message))[ada.token]
     assert (got["title"], got["body"]) == ("Ada: €\N{NO-BREAK SPACE}1.234,50", "2 december 2026, 1 punt")
+
+
+async def test_each_person_reads_what_is_recommended_to_them(shop: Shop):
+    """The message's list, else what the shop keeps with the person; without either, the text does without."""
+    text = "{% for one in recommendations limit: 2 %}{{ one }}{% unless forloop.last %}, {% endunless %}{% endfor %}"
+    ada, bob = await shop.devices(2, lines=[ADA, BOB])
+    await shop.call("PATCH", "/v1/users/ada", {"attributes": {"recommendations": ["Tea", "Cups", "Honey"]}})
+    own = await shop.send(title="For you", body=text)
+    same = await shop.send(title="For all", body=text, variables={"recommendations": ["Milk"]})
+    for message in (own, same):
+        await shop.done(message)
+    got, got_by_all = await shown(shop, own), await shown(shop, same)
+    assert (got[ada.token]["body"], got[bob.token].get("body", "")) == ("Tea, Cups", "")
+    assert {one["body"] for one in got_by_all.values()} == {"Milk"}
+
+
+async def test_languages_fall_back_one_after_the_other(shop: Shop):
+    """The device's, without its region, its person's where it says none, the app's, English, the first by name."""
+    lines = [{"language": "pt-BR"}, {"language": "de-AT"}, {"user": "ada"}, {"language": "fi"}]
+    brazil, austria, ada, finland = await shop.devices(4, lines=lines)
+    await shop.call("PATCH", "/v1/users/ada", {"language": "de"})
+    title = {"sv": "sv", "pt": "pt", "pt-BR": "br", "de": "de", "nl": "nl", "en": "en"}
+
+    async def read(title: dict[str, str]) -> list[str]:
+        message = await shop.send(title=title)
+        await shop.done(message)
+        got = await shown(shop, message)
+        return [got[one.token]["title"] for one in (brazil, austria, ada, finland)]
+
+    assert await read(title) == ["br", "de", "de", "en"]
+    await _set(shop, language="nl")
+    assert await read({name: text for name, text in title.items() if name != "pt-BR"}) == ["pt", "de", "de", "nl"]
+    assert await read({"sv": "sv", "it": "it"}) == ["it", "it", "it", "it"]
+
+
+async def test_a_link_leads_into_the_app(shop: Shop):
+    """By a scheme that the app's settings name, with the person's own values; browsers follow `url`."""
+    await shop.devices(1, lines=[ADA])
+    order = {"title": "Your cart", "deep_link": "shopapp://cart/{{ user.id }}", "url": "https://shop.example/cart"}
+    status, _, said = await shop.call("POST", "/v1/messages/preview?user=ada", order)
+    assert (status, said["error"]["param"]) == (422, "deep_link")
+    await _set(shop, deep_link_schemes=["shopapp"])
+    _, _, said = await shop.call("POST", "/v1/messages/preview?user=ada", order)
+    apps = [one["content"] for one in said["data"] if one["platform"] in ("ios_app", "android_app")]
+    assert [(one["deep_link"], one["url"]) for one in apps] == [("shopapp://cart/ada", "https://shop.example/cart")] * 2
 
 
 async def test_a_text_that_cannot_be_made_skips_one_person(shop: Shop):

@@ -34,8 +34,9 @@ def test_a_language_is_found_however_many_locales_there_are():
 
 
 def test_without_english_the_first_language_is_read():
-    """A Dutch shop need not write English."""
-    assert language_finder(["x", {"nl": "Hallo", "fr": "Bonjour"}])("de") == "nl"
+    """A shop need not write English. First by name, since a database of JSON keeps no other order."""
+    assert language_finder(["x", {"nl": "Hallo", "fr": "Bonjour"}])("de") == "fr"
+    assert text_in({"nl": "Hallo", "fr": "Bonjour"}, "de") == "Bonjour"
 
 
 def test_a_text_without_languages_is_the_same_for_all():

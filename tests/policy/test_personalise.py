@@ -75,6 +75,15 @@ def test_a_plain_message_is_not_touched(name: str):
         assert _compiled(name, content).render(device, _TOKEN, 60) == plain.render(device, _TOKEN, 60)
 
 
+def test_somebody_whose_device_says_no_language_is_spoken_to_in_their_own():
+    """Also where no text has a field: who is read for it, and what is put together."""
+    content = Content(title={"en": "Hello", "nl": "Hallo"})
+    assert reads_person(content, Wording())
+    assert not reads_person(Content(title="Hello"), Wording())
+    for device, read in ((somebody(locale=None, language="nl"), b'"Hallo"'), (somebody(locale=None), b'"Hello"')):
+        assert read in _compiled("webpush", content).render(device, _TOKEN, 60)
+
+
 def test_variables_alone_make_one_text_for_all():
     """Nothing is done for each person where nothing depends on the person, and nobody is read for it."""
     content = Content(title="Order {{ number }}", variables={"number": 7})
