@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from gateway.coupons import upkeep
 from gateway.model.ids import from_text
 from gateway.sandbox import Rule
+from gateway.tenancy.keyring import Keyring
 from tests.chaos.processes import until
 from tests.journeys.notifications import people, shown, titles
 from tests.journeys.world import Shop
@@ -187,3 +189,21 @@ async def test_variants_and_coupons_go_together(shop: Shop):
     assert len({title.split()[1] for title in got}) == 40
     assert {title.split()[0] for title in got} == {"A", "B"}
     assert sum(one["sent"] for one in said["per_variant"].values()) == 40
+
+
+async def test_a_pool_that_runs_low_says_so_until_it_is_filled(shop: Shop):
+    """The shop hears before people go without: `is_low` once no more codes are left than it said."""
+    world = shop.world
+    keyring = Keyring(world.db, world.base.vault)
+
+    async def is_low() -> bool:
+        await upkeep.watch_pools(world.db, keyring.app_by_id)
+        return (await left(shop))["is_low"]
+
+    await pool(shop, 4, low_at=2)
+    assert not await is_low()
+    await people(shop, 2)
+    await shop.done(await shop.send(title="{{ coupon.code }}", coupon={"pool": "winter"}))
+    assert await is_low()
+    await shop.call("POST", "/v1/coupons/winter/generate", {"pattern": "MORE-####-????", "count": 5})
+    assert not await is_low(), "the alarm is armed again"
