@@ -1,5 +1,6 @@
 """From the JSON of a `where` to its tree. Whatever is wrong is told with the path of the fault."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, cast, get_args
 
@@ -7,6 +8,7 @@ from gateway.model import filter as f
 from gateway.model.errors import Invalid
 from gateway.model.limits import FILTER_CONDITIONS_MAX, FILTER_DEPTH_MAX
 from gateway.model.moments import normal_moment
+from gateway.model.subscriber import PLATFORM_NAMES
 from gateway.policy.filter_values import (
     SHOWN_CHARS,
     as_bool,
@@ -46,6 +48,9 @@ TESTS_OF: Final[dict[str, frozenset[str]]] = {
     "user": frozenset({"exists"}),
 }
 """The operators that each subject takes."""
+
+_COUNTRY: Final = re.compile(r"[A-Z]{2}")
+_PLATFORMS: Final = tuple(sorted(PLATFORM_NAMES.values()))
 
 ORDER_EVENT: Final = "order_placed"
 """The event that `spent` and `orders` are about; its value is the order's total."""
@@ -165,8 +170,22 @@ def _column_test(column: str, operator: str, fields: Mapping[str, object], param
             raise fault(param, f"`{column}` is a text.")
         case f.Over(bound) | f.Under(bound) | f.Between(bound, _) if not isinstance(bound, str):
             raise fault(param, f"`{column}` is a time: expected a date or a moment in RFC 3339.")
+        case f.Is(value) | f.IsNot(value):
+            _check_word(column, value, param)
+        case f.OneOf(values):
+            for at, value in enumerate(values):
+                _check_word(column, value, f"{param}[{at}]")
         case _:
-            return test
+            pass
+    return test
+
+
+def _check_word(column: str, value: f.Value, param: str) -> None:
+    """Refuses what no device ever has: a filter that asks for it would be right, and for nobody."""
+    if column == "country" and _COUNTRY.fullmatch(str(value)) is None:
+        raise fault(param, "A country is two capital letters, such as `NL`.")
+    if column == "platform" and value not in _PLATFORMS:
+        raise fault(param, f"A platform is one of {', '.join(_PLATFORMS)}.")
 
 
 def _is(value: object, param: str) -> f.Test:

@@ -87,6 +87,8 @@ def plain_value(value: object, param: str) -> Value:
     """A text, a number, or true or false."""
     if isinstance(value, bool):
         return value
+    if not isinstance(value, str | int | float):
+        raise fault(param, "Expected a text, a number, or true or false.")
     return text_of(value, param) if isinstance(value, str) else number_of(value, param)
 
 
@@ -100,6 +102,8 @@ def moment_in(value: object, param: str) -> str:
 
 def bound_of(value: object, param: str) -> int | float | str:
     """A number, or a date or moment."""
+    if isinstance(value, str) and normal_moment(value) is None:
+        raise fault(param, "Expected a number, a date such as 2026-12-01, or a moment such as 2026-12-01T09:00:00Z.")
     return moment_in(value, param) if isinstance(value, str) else number_of(value, param)
 
 

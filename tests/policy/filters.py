@@ -70,7 +70,7 @@ LEAVES: Final[st.SearchStrategy[f.Leaf]] = st.one_of(
     _column_facts("region", ["NL-UT", "BE-VAN"]),
     _column_facts("city", CITIES),
     _column_facts("language", LANGUAGES),
-    _column_facts("platform", ["chrome_android", "safari_ios", "other", "nokia"]),
+    _column_facts("platform", ["chrome_android", "safari_ios", "other", "opera"]),
     _column_facts("channel", ["stub", "other"]),
     st.builds(f.Fact, st.sampled_from([f.Known("first_seen"), f.Known("last_seen")]), _moment_tests),
     st.builds(f.Fact, st.just(f.Known("user")), st.builds(f.Exists, st.booleans())),
