@@ -210,6 +210,9 @@ class Lane:
                 self._doubted(reason, device)
 
     def _accepted(self) -> None:
+        """Whatever was said before does not count: a push got through."""
+        if self._has_accepted and not self.witnesses:
+            return  # nearly every push
         self._has_accepted = True
         self._fruitless_max = _FRUITLESS_MAX
         self._held_until_s = 0.0

@@ -16,6 +16,10 @@ class Witnesses:
         self._latest: deque[int] = deque(maxlen=INQUIRY_DEVICES_MAX)
         self._known: set[int] = set()
 
+    def __len__(self) -> int:
+        """How much was said against the lane, as far as it is kept."""
+        return len(self._latest)
+
     def add(self, device: int) -> None:
         """Hears one."""
         self._latest.append(device)
