@@ -31,6 +31,7 @@ _OF_REASON: Final[dict[str, str]] = {
     "not_reached": "They are in the audience, and their turn has not come.",
     "not_planned": "The message has not been planned yet.",
     "paused": "The message is paused.",
+    "cancelled": "The message was cancelled before its turn.",
     "not_in_audience": "This device is not in the message's audience.",
     "enrolled_later": "The device enrolled after the message was planned.",
     "ended": "The device has left, or is not reachable any more.",

@@ -13,3 +13,8 @@ def test_every_end_has_a_sentence_of_its_own():
     ]
     assert silent == []
     assert all(sentence(state_of(code), REASONS.get(code)).endswith(".") for code in Code)
+
+
+def test_who_was_to_get_a_cancelled_message_is_told_that():
+    """Not that they were never meant."""
+    assert sentence("none", "cancelled") == sentence("cancelled", None) == "The message was cancelled before its turn."
