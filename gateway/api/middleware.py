@@ -20,12 +20,13 @@ from gateway.api.call import Call
 from gateway.api.gate import Gate
 from gateway.api.origins import allow, has_origin, vary
 from gateway.api.route import Route
-from gateway.model.errors import GatewayError
+from gateway.model.errors import GatewayError, Invalid
 from gateway.model.ids import new_id, to_text
 from gateway.model.limits import PUBLIC_BODY_BYTES_MAX
 from gateway.telemetry import HTTP_REQUESTS, HTTP_SECONDS
 
 Endpoint: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_SHOWN_CHARS_MAX: Final = 64
 _log: Final = structlog.get_logger(room="api")
 
 
@@ -85,6 +86,8 @@ def expectation(gate: Gate) -> Callable[[web.Request], Awaitable[web.StreamRespo
 async def _run(call: Call) -> web.StreamResponse:
     route = call.route
     await admit(call)
+    if call.key is not None and call.request.query_string:
+        _check_query(call)
     is_devices = route.auth.kind == "device" and call.key is None
     if route.body_max:
         size_max = min(route.body_max, PUBLIC_BODY_BYTES_MAX) if is_devices else route.body_max
@@ -95,6 +98,15 @@ async def _run(call: Call) -> web.StreamResponse:
         if key is not None:
             return await idempotency.run(call, key, is_sealed=route.replay == "sealed")
     return await route.handler(call)
+
+
+def _check_query(call: Call) -> None:
+    """Refuses parameters that do nothing: `?dryrun=true` would be a message to everybody."""
+    known = ["app", *(one.name for one in call.route.query if one.name != "app")]
+    for name in call.request.query:
+        if name not in known:
+            said = name[:_SHOWN_CHARS_MAX]
+            raise Invalid("field_unknown", f"There is no parameter `{said}` here: {', '.join(known)}.", param=said)
 
 
 def _refusal(call: Call, fault: GatewayError) -> web.StreamResponse:
