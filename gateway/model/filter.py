@@ -190,6 +190,24 @@ def leaves(where: Where | None) -> Iterator[Leaf]:
         yield where
 
 
+def placed(where: Where | None, path: str) -> Iterator[tuple[Leaf, str]]:
+    """Every condition with its path below `path`, such as `audience.where.all[1]`; in the same order."""
+    match where:
+        case None:
+            return
+        case All(terms):
+            group = "all"
+        case AnyOf(terms):
+            group = "any"
+        case NoneOf(terms):
+            group = "none"
+        case _:
+            yield where, path
+            return
+    for at, term in enumerate(terms):
+        yield from placed(term, f"{path}.{group}[{at}]")
+
+
 def values_of(test: Test) -> tuple[Value, ...]:
     """What a test asks to be equal to, any of them; nothing for other tests."""
     match test:

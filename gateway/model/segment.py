@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from gateway.model.audience import Audience
-from gateway.model.filter import InSegment, OnList, leaves
+from gateway.model.filter import InSegment, OnList, placed
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,9 +48,9 @@ def named_lists(audience: Audience) -> dict[str, str]:
 def _segments(audience: Audience, path: str) -> Iterator[tuple[str, str]]:
     for slug in audience.segments:
         yield slug, f"{path}.segment"
-    for leaf in leaves(audience.where):
+    for leaf, place in placed(audience.where, f"{path}.where"):
         if isinstance(leaf, InSegment):
-            yield leaf.slug, f"{path}.where"
+            yield leaf.slug, f"{place}.segment"
     if audience.exclude is not None:
         yield from _segments(audience.exclude, f"{path}.exclude")
 
@@ -58,8 +58,8 @@ def _segments(audience: Audience, path: str) -> Iterator[tuple[str, str]]:
 def _lists(audience: Audience, path: str) -> Iterator[tuple[str, str]]:
     for slug in audience.lists:
         yield slug, f"{path}.lists"
-    for leaf in leaves(audience.where):
+    for leaf, place in placed(audience.where, f"{path}.where"):
         if isinstance(leaf, OnList):
-            yield leaf.slug, f"{path}.where"
+            yield leaf.slug, f"{place}.list"
     if audience.exclude is not None:
         yield from _lists(audience.exclude, f"{path}.exclude")

@@ -230,7 +230,7 @@ async def test_who_turns_out_to_be_excluded_while_waiting_does_not_get_it(world:
         ("PATCH", "/v1/segments/dutch", {"slug": "other"}, 422, "slug"),
         ("DELETE", "/v1/segments/ghost", None, 404, None),
         ("POST", "/v1/messages", {"audience": {"segment": "ghost"}, "title": "x"}, 422, "audience.segment"),
-        ("POST", "/v1/messages", {"audience": {"where": {"list": "ghost"}}, "title": "x"}, 422, "audience.where"),
+        ("POST", "/v1/messages", {"audience": {"where": {"list": "ghost"}}, "title": "x"}, 422, "audience.where.list"),
         ("POST", "/v1/lists", {"slug": "vips"}, 409, "slug"),
         ("POST", "/v1/lists/ghost/import", None, 404, None),
         ("POST", "/v1/lists/vips/import?mode=destroy", None, 422, "mode"),

@@ -28,9 +28,16 @@ def test_names_are_found_wherever_they_stand():
         exclude=Audience(segments=("c", "a"), lists=("z",), where=InSegment("d")),
     )
     assert named_segments(audience) == {
-        "a": "audience.segment", "b": "audience.where", "c": "audience.exclude.segment", "d": "audience.exclude.where",
-    }  # fmt: skip
-    assert named_lists(audience) == {"x": "audience.lists", "y": "audience.where", "z": "audience.exclude.lists"}
+        "a": "audience.segment",
+        "b": "audience.where.all[0].any[0].none[0].segment",
+        "c": "audience.exclude.segment",
+        "d": "audience.exclude.where.segment",
+    }
+    assert named_lists(audience) == {
+        "x": "audience.lists",
+        "y": "audience.where.all[0].any[1].list",
+        "z": "audience.exclude.lists",
+    }
 
 
 @pytest.mark.parametrize(
@@ -56,6 +63,19 @@ def test_a_name_that_is_not_there_is_refused():
         with pytest.raises(Invalid) as refused:
             check()
         assert (refused.value.code, refused.value.param) == ("segment_unknown", "audience.segment")
+
+
+def test_a_name_inside_a_filter_is_refused_at_its_condition():
+    """However deep it stands, and also where it is left out by."""
+    where = All((AnyOf((InSegment("there"), NoneOf((InSegment("ghost"),)))),))
+    for audience, path in (
+        (Audience(where=where), "audience.where.all[0].any[1].none[0].segment"),
+        (Audience(everybody=True, exclude=Audience(where=InSegment("ghost"))), "audience.exclude.where.segment"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            check_use(audience, {"there": on()})
+        assert refused.value.param == path
+    assert named_lists(Audience(where=NoneOf((OnList("vips"),)))) == {"vips": "audience.where.none[0].list"}
 
 
 def _tower(height: int) -> dict[str, Audience]:
