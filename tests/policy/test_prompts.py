@@ -55,7 +55,7 @@ def test_the_winner_is_all_that_is_left():
 def test_a_language_that_nobody_wrote_leaves_something_to_read():
     """English, else whatever there is; a prompt without any text stays without."""
     texts = {"nl": {"title": "Hoi"}, "fr": {"title": "Salut"}}
-    assert list(in_language(_page(_prompt(texts=texts)), "ja", fall_back=None).variants[0].texts) == ["nl"]
+    assert list(in_language(_page(_prompt(texts=texts)), "ja", fall_back=None).variants[0].texts) == ["fr"]
     assert list(in_language(_page(_prompt(texts=texts)), "ja", fall_back="fr").variants[0].texts) == ["fr"]
     assert in_language(_page(_prompt()), "ja", fall_back="fr").variants[0].texts == {}
 
