@@ -59,7 +59,7 @@ class Recording:
             yield inside
 
 
-async def plans(db: Database, use: Callable[[Any], Awaitable[object]]) -> list[str]:
+async def plans(db: Database | Connection, use: Callable[[Any], Awaitable[object]]) -> list[str]:
     """How Postgres goes about each statement that `use` sends; nothing of it stays."""
     recording = Recording(db)
     found: list[str] = []

@@ -88,6 +88,50 @@ def _count(db: Any, app: App, audience: Audience) -> Awaitable[object]:
     return audiences.count_slices(db, app_id=app.id, buckets=app.buckets, audience=audience, names=NAMES, now=NOW)
 
 
+@pytest.mark.parametrize("case", CASES)
+async def test_an_exact_count_keeps_the_index_of_a_filter(shop: tuple[Database, App], case: str):
+    """Of a rare audience those who may be in it are read, by a map of their pages."""
+    db, app = shop
+    said, index = CASES[case]
+
+    plan = await _exact(db, app, Audience(where=read_where(said, "where")))
+
+    assert re.search("Bitmap Index Scan on " + index, plan, re.DOTALL), plan
+    assert whole_tables(plan) == []
+
+
+async def test_an_exact_count_never_walks_the_table_along_an_index(shop: tuple[Database, App]):
+    """Half of a shop lies in a circle: its pages are read once each, not once for each device."""
+    db, app = shop
+
+    plan = await _exact(db, app, Audience(geo=Geo(near=Near(lat=52.37, lon=4.9, radius_km=60))))
+
+    assert "Index Scan using" not in plan
+    assert "HashAggregate" in plan, "groups are told by their hash, not by sorting everybody"
+
+
+@pytest.mark.parametrize("said", [{"over": 2}, {"under": 5}, {"over": 0}])
+async def test_a_few_times_within_a_period_are_told_without_adding_up(shop: tuple[Database, App], said: dict[str, int]):
+    """A sub-select for each person would cost ten times as much, and keep the count on one core."""
+    db, app = shop
+    often = {"event": "visit", "count": said, "within": "P90D"}
+
+    plan = await _exact(db, app, Audience(where=read_where(often, "where")))
+
+    assert "SubPlan" not in plan
+
+
+async def _exact(db: Database, app: App, audience: Audience) -> str:
+    async with estimates.counting(db) as tx:
+        (plan,) = await plans(
+            tx,
+            lambda recording: estimates.counted(
+                recording, app_id=app.id, buckets=app.buckets, audience=audience, names=NAMES, now=NOW
+            ),
+        )
+    return plan
+
+
 async def test_a_sample_reads_a_stretch_of_the_index(shop: tuple[Database, App]):
     """An estimate costs the same in a shop of any size."""
     db, app = shop

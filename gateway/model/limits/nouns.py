@@ -83,7 +83,7 @@ ESTIMATE_ROWS: Final = 12_000
 """Devices that an estimate looks at: a share of a half is known to 3 %, one of a hundredth to 24 %, in about 30 ms."""
 ESTIMATE_STRETCHES: Final = 16
 """Places of an app that a sample is taken from; each costs a descent of an index or two."""
-ESTIMATE_OWNERS_MAX: Final = 1_000
+ESTIMATE_OWNERS_MAX: Final = 500
 """Of so many of them it is looked up which other devices their people have; the rest are taken to be like these."""
 ESTIMATE_EXACT_ROWS_MAX: Final = 25_000
 """An app of so many devices is counted instead."""
