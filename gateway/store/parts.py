@@ -31,9 +31,10 @@ class PartList(msgspec.Struct, frozen=True):
 async def plan_afresh(db: Queryable) -> None:
     """Until the end of the transaction, statements are planned for the very buckets that they name.
 
-    A plan that is kept for any buckets reads through an index row by row: ten times as long for a whole app.
+    A plan that is kept for any buckets reads through an index row by row: ten times as long for a whole app. And a
+    message waits for its plan, so that a second process may help where tables are large.
     """
-    await db.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+    await db.execute("SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL max_parallel_workers_per_gather = 1")
 
 
 async def count_places(
