@@ -30,6 +30,7 @@ from gateway.delivery.ahead import Ahead
 from gateway.delivery.board import LaneBoard, keep_exchanging
 from gateway.delivery.engine import Engine
 from gateway.delivery.feed import Feed
+from gateway.delivery.leases import renewal_s
 from gateway.delivery.pressure import Pressure
 from gateway.delivery.reaper import Reaper
 from gateway.delivery.send import GroupSender
@@ -189,7 +190,9 @@ def _work(base: Base, throttle: Throttle) -> StoredWork:
 
 
 def _pressure(base: Base) -> Pressure:
-    return Pressure(base.db, owner=base.place.process_id, lease_s=base.settings.lease_s)
+    # Longer than leases of chunks, so that what the dead had on the way is known before others send there.
+    lease_s = base.settings.lease_s + renewal_s(base.settings.lease_s) + 1.0
+    return Pressure(base.db, owner=base.place.process_id, lease_s=lease_s)
 
 
 def _feed(base: Base, pressure: Pressure) -> Feed:

@@ -68,6 +68,18 @@ class Pressure:
         """Whether no other process sends in this stretch at this moment."""
         return self._clock() < stretch.held_until_s
 
+    async def is_torn(self, stretch: Stretch, ids: Collection[int], *, besides: int) -> bool:
+        """Whether some of these may have got another message than `besides` from a process that died on it.
+
+        Nobody knows before its chunk is taken up again and its group is settled; that comes soon, or does not count.
+        """
+        if not stretch.may_be_torn:
+            return False
+        found = await store.torn(self._db, stretch.key, stretch.ids)
+        stretch.may_be_torn = bool(found)
+        first, last = min(ids), max(ids)
+        return any(message != besides and cursor < last and hi >= first for message, cursor, hi in found)
+
     async def tallied(self, stretch: Stretch, *, since_s: float, kinds: Collection[Kind]) -> None:
         """Makes sure that its tally has what came since `since_s` (Unix time), but for the last second elsewhere."""
         await self._look(stretch, stretch.tally_look, stretch.tally, self._read_tally, since_s=since_s, kinds=kinds)

@@ -157,4 +157,5 @@ def _retries(
 
 def advanced(chunk: Chunk, result: GroupResult) -> Chunk:
     """The chunk after its group was settled."""
-    return msgspec.structs.replace(chunk, cursor=result.cursor, seen=result.seen, tally=result.tally)
+    torn = max(0, chunk.torn - (result.seen - chunk.seen))
+    return msgspec.structs.replace(chunk, cursor=result.cursor, seen=result.seen, tally=result.tally, torn=torn)

@@ -21,6 +21,8 @@ class Look:
     def __init__(self) -> None:
         self.reaches_back_to_s = float("inf")
         """The oldest moment that all is known of."""
+        self.may_be_torn = True
+        """Whether somebody may have died here since our last turn, and it is not known who they had on the way."""
         self.kinds: frozenset[Kind] = frozenset()
         """Of which."""
         self.heard_until_s = float("-inf")
@@ -77,7 +79,7 @@ class Stretch:
     def fenced(self, fence: int) -> None:
         """The lease is ours under this fence: another process may have sent here if it was under another one."""
         if fence != self.fence:
-            self.fence = fence
+            self.fence, self.may_be_torn = fence, True
             self.tally_look.looked_at_s = self.recent_look.looked_at_s = float("-inf")
 
     def stay(self, message_id: int, kind: Kind, ids: Iterable[int]) -> "Stay":

@@ -62,6 +62,8 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     expected: int
     seen: int
     tally: dict[str, int]
+    torn: int = 0
+    """So many behind the cursor may have been sent by somebody who died; at most, nobody knows."""
 
     @property
     def is_rest(self) -> bool:

@@ -129,7 +129,7 @@ async def claim(
          WHERE c.app_id = chosen.app_id AND c.bucket = chosen.bucket AND c.msg_id = chosen.msg_id
            AND c.part = chosen.part AND c.lo = chosen.lo AND c.attempt = chosen.attempt
         RETURNING c.app_id, c.bucket, c.msg_id, c.part, c.lo, c.attempt, c.hi, c.cursor, c.ids, c.strikes, c.claim_no,
-                  c.expected, c.seen, c.tally
+                  c.expected, c.seen, c.tally, c.torn
         """,
         turn.app_id,
         turn.message_id,
@@ -142,19 +142,22 @@ async def claim(
 
 
 async def release_expired(db: Queryable) -> int:
-    """Frees the chunks whose worker fell silent (index chunks_leased); how many."""
+    """Frees the chunks whose worker fell silent (index chunks_leased); how many. A group of each may have been sent."""
     tag = await db.execute(
-        "UPDATE chunks SET state = 0, owner = NULL, due_at = greatest(due_at, now())"
-        " WHERE state = 1 AND lease_until < now()"
+        "UPDATE chunks SET state = 0, owner = NULL, due_at = greatest(due_at, now()), torn = $1"
+        " WHERE state = 1 AND lease_until < now()",
+        GROUP_RECIPIENTS_MAX,
     )
     return affected(tag)
 
 
 async def release_owned(db: Queryable, *, owner: int) -> int:
-    """Frees what a process held that is known to be dead; how many (index chunks_leased)."""
+    """Frees what a process held that is known to be dead (index chunks_leased); how many. Groups may have been sent."""
     tag = await db.execute(
-        "UPDATE chunks SET state = 0, owner = NULL, due_at = greatest(due_at, now()) WHERE state = 1 AND owner = $1",
+        "UPDATE chunks SET state = 0, owner = NULL, due_at = greatest(due_at, now()), torn = $2"
+        " WHERE state = 1 AND owner = $1",
         owner,
+        GROUP_RECIPIENTS_MAX,
     )
     return affected(tag)
 
@@ -241,7 +244,7 @@ async def settle(db: Queryable, result: GroupResult, *, owner: int, lease_s: int
     async with db.transaction() as tx:
         hold = await tx.fetchval(
             """
-            UPDATE chunks SET cursor = $8, seen = $9, tally = $10, state = $11,
+            UPDATE chunks SET cursor = $8, seen = $9, tally = $10, state = $11, torn = greatest(0, torn - ($9 - seen)),
                    lease_until = now() + $12 * interval '1 second'
              WHERE app_id = $1 AND bucket = $2 AND msg_id = $3 AND part = $4 AND lo = $5 AND attempt = $6
                AND claim_no = $7 AND state = 1 AND cursor = $13
@@ -423,4 +426,5 @@ def _chunk(row: Record) -> Chunk:
         expected=row["expected"],
         seen=row["seen"],
         tally=row["tally"],
+        torn=row["torn"],
     )

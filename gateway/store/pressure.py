@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 import msgspec
 
-from gateway.model.limits import RECENT_ROWS_MAX
+from gateway.model.limits import RECENT_ROWS_MAX, TORN_ROWS_MAX, TORN_SOON_S
 from gateway.store.database import Queryable, affected
 
 
@@ -82,6 +82,30 @@ async def came(db: Queryable, place: tuple[int, int], ids: tuple[int, int], sinc
         *ids,
     )
     return [Came(*row) for row in rows]
+
+
+async def torn(db: Queryable, key: tuple[int, int, int], ids: tuple[int, int]) -> list[tuple[int, int, int]]:
+    """What the dead left between two ids, if it goes on soon: messages, each with the ids behind and up to which.
+
+    By (app, bucket, stretch); indexes chunks_torn and, for those whose lease has run out this moment, chunks_leased.
+    """
+    rows = await db.fetch(
+        """
+        SELECT msg_id, cursor, hi FROM chunks
+         WHERE app_id = $1 AND bucket = $2 AND torn > 0 AND state < 2 AND hold = 0 AND cursor < $4 AND hi >= $3
+           AND due_at < now() + $5 * interval '1 second'
+        UNION ALL
+        SELECT msg_id, cursor, hi FROM chunks
+         WHERE app_id = $1 AND bucket = $2 AND state = 1 AND lease_until < now() AND hold = 0 AND cursor < $4
+           AND hi >= $3
+         LIMIT $6
+        """,
+        *key[:2],
+        *ids,
+        TORN_SOON_S,
+        TORN_ROWS_MAX,
+    )
+    return [(row["msg_id"], row["cursor"], row["hi"]) for row in rows]
 
 
 async def take(db: Queryable, key: tuple[int, int, int], *, owner: int, lease_s: float) -> int | None:

@@ -18,7 +18,7 @@ async def spread_of(db: Queryable, app_id: int) -> tuple[int, int] | None:
 
 
 async def those_reached(db: Queryable, *, app_id: int, home: int, spread: int, devices: Sequence[int]) -> set[int]:
-    """Those of these devices that a push service took something for (indexes outcomes_one, outcomes_recent)."""
+    """Those of these devices that a push service took something for (indexes outcomes_one, outcomes_lately)."""
     buckets = [bucket_of_id(one, home=home, spread=spread) for one in devices]
     rows = await db.fetch(
         """

@@ -1,4 +1,4 @@
-"""The 45 faults: what each is, what has to happen, and the test that holds it. `docs/faults.md` is made from this list.
+"""The 46 faults: what each is, what has to happen, and the test that holds it. `docs/faults.md` is made from this list.
 
 Numbers are names: they stay when a row is added, and docstrings of tests use them.
 """
@@ -15,6 +15,7 @@ _DISK = "tests/chaos/test_disk.py"
 _SERVICES = "tests/chaos/test_services.py"
 _TENANTS = "tests/chaos/test_tenants.py"
 _COUPONS = "tests/chaos/crowd/test_coupons.py"
+_CAPS = "tests/chaos/crowd/test_caps.py"
 _CLOCK = "tests/chaos/test_clock.py"
 _BACKUP = "tests/chaos/test_backup.py"
 _RETRIES = "tests/journeys/test_retries.py"
@@ -36,7 +37,7 @@ class Case(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """F1 to F45."""
+        """F1 to F46."""
         return f"F{self.number}"
 
 
@@ -287,5 +288,11 @@ CASES: Final = (
             f"{_COUPONS}::test_a_worker_is_killed_while_it_gives_codes",
             f"{_COUPONS}::test_postgres_is_killed_while_codes_are_given",
         ),
+    ),
+    Case(
+        46,
+        "Workers get SIGKILL between two campaigns under a cap of one a day",
+        "everybody gets one of them, nobody both; copies replace each other",
+        (f"{_CAPS}::test_workers_are_killed_between_two_campaigns_under_a_cap",),
     ),
 )

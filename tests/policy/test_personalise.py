@@ -114,7 +114,7 @@ def test_what_is_empty_is_left_out():
         actions=(Action(id="a", title="{{ user.nothing }}"), Action(id="b", title="B", url="{{ user.nothing }}")),
     )
     shown = _payload("webpush", content, somebody({"picture": "http://not.secure/"}))["notification"]
-    assert shown.keys() == {"title", "actions", "data"}
+    assert shown.keys() == {"title", "tag", "actions", "data"}
     assert shown["actions"] == [{"action": "b", "title": "B"}]
 
 

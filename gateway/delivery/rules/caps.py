@@ -70,6 +70,10 @@ class Caps:
             try:
                 for stretch in held:
                     asked = _Asked(app, ready, by_stretch[stretch.key[2]], now=now)
+                    # What was torn itself goes first, or two would wait for each other.
+                    if not chunk.torn and await self._pressure.is_torn(stretch, asked.ids, besides=ready.message.id):
+                        decisions.append(_later(asked.ids, _ON_THE_WAY_S))
+                        continue
                     decisions.append(await self._decided(asked, stretch))
             except BaseException:
                 for stay in (stay for decision in decisions for stay in decision.stays):

@@ -31,3 +31,7 @@ THROTTLE_LOOKS_S: Final = 5.0
 """A worker looks so often whether a throttled message may go on: its rate may have been changed."""
 RESTING_MESSAGES_MAX: Final = 10_000
 """Messages that a process knows to be waiting for their next moment."""
+TORN_SOON_S: Final = 5.0
+"""What the dead left is waited for if it goes on within so long; a night or a slow rate is no reason to wait."""
+TORN_ROWS_MAX: Final = 100
+"""Chunks of the dead that are looked at in a stretch."""

@@ -44,7 +44,8 @@ def _compile(
         "title": text_in(content.title, language),
         "body": text_in(content.body, language),
         "lang": language,
-        "tag": content.tag or content.collapse_key,
+        # A copy after a crash replaces the first one, also where a browser shows it without our worker.
+        "tag": content.tag or content.collapse_key or message_text,
         "icon": content.icon,
         "image": content.image,
         "badge": content.badge,
