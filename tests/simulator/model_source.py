@@ -19,9 +19,11 @@ APP: Final = 1
 class _Signer:
     """Signs nothing: nobody looks."""
 
-    def sign(self, *, message_id: int, subscription_id: int, day: date, kinds: int, arm: int) -> str:
+    def sign(
+        self, *, message_id: int, subscription_id: int, day: date, kinds: int, arm: int, person: str | None = None
+    ) -> str:
         """A receipt token."""
-        del kinds, arm
+        del kinds, arm, person
         return f"{message_id}.{subscription_id}.{day}"
 
 
