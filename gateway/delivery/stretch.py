@@ -21,8 +21,6 @@ class Look:
     def __init__(self) -> None:
         self.reaches_back_to_s = float("inf")
         """The oldest moment that all is known of."""
-        self.may_be_torn = True
-        """Whether somebody may have died here since our last turn, and it is not known who they had on the way."""
         self.kinds: frozenset[Kind] = frozenset()
         """Of which."""
         self.heard_until_s = float("-inf")
@@ -48,6 +46,8 @@ class Stretch:
         self.recent_look = Look()
         self.fence: int | None = None
         """Under which both were last complete; None: they never were."""
+        self.may_be_torn = True
+        """Whether somebody may have died here since our last turn, and it is not known who they had on the way."""
         self.guests = 0
         """Groups that are about to be let in: the lease must not be given up under them."""
         self.used_at_s = 0.0
