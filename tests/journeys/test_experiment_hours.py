@@ -1,5 +1,6 @@
 """Experiments among people who have hours of their own: when the time of one runs, and who gets the winner when."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -87,6 +88,7 @@ async def test_the_time_of_an_experiment_runs_from_when_its_people_are_awake(wor
     assert set((await heard.news())["Europe/Berlin"]) == {"A", "B"}
     await clicks(shop, message, a=5, b=40)
     await world.go_to(nine + 2 * HOUR - timedelta(seconds=30))
+    await asyncio.sleep(1.5)  # it is looked each second whether anything is to be decided
     said = await shop.message(message)
     assert (said["experiment"]["winner"], said["counts"]["sent"]) == (None, tried)
     await world.go_to(nine + 2 * HOUR + _MOMENT)
