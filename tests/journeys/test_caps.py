@@ -201,9 +201,9 @@ async def test_without_caps_nobody_is_counted(world: World, shop: Shop):
     [
         ([{"per": "P1M", "max": 1}], "settings.caps"),
         ([{"per": "P1D", "max": 0}], "settings.caps[0].max"),
-        ([{"per": "P1D"}], "settings.caps[0]"),
+        ([{"per": "P1D"}], "settings.caps[0].max"),
         ([{"per": "P1D", "max": 1, "category": "transactional"}], "settings.caps[0].category"),
-        ([{"per": "P1D", "max": 1, "color": "red"}], "settings.caps[0]"),
+        ([{"per": "P1D", "max": 1, "color": "red"}], "settings.caps[0].color"),
         ([{"per": "P1D", "max": 1}] * 11, "settings.caps"),
         ("1/P1D", "settings.caps"),
     ],
