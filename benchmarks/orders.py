@@ -56,7 +56,9 @@ class Orders:
     def _web_push(self, number: int) -> Push:
         receiver = audience.receiver(self._points, number)
         shown = {**_shown(), "navigate": campaign.MESSAGE["url"], "icon": campaign.MESSAGE["icon"]}
-        payload = {"web_push": 8030, "mutable": True, "notification": {**shown, "data": {"steeple": _ids()}}}
+        ids = _ids()
+        shown |= {"tag": ids["m"], "data": {"steeple": ids}}
+        payload = {"web_push": 8030, "mutable": True, "notification": shown}
         return Push(receiver.described(audience.endpoint(self._sink)), _text(payload))
 
     def _apns(self, _number: int) -> Push:

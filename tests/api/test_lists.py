@@ -20,7 +20,7 @@ _TITLE = {"title": "x"}
             {**_TITLE, "audience": {"all": True, "exclude": {"lists": ["vip"]}}},
             "audience.exclude.lists",
         ),
-        ("/v1/messages", {**_TITLE, "audience": {"where": {"list": "vip"}}}, "audience.where"),
+        ("/v1/messages", {**_TITLE, "audience": {"where": {"list": "vip"}}}, "audience.where.list"),
         ("/v1/segments", {"slug": "s", "audience": {"lists": ["vip"]}}, "audience.lists"),
     ],
 )
