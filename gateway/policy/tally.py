@@ -14,16 +14,19 @@ class Tally:
         self._shared: dict[int, float] = {}
         self._alone: dict[int, dict[int, float]] = {}
         self._most_alone = 0
+        self._arrivals_alone = 0
 
     def __len__(self) -> int:
-        """How much it remembers."""
-        return len(self._shared) + sum(map(len, self._alone.values()))
+        """How many arrivals it remembers: asked ten times a second of each stretch, so that nothing is added up."""
+        return len(self._shared) + self._arrivals_alone
 
     def add(self, message_id: int, at_s: float, *, alone: int | None = None) -> None:
         """A message came to many, or to this one alone; at the latest at this moment, as far as is known yet."""
         came = self._shared if alone is None else self._alone.setdefault(alone, {})
+        is_new = message_id not in came
         came[message_id] = max(at_s, came.get(message_id, at_s))
-        if alone is not None:
+        if alone is not None and is_new:
+            self._arrivals_alone += 1
             self._most_alone = max(self._most_alone, len(came))
 
     def forget_before(self, moment_s: float) -> None:
@@ -32,6 +35,7 @@ class Tally:
         kept = {one: {m: at_s for m, at_s in came.items() if at_s > moment_s} for one, came in self._alone.items()}
         self._alone = {one: came for one, came in kept.items() if came}
         self._most_alone = max(map(len, self._alone.values()), default=0)
+        self._arrivals_alone = sum(map(len, self._alone.values()))
 
     @property
     def shared(self) -> Collection[int]:

@@ -14,6 +14,10 @@ def _most(tally: Tally) -> int:
     return len(set(tally.shared)) + tally.most_alone
 
 
+def _arrivals_alone(came: list[tuple[int, list[int], int]], after_s: int) -> set[tuple[int, int]]:
+    return {(message, ids[0]) for message, ids, at_s in came if len(ids) == 1 and at_s > after_s}
+
+
 @given(came=CAME)
 def test_it_never_says_too_few(came: list[tuple[int, list[int], int]]):
     """Whatever came in whatever order: nobody has more different messages than it says anybody can have."""
@@ -35,6 +39,7 @@ def test_only_the_old_is_forgotten(came: list[tuple[int, list[int], int]], momen
             got.setdefault(one, set()).add(message)
     tally.forget_before(moment_s)
     assert _most(tally) >= max(map(len, got.values()), default=0)
+    assert len(tally) == len(tally.shared) + len(_arrivals_alone(came, moment_s))
     tally.forget_before(100)
     assert (_most(tally), len(tally)) == (0, 0)
 
